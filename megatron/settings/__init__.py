@@ -1,0 +1,9 @@
+"""Settings, one subject a file. Everything an operator may set comes from the environment; docs/runbook.md lists it."""
+
+from megatron.settings.apps import *  # noqa: F403
+from megatron.settings.base import *  # noqa: F403
+from megatron.settings.console import *  # noqa: F403
+from megatron.settings.database import *  # noqa: F403
+from megatron.settings.http import *  # noqa: F403
+from megatron.settings.logs import *  # noqa: F403
+from megatron.settings.wiring import *  # noqa: F403

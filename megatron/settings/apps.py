@@ -1,0 +1,27 @@
+"""What is installed."""
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_prometheus",
+    "pgtrigger",
+    "timescale",
+    "megatron.core",
+    "tokens",
+    "holders",
+    "scoring",
+    "rewards",
+    "walltrack",
+]

@@ -1,0 +1,114 @@
+"""The words of this room."""
+
+from django.db.models import IntegerChoices, TextChoices
+
+
+class Platform(TextChoices):
+    """Where a token was launched."""
+
+    PUMPFUN = "pumpfun", "Pump.fun"
+    RAYDIUM_LAUNCHPAD = "raydium_launchpad", "Raydium LaunchLab"
+    UNKNOWN = "unknown", "Unknown"  # first seen on an AMM, its launch was not observed
+
+
+class Venue(TextChoices):
+    """Which program runs a pool."""
+
+    PUMPFUN = "pumpfun", "Pump.fun curve"
+    PUMPSWAP = "pumpswap", "PumpSwap"
+    RAYDIUM_LAUNCHPAD = "raydium_launchpad", "Raydium LaunchLab"
+    RAYDIUM = "raydium", "Raydium AMM v4"
+    RAYDIUM_CPMM = "raydium_cpmm", "Raydium CPMM"
+    MOONSHOT = "moonshot", "Moonshot"
+    METEORA = "meteora", "Meteora"
+
+
+class PoolType(TextChoices):
+    """What a pool is to its token."""
+
+    INITIAL = "initial", "Launch curve"
+    GRADUATED = "graduated", "Graduated pool"
+    PERMISSIONLESS = "permissionless", "Side pool"  # anyone can open one: never prices the token
+
+
+class PoolStatus(TextChoices):
+    ACTIVE = "active", "Active"
+    COMPLETE = "complete", "Complete, waiting for migration"
+    MIGRATED = "migrated", "Migrated"
+
+
+class TransactionType(TextChoices):
+    BUY = "buy", "Buy"
+    SELL = "sell", "Sell"
+    ADD_LIQUIDITY = "add_liquidity", "Add liquidity"
+    REMOVE_LIQUIDITY = "remove_liquidity", "Remove liquidity"
+
+
+class Commitment(IntegerChoices):
+    """How settled a slot was when we read it; the numbers are Solana's own (Yellowstone CommitmentLevel)."""
+
+    PROCESSED = 0, "Processed"
+    CONFIRMED = 1, "Confirmed"
+    FINALIZED = 2, "Finalized"
+
+
+class PriceOrigin(TextChoices):
+    """Sources of SOL/USD, in the order in which they are believed (decision T8)."""
+
+    HERMES = "hermes", "Pyth Hermes"
+    JUPITER = "jupiter", "Jupiter"
+    PYTH = "pyth", "Pyth on chain"
+    BIRDEYE = "birdeye", "Birdeye"
+
+
+class CandleInterval(IntegerChoices):
+    """Length of a candle in seconds."""
+
+    M1 = 60, "1m"
+    M5 = 300, "5m"
+    H1 = 3600, "1h"
+    D1 = 86400, "1d"
+
+
+class RejectionReason(TextChoices):
+    """Why a message could not be stored. The first group waits for a fact, the second for a repair."""
+
+    NO_BLOCK_TIME = "no_block_time", "Waits: the message carries no block time"
+    NO_SLOT = "no_slot", "Waits: the message carries no slot"
+    NEEDS_TRANSACTION = "needs_transaction", "Waits: the log alone does not name mint and trader"
+    UNKNOWN_POOL = "unknown_pool", "Waits: the pool's mints are not known yet"
+    TRUNCATED = "truncated", "Waits: the log was cut, the whole transaction is needed"
+    UNDECODABLE = "undecodable", "Not decodable"
+    NOT_STORABLE = "not_storable", "Decoded, but the database refused it"
+
+
+class RejectionStatus(TextChoices):
+    WAITING = "waiting", "Waiting"
+    RESOLVED = "resolved", "Resolved"
+    DISCARDED = "discarded", "Discarded by an operator"
+
+
+class Program(TextChoices):
+    """The launchpad programs that are decoded, by the name that ``manage.py decode`` prints."""
+
+    PUMPFUN = "pumpfun", "Pump.fun"
+    PUMPSWAP = "pumpswap", "PumpSwap"
+    LAUNCHLAB = "launchlab", "Raydium LaunchLab"
+
+
+class EventKind(TextChoices):
+    """What an event says. Every decoded event has one; only some become rows."""
+
+    CREATE = "create", "Token created"
+    BUY = "buy", "Buy"
+    SELL = "sell", "Sell"
+    COMPLETE = "complete", "Curve complete"
+    MIGRATE = "migrate", "Migrated to an AMM"
+    CREATE_POOL = "create_pool", "Pool created"
+    DEPOSIT = "deposit", "Liquidity added"
+    WITHDRAW = "withdraw", "Liquidity removed"
+    CREATOR_FEE = "creator_fee", "Creator fee collected or distributed"
+    SWEEP_FEE = "sweep_fee", "Parked fee paid out"
+    RESERVES = "reserves", "Reserves changed without a trade"
+    CREATOR = "creator", "Creator or fee settings changed"
+    OTHER = "other", "Other event of the program"

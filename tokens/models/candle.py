@@ -1,0 +1,102 @@
+from django.db import models
+from django.db.models import F, Q
+
+from megatron.core.fields import PriceField
+from megatron.core.timescale.fields import HypertableTimeField
+from tokens.choices import CandleInterval
+
+
+class PriceCandle(models.Model):
+    """What the four candle tables share. Prices are in the quote of the token's pool (SOL for nearly all) per whole token."""
+
+    id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(bucket, token_id)")
+    token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False)
+    open = PriceField()
+    high = PriceField()
+    low = PriceField()
+    close = PriceField()
+    open_usd = PriceField(usd=True, null=True)
+    high_usd = PriceField(usd=True, null=True)
+    low_usd = PriceField(usd=True, null=True)
+    close_usd = PriceField(usd=True, null=True)
+    volume_token = models.DecimalField(max_digits=48, decimal_places=18, help_text="Whole tokens bought and sold")
+    volume_sol = models.DecimalField(max_digits=39, decimal_places=9, help_text="SOL; 0 for pools in other quotes")
+    volume_usd = models.DecimalField(max_digits=48, decimal_places=18, null=True, help_text="NULL when no trade had a USD price")
+    trade_count = models.IntegerField(help_text="Buys and sells with a price")
+    buyer_count = models.IntegerField(help_text="Distinct buyers")
+    seller_count = models.IntegerField(help_text="Distinct sellers")
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.token_id} {self.bucket:%Y-%m-%d %H:%M}"  # type: ignore[attr-defined]
+
+
+def _rules(label: str) -> tuple[models.BaseConstraint, ...]:
+    """Return the rules of one candle table; ``label`` keeps the names apart."""
+    inside = Q(low__lte=F("open")) & Q(low__lte=F("close")) & Q(high__gte=F("open")) & Q(high__gte=F("close"))
+    return (
+        models.CheckConstraint(condition=inside, name=f"candle_{label}_low_and_high_bracket"),
+        models.CheckConstraint(condition=Q(trade_count__gt=0), name=f"candle_{label}_has_trades"),
+    )
+
+
+class PriceCandle1m(PriceCandle):
+    """One row is a token's minute with at least one trade. Unique by token and bucket. Written by ``candles.roll``. Kept 30 days."""
+
+    bucket = HypertableTimeField(interval="1 day", key=("token_id",), help_text="Start of the minute")
+
+    class Meta:
+        db_table = "price_candles_1m"
+        constraints = _rules("1m")
+
+
+class PriceCandle5m(PriceCandle):
+    """One row is a token's five minutes with at least one trade. Unique by token and bucket. Written by ``candles.roll``. Kept 90 days."""
+
+    bucket = HypertableTimeField(interval="7 days", key=("token_id",), help_text="Start of the five minutes")
+
+    class Meta:
+        db_table = "price_candles_5m"
+        constraints = _rules("5m")
+
+
+class PriceCandle1h(PriceCandle):
+    """One row is a token's hour with at least one trade. Unique by token and bucket. Written by ``candles.roll``. Kept a year."""
+
+    bucket = HypertableTimeField(interval="30 days", key=("token_id",), help_text="Start of the hour")
+
+    class Meta:
+        db_table = "price_candles_1h"
+        constraints = _rules("1h")
+
+
+class PriceCandle1d(PriceCandle):
+    """One row is a token's UTC day with at least one trade. Unique by token and bucket. Written by ``candles.roll``. Kept for ever."""
+
+    bucket = HypertableTimeField(interval="365 days", key=("token_id",), help_text="Start of the day, UTC")
+
+    class Meta:
+        db_table = "price_candles_1d"
+        constraints = _rules("1d")
+
+
+class CandleDue(models.Model):
+    """One row is a candle that must be computed again. Unique by interval, token and bucket. Written by ``ingest.store``,
+    removed by ``candles.roll``. Kept until then: the row is the queue."""
+
+    interval = models.IntegerField(choices=CandleInterval, help_text="Seconds")
+    token = models.ForeignKey("tokens.Token", models.CASCADE, related_name="+", db_index=False)
+    bucket = models.DateTimeField(help_text="Start of the candle")
+    marked_at = models.DateTimeField(help_text="When it was last asked for")
+
+    class Meta:
+        db_table = "candles_due"
+        constraints = (
+            models.UniqueConstraint(fields=["interval", "token", "bucket"], name="candle_due_once"),
+            models.CheckConstraint(condition=Q(interval__in=CandleInterval.values), name="candle_due_interval_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.interval} s {self.token_id} {self.bucket}"

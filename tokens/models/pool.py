@@ -1,0 +1,105 @@
+from django.db import models
+from django.db.models import Q
+
+from megatron.core.fields import PercentField, PriceField, PubkeyField, RawAmountField, SignatureField, U64Field
+from megatron.core.models import Row
+from tokens.choices import PoolStatus, PoolType, Venue
+
+
+class Pool(Row):
+    """One row is a curve or an AMM pool and its newest known state. Unique by ``pool_address``. Written by ``ingest.store``,
+    only ever forward on the chain. Kept for ever.
+
+    The seed's ``*_sol_reserves`` hold base units of ``quote_mint``, which is SOL for nearly all pools. ``virtual_*`` price
+    the pool, ``real_*`` are what it holds.
+    """
+
+    pool_address = PubkeyField(unique=True)
+    token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="pools")
+    base_mint = PubkeyField()
+    quote_mint = PubkeyField()
+    quote_decimals = models.PositiveSmallIntegerField(null=True, blank=True, help_text="NULL while the quote is not known")
+    platform = models.CharField(max_length=50, choices=Venue)
+    pool_type = models.CharField(max_length=20, choices=PoolType, default=PoolType.INITIAL)
+    bonding_curve_address = PubkeyField(null=True, blank=True)
+    virtual_sol_reserves = U64Field(null=True, blank=True, help_text="Base units of the quote mint")
+    virtual_token_reserves = U64Field(null=True, blank=True, help_text="Base units of the token")
+    real_sol_reserves = U64Field(null=True, blank=True, help_text="Base units of the quote mint")
+    real_token_reserves = U64Field(null=True, blank=True, help_text="Base units of the token")
+    boost_quote_reserves = RawAmountField(
+        null=True, blank=True, help_text="PumpSwap's signed virtual_quote_reserves, base units of the quote mint"
+    )
+    base_supply = U64Field(null=True, blank=True, help_text="Newest known supply of the token, base units")
+    initial_real_token_reserves = U64Field(null=True, blank=True, help_text="Tokens on sale at the start, base units")
+    quote_target = U64Field(null=True, blank=True, help_text="Quote raised when the curve is complete, base units")
+    bonding_curve_progress = PercentField(null=True, blank=True, help_text="Percent of the tokens on sale that are sold")
+    progress_quote_pct = PercentField(null=True, blank=True, help_text="Percent of the quote target that is raised")
+    lp_mint = PubkeyField(null=True, blank=True)
+    base_vault = PubkeyField(null=True, blank=True)
+    quote_vault = PubkeyField(null=True, blank=True)
+    latest_price = PriceField(null=True, blank=True, help_text="Spot after the newest event, quote per whole token")
+    latest_price_usd = PriceField(usd=True, null=True, blank=True, help_text="Spot after the newest event, USD per whole token")
+    market_cap = PriceField(null=True, blank=True, help_text="latest_price times supply (FDV), in the quote")
+    market_cap_usd = PriceField(usd=True, null=True, blank=True, help_text="latest_price_usd times supply (FDV), USD")
+    initial_price = PriceField(null=True, blank=True, help_text="Spot at creation, quote per whole token")
+    initial_base_liquidity = U64Field(null=True, blank=True, help_text="Base units of the token at creation")
+    initial_quote_liquidity = U64Field(null=True, blank=True, help_text="Base units of the quote at creation")
+    status = models.CharField(max_length=20, choices=PoolStatus, default=PoolStatus.ACTIVE)
+    last_trade_at = models.DateTimeField(null=True, blank=True, help_text="Block time of the newest event in this state")
+    last_slot = models.BigIntegerField(null=True, blank=True, help_text="Slot of the newest event in this state")
+    last_event_index = models.IntegerField(null=True, blank=True)
+    last_signature = SignatureField(null=True, blank=True)
+
+    class Meta:
+        db_table = "pools"
+        indexes = (
+            models.Index(fields=["platform"], name="idx_pools_platform"),
+            models.Index(fields=["bonding_curve_progress"], name="idx_pools_progress"),
+            models.Index(fields=["progress_quote_pct"], name="idx_pools_progress_quote"),
+            models.Index(fields=["last_trade_at"], name="idx_pools_last_trade_at"),
+        )
+        constraints = (
+            models.CheckConstraint(condition=Q(platform__in=Venue.values), name="pool_platform_known"),
+            models.CheckConstraint(condition=Q(pool_type__in=PoolType.values), name="pool_type_known"),
+            models.CheckConstraint(condition=Q(status__in=PoolStatus.values), name="pool_status_known"),
+            models.CheckConstraint(condition=~Q(base_mint=models.F("quote_mint")), name="pool_two_different_mints"),
+            models.CheckConstraint(
+                condition=Q(last_slot=None, last_event_index=None, last_signature=None, last_trade_at=None)
+                | Q(
+                    last_slot__isnull=False,
+                    last_event_index__isnull=False,
+                    last_signature__isnull=False,
+                    last_trade_at__isnull=False,
+                ),
+                name="pool_newest_event_is_whole",
+            ),
+            models.UniqueConstraint(
+                fields=["token"], condition=Q(pool_type=PoolType.INITIAL), name="pool_one_initial_a_token"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.platform} {self.pool_address}"
+
+
+class PoolMilestone(Row):
+    """One row is the first time a curve's token progress reached a threshold. Unique by pool and threshold. Written by
+    ``ingest.store``; an earlier trade that arrives late moves it back. Kept for ever."""
+
+    pool = models.ForeignKey(Pool, models.PROTECT, related_name="milestones")
+    threshold_pct = models.PositiveSmallIntegerField(help_text="Percent of the tokens on sale that are sold")
+    reached_at = models.DateTimeField(help_text="Block time of the event that reached it")
+    slot = models.BigIntegerField()
+    event_index = models.IntegerField()
+    signature = SignatureField()
+
+    class Meta:
+        db_table = "pool_milestones"
+        indexes = (models.Index(fields=["reached_at"], name="idx_pool_milestones_reached_at"),)
+        constraints = (
+            models.UniqueConstraint(fields=["pool", "threshold_pct"], name="milestone_once_a_pool"),
+            models.CheckConstraint(condition=Q(threshold_pct__range=(1, 100)), name="milestone_1_to_100"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.threshold_pct} % of {self.pool_id}"

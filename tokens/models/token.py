@@ -1,0 +1,55 @@
+from django.db import models
+from django.db.models import F, Q
+
+from megatron.core.fields import PubkeyField, SignatureField, U64Field
+from megatron.core.models import Row
+from tokens.choices import Platform
+
+
+class Token(Row):
+    """One row is a mint. Unique by ``mint_address``. Written by ``ingest.store`` and ``metadata``. Kept for ever.
+
+    A mint that is first met in a trade has no creation yet: ``creation_*`` stay NULL until its create event is read.
+    """
+
+    mint_address = PubkeyField(unique=True)
+    symbol = models.CharField(max_length=32, blank=True, null=True, help_text="Sanitised; the raw value is in metadata")
+    name = models.CharField(max_length=100, blank=True, null=True, help_text="Sanitised; the raw value is in metadata")
+    decimals = models.PositiveSmallIntegerField(default=6)
+    platform = models.CharField(max_length=20, choices=Platform)
+    token_program = PubkeyField(null=True, blank=True, help_text="SPL Token or Token-2022: decides account addresses")
+    creation_signature = SignatureField(null=True, blank=True)
+    creation_timestamp = models.DateTimeField(null=True, blank=True, help_text="Block time of the creation")
+    creator_address = PubkeyField(null=True, blank=True)
+    initial_supply = U64Field(null=True, blank=True, help_text="Base units at creation")
+    is_graduated = models.BooleanField(default=False)
+    graduation_timestamp = models.DateTimeField(null=True, blank=True, help_text="Block time at which the curve was complete")
+    graduation_signature = SignatureField(null=True, blank=True)
+    graduation_platform = models.CharField(max_length=50, null=True, blank=True, help_text="Where the liquidity went")
+    uri = models.CharField(max_length=500, null=True, blank=True)
+    image_url = models.CharField(max_length=500, null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    last_holder_score_progress = models.DecimalField(
+        max_digits=5, decimal_places=2, null=True, blank=True, help_text="Percent at which holders were last scored"
+    )
+
+    class Meta:
+        db_table = "tokens"
+        indexes = (
+            models.Index(F("creation_timestamp").desc(nulls_last=True), name="idx_tokens_creation_timestamp"),
+            models.Index(fields=["creator_address"], name="idx_tokens_creator"),
+            models.Index(fields=["platform"], name="idx_tokens_platform"),
+            models.Index(fields=["graduation_timestamp"], condition=Q(is_graduated=True), name="idx_tokens_graduated"),
+        )
+        constraints = (
+            models.CheckConstraint(condition=Q(platform__in=Platform.values), name="token_platform_known"),
+            models.CheckConstraint(condition=Q(decimals__lte=18), name="token_decimals_0_to_18"),
+            models.CheckConstraint(
+                condition=Q(is_graduated=True)
+                | Q(graduation_timestamp=None, graduation_signature=None, graduation_platform=None),
+                name="token_graduation_facts_only_when_graduated",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.symbol or '?'} {self.mint_address}"

@@ -1,0 +1,77 @@
+from django.db import models
+from django.db.models import F, Func, Q
+from django.db.models.functions import Now
+
+from megatron.core.fields import PriceField, PubkeyField, RawAmountField, SignatureField, U64Field
+from megatron.core.timescale.fields import HypertableTimeField
+from tokens.choices import Commitment, TransactionType
+
+
+class Transaction(models.Model):
+    """One row is one trade or liquidity event of one pool. Unique by (signature, event_index, block_time), of which ``id``
+    is derived. Written by ``ingest.store``. Kept 90 days, compressed after 7 (the retention policy).
+
+    A hypertable and a leaf: nothing points here. The raw integers are the truth; the normalised columns follow from them.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(block_time, signature:event_index)")
+    signature = SignatureField(hot=True)
+    event_index = models.IntegerField(help_text="Place in the transaction, see tokens.domain.events.event_index")
+    pool = models.ForeignKey("tokens.Pool", models.PROTECT, related_name="transactions", db_index=False)
+    token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="transactions", db_index=False)
+    block_time = HypertableTimeField(interval="1 day", help_text="The slot's time on chain")
+    slot = models.BigIntegerField()
+    commitment = models.PositiveSmallIntegerField(choices=Commitment, default=Commitment.CONFIRMED)
+    type = models.CharField(max_length=20, choices=TransactionType)
+    user_address = PubkeyField(hot=True)
+    amount_in = RawAmountField(help_text="Base units that the trader gave, without fees")
+    amount_in_decimals = models.PositiveSmallIntegerField()
+    amount_out = RawAmountField(help_text="Base units that the trader got, before fees")
+    amount_out_decimals = models.PositiveSmallIntegerField()
+    sol_amount = models.DecimalField(
+        max_digits=30, decimal_places=9, null=True, help_text="SOL moved against the pool, without fees; NULL for other quotes"
+    )
+    token_amount = models.DecimalField(max_digits=39, decimal_places=18, null=True, help_text="Whole tokens")
+    price_per_token = PriceField(null=True, help_text="Execution price, quote per whole token")
+    price_per_token_usd = PriceField(usd=True, null=True, help_text="Execution price, USD; NULL without a fresh SOL price")
+    sol_amount_usd = PriceField(usd=True, null=True, help_text="sol_amount in USD; NULL without a fresh SOL price")
+    protocol_fee = U64Field(null=True, help_text="Base units of the quote")
+    platform_fee = U64Field(null=True, help_text="Base units of the quote (LaunchLab platform, PumpSwap LP)")
+    creator_fee = U64Field(null=True, help_text="Base units of the quote, cashback included")
+    share_fee = U64Field(null=True, help_text="Base units of the quote (LaunchLab referral)")
+    transaction_fee = models.BigIntegerField(null=True, help_text="Lamports paid to the network")
+    quote_reserves = U64Field(null=True, help_text="Virtual quote reserves after the event, base units")
+    token_reserves = U64Field(null=True, help_text="Virtual token reserves after the event, base units")
+    success = models.BooleanField(default=True, db_default=True, help_text="Always true: failed transactions yield no rows")
+    error_code = models.CharField(max_length=50, null=True)
+    raw_data = models.JSONField(null=True, help_text="Layout name and the few fields that no column holds")
+    created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Audit only")
+
+    class Meta:
+        db_table = "transactions"
+        # Each index is paid for on every insert, so there are four and each serves a named query:
+        # the key (dedupe), a token's trades by time, a wallet's trades by time, one signature.
+        indexes = (
+            models.Index(F("token"), F("block_time").desc(), name="idx_transactions_token_time"),
+            models.Index(F("user_address"), F("block_time").desc(), name="idx_transactions_user_time"),
+        )
+        constraints = (
+            models.CheckConstraint(condition=Q(type__in=TransactionType.values), name="transaction_type_known"),
+            models.CheckConstraint(condition=Q(success=True), name="transaction_succeeded"),
+            models.CheckConstraint(condition=Q(amount_in__gte=0, amount_out__gte=0), name="transaction_amounts_not_negative"),
+            models.CheckConstraint(
+                condition=Q(
+                    id=Func(
+                        F("block_time"),
+                        F("signature"),
+                        F("event_index"),
+                        function="event_id",
+                        output_field=models.UUIDField(),
+                    )
+                ),
+                name="transaction_id_is_derived",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.signature} #{self.event_index}"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class WalltrackConfig(AppConfig):
+    name = "walltrack"
+    verbose_name = "Walltrack"
