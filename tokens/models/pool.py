@@ -1,9 +1,24 @@
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, ExpressionWrapper, F, Q, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Greatest, Least, NullIf, Round
 
-from megatron.core.fields import PercentField, PriceField, PubkeyField, RawAmountField, SignatureField, U64Field
+from megatron.core.fields import PriceField, PubkeyField, RawAmountField, SignatureField, U64Field
 from megatron.core.models import Row
 from tokens.choices import PoolStatus, PoolType, Venue
+
+
+_PERCENT = models.DecimalField(max_digits=7, decimal_places=4)
+
+
+def _percent(part: Combinable, whole: str) -> Combinable:
+    """Return ``part`` of ``whole`` in percent, four decimals, kept within 0 and 100; NULL when either is not known."""
+    exact = models.DecimalField(max_digits=60, decimal_places=20)
+    ratio = ExpressionWrapper(part, output_field=exact) * Value(100, exact) / NullIf(F(whole), Value(0), output_field=exact)
+    kept = Least(Value(100, exact), Greatest(Value(0, exact), Round(ratio, 4, output_field=exact)))
+    # LEAST and GREATEST skip NULLs, so an unknown part has to be ruled out first.
+    known = Q(**{f"{whole}__gt": 0}, real_sol_reserves__isnull=False, real_token_reserves__isnull=False)
+    return Case(When(known, then=kept), default=None, output_field=_PERCENT)
 
 
 class Pool(Row):
@@ -32,8 +47,18 @@ class Pool(Row):
     base_supply = U64Field(null=True, blank=True, help_text="Newest known supply of the token, base units")
     initial_real_token_reserves = U64Field(null=True, blank=True, help_text="Tokens on sale at the start, base units")
     quote_target = U64Field(null=True, blank=True, help_text="Quote raised when the curve is complete, base units")
-    bonding_curve_progress = PercentField(null=True, blank=True, help_text="Percent of the tokens on sale that are sold")
-    progress_quote_pct = PercentField(null=True, blank=True, help_text="Percent of the quote target that is raised")
+    bonding_curve_progress = models.GeneratedField(
+        expression=_percent(F("initial_real_token_reserves") - F("real_token_reserves"), "initial_real_token_reserves"),
+        output_field=_PERCENT,
+        db_persist=True,
+        help_text="Percent of the tokens on sale that are sold",
+    )
+    progress_quote_pct = models.GeneratedField(
+        expression=_percent(F("real_sol_reserves"), "quote_target"),
+        output_field=_PERCENT,
+        db_persist=True,
+        help_text="Percent of the quote target that is raised",
+    )
     lp_mint = PubkeyField(null=True, blank=True)
     base_vault = PubkeyField(null=True, blank=True)
     quote_vault = PubkeyField(null=True, blank=True)
