@@ -34,6 +34,9 @@ class Pool(Row):
     base_mint = PubkeyField()
     quote_mint = PubkeyField()
     quote_decimals = models.PositiveSmallIntegerField(null=True, blank=True, help_text="NULL while the quote is not known")
+    mints_flipped = models.BooleanField(
+        default=False, help_text="The program calls our quote its base: its buys are stored as sells"
+    )
     platform = models.CharField(max_length=50, choices=Venue)
     pool_type = models.CharField(max_length=20, choices=PoolType, default=PoolType.INITIAL)
     bonding_curve_address = PubkeyField(null=True, blank=True)
@@ -115,6 +118,7 @@ class PoolMilestone(Row):
     threshold_pct = models.PositiveSmallIntegerField(help_text="Percent of the tokens on sale that are sold")
     reached_at = models.DateTimeField(help_text="Block time of the event that reached it")
     slot = models.BigIntegerField()
+    invariant = RawAmountField(help_text="Product of the virtual reserves after the event: the order inside a slot")
     event_index = models.IntegerField()
     signature = SignatureField()
 

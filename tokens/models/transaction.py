@@ -32,9 +32,9 @@ class Transaction(models.Model):
     type = models.CharField(max_length=20, choices=TransactionType)
     user_address = PubkeyField(hot=True)
     amount_in = RawAmountField(help_text="Base units that the trader gave, without fees")
-    amount_in_decimals = models.PositiveSmallIntegerField()
+    amount_in_decimals = models.PositiveSmallIntegerField(null=True, help_text="NULL while not known")
     amount_out = RawAmountField(help_text="Base units that the trader got, before fees")
-    amount_out_decimals = models.PositiveSmallIntegerField()
+    amount_out_decimals = models.PositiveSmallIntegerField(null=True, help_text="NULL while not known")
     sol_amount = models.DecimalField(
         max_digits=30, decimal_places=9, null=True, help_text="SOL moved against the pool, without fees; NULL for other quotes"
     )

@@ -1,0 +1,31 @@
+"""Exact decimals from integers, as text for bulk writing. Division happens once, rounding is half up, and it is said here."""
+
+PRICE_PLACES = 20
+"""Decimals of a price in the quote per whole token; launch prices begin at 2.8e-8 SOL."""
+USD_PLACES = 18
+SOL_USD_PLACES = 6
+
+
+def decimal_text(value: int, places: int) -> str:
+    """Return ``value · 10^-places`` as plain digits; ``value`` is not negative."""
+    if places == 0:
+        return str(value)
+    digits = str(value).zfill(places + 1)
+    return f"{digits[:-places]}.{digits[-places:]}"
+
+
+def price_scaled(quote_raw: int, token_raw: int, quote_decimals: int, token_decimals: int) -> int:
+    """Return the price, quote per whole token, times 10^20, rounded half up. ``token_raw`` must be positive."""
+    shift = PRICE_PLACES + token_decimals - quote_decimals
+    if shift >= 0:
+        quote_raw *= 10**shift
+    else:
+        token_raw *= 10**-shift
+    return (2 * quote_raw + token_raw) // (2 * token_raw)
+
+
+def usd_scaled(scaled: int, places: int, sol_usd_micro: int) -> int:
+    """Return an amount in SOL (``scaled · 10^-places``) in USD times 10^18, half up; ``sol_usd_micro`` is USD · 10^6 a SOL."""
+    surplus = places + SOL_USD_PLACES - USD_PLACES
+    value = scaled * sol_usd_micro
+    return value * 10**-surplus if surplus <= 0 else (2 * value + 10**surplus) // (2 * 10**surplus)

@@ -1,0 +1,94 @@
+"""Candles, in plain Python: what the SQL of ``candles.roll`` must equal for any trades in any order."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tokens.choices import TransactionType
+
+TRADES = (TransactionType.BUY, TransactionType.SELL)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What a candle needs of one trade. ``invariant`` is the product of the virtual reserves after it, 0 if unknown."""
+
+    block_time: datetime
+    slot: int
+    invariant: int
+    event_index: int
+    signature: str
+    type: str
+    user: str
+    price: Decimal | None
+    price_usd: Decimal | None
+    token_amount: Decimal | None
+    sol_amount: Decimal | None
+    sol_amount_usd: Decimal | None
+
+    @property
+    def order(self) -> tuple[int, int, int, str]:
+        """Where the trade stands among its pool's trades.
+
+        Sources rarely say where in its slot a transaction ran. On a constant-product curve every trade rounds in the
+        pool's favour, so the product of the reserves never falls and gives the order inside a slot.
+        """
+        return (self.slot, self.invariant, self.event_index, self.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One bucket. Prices in the quote per whole token and in USD; ``volume_usd`` is ``None`` if no trade had a USD value."""
+
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    open_usd: Decimal | None
+    high_usd: Decimal | None
+    low_usd: Decimal | None
+    close_usd: Decimal | None
+    volume_token: Decimal
+    volume_sol: Decimal
+    volume_usd: Decimal | None
+    trade_count: int
+    buyer_count: int
+    seller_count: int
+
+
+def bucket_of(at: datetime, width: timedelta) -> datetime:
+    """Return the start of the bucket that holds ``at``; buckets are half-open and aligned to 2000-01-03, a Monday, UTC."""
+    origin = datetime(2000, 1, 3, tzinfo=at.tzinfo)
+    return at - (at - origin) % width
+
+
+def candles(trades: Iterable[Trade], width: timedelta) -> Mapping[datetime, Candle]:
+    """Return the candle of each bucket with at least one priced buy or sell, by the start of the bucket."""
+    buckets: dict[datetime, list[Trade]] = {}
+    for trade in trades:
+        if trade.type in TRADES and trade.price:
+            buckets.setdefault(bucket_of(trade.block_time, width), []).append(trade)
+    return {start: _candle(sorted(group, key=lambda trade: trade.order)) for start, group in sorted(buckets.items())}
+
+
+def _candle(trades: list[Trade]) -> Candle:
+    prices = [trade.price for trade in trades if trade.price is not None]
+    dollars = [trade.price_usd for trade in trades if trade.price_usd is not None]
+    volumes = [trade.sol_amount_usd for trade in trades if trade.sol_amount_usd is not None]
+    return Candle(
+        open=prices[0],
+        high=max(prices),
+        low=min(prices),
+        close=prices[-1],
+        open_usd=dollars[0] if dollars else None,
+        high_usd=max(dollars, default=None),
+        low_usd=min(dollars, default=None),
+        close_usd=dollars[-1] if dollars else None,
+        volume_token=sum((trade.token_amount or Decimal(0) for trade in trades), Decimal(0)),
+        volume_sol=sum((trade.sol_amount or Decimal(0) for trade in trades), Decimal(0)),
+        volume_usd=sum(volumes, Decimal(0)) if volumes else None,
+        trade_count=len(trades),
+        buyer_count=len({trade.user for trade in trades if trade.type == TransactionType.BUY}),
+        seller_count=len({trade.user for trade in trades if trade.type == TransactionType.SELL}),
+    )
