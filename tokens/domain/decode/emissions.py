@@ -1,0 +1,66 @@
+"""An event as a program emitted it: undecoded bytes, and where in the transaction they came from."""
+
+from typing import Any, NamedTuple
+
+from tokens.choices import EventKind, Program
+from tokens.domain.events import BothReserves, ChainEvent, Fees
+
+
+class Emission(NamedTuple):
+    """``payload`` is the discriminator and the body; ``accounts`` are those of the emitting instruction, if known."""
+
+    program: Program
+    index: int
+    payload: bytes
+    origin: str
+    accounts: tuple[str, ...] | None = None
+    instruction: str | None = None
+
+
+class Header(NamedTuple):
+    """What a source says about the transaction as a whole."""
+
+    signature: str
+    slot: int | None = None
+    block_time: int | None = None
+
+
+class Facts(NamedTuple):
+    """What one event means, before it gets its place and its transaction."""
+
+    kind: EventKind
+    mint: str | None = None
+    pool: str | None = None
+    user: str | None = None
+    quote_mint: str | None = None
+    quote_amount_raw: int | None = None
+    token_amount_raw: int | None = None
+    fees: Fees = Fees()
+    reserves: BothReserves = BothReserves()
+    block_time: int | None = None
+
+
+def chain_event(header: Header, emission: Emission, facts: Facts, layout: str, fields: dict[str, Any]) -> ChainEvent:
+    """Return the event with its place. The program's own clock is believed before the block's (they agree)."""
+    raw: dict[str, Any] = {"layout": layout, "origin": emission.origin}
+    if emission.instruction is not None:
+        raw["instruction"] = emission.instruction
+    kind, mint, pool, user, quote_mint, quote_amount, token_amount, fees, reserves, at = facts
+    return ChainEvent(
+        program=emission.program,
+        kind=kind,
+        signature=header.signature,
+        slot=header.slot,
+        block_time=header.block_time if at is None else at,
+        event_index=emission.index,
+        mint=mint,
+        pool=pool,
+        user=user,
+        quote_mint=quote_mint,
+        quote_amount_raw=quote_amount,
+        token_amount_raw=token_amount,
+        fees=fees,
+        reserves=reserves,
+        raw=raw,
+        fields=fields,
+    )

@@ -1,0 +1,76 @@
+"""From undecoded emissions to chain events: finds each event's layout and meaning by program and discriminator."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import Any, Final
+
+from tokens.choices import Program
+from tokens.domain.decode import launchlab, pumpfun, pumpswap
+from tokens.domain.decode.borsh import Layout
+from tokens.domain.decode.emissions import Emission, Facts, Header, chain_event
+from tokens.domain.decode.results import Undecodable
+from tokens.domain.events import ChainEvent
+
+Meaning = Callable[[dict[str, Any], Emission], Facts]
+
+
+def _discriminator(space: str, name: str) -> bytes:
+    return sha256(f"{space}:{name}".encode()).digest()[:8]
+
+
+EVENTS: Final[dict[Program, dict[bytes, tuple[Layout, Meaning]]]] = {
+    program: {_discriminator("event", layout.name): (layout, meaning) for layout, meaning in table}
+    for program, table in (
+        (Program.PUMPFUN, pumpfun.EVENTS),
+        (Program.PUMPSWAP, pumpswap.EVENTS),
+        (Program.LAUNCHLAB, launchlab.EVENTS),
+    )
+}
+INSTRUCTIONS: Final[dict[Program, dict[bytes, str]]] = {
+    program: {_discriminator("global", name): name for name in names.split()}
+    for program, names in (
+        (Program.PUMPFUN, pumpfun.INSTRUCTIONS),
+        (Program.PUMPSWAP, pumpswap.INSTRUCTIONS),
+        (Program.LAUNCHLAB, launchlab.INSTRUCTIONS),
+    )
+}
+_TRADE_EVENT: Final = _discriminator("event", "TradeEvent")
+
+
+def read(header: Header, emissions: Iterable[Emission], drift: Counter[str]) -> list[ChainEvent]:
+    """Return the events in order; what the tables do not know is counted in ``drift``.
+
+    Raises :class:`Undecodable` for bytes that fit no layout, unless the event is of no consequence.
+    """
+    events = []
+    for emission in emissions:
+        program, payload = emission.program, emission.payload
+        found = EVENTS[program].get(payload[:8])
+        if found is None:
+            drift[f"{program.value}.{payload[:8].hex()}.unknown_event"] += 1
+            continue
+        layout, meaning = found
+        if program is Program.LAUNCHLAB and payload[:8] == _TRADE_EVENT:
+            layout = launchlab.trade_layout(payload)
+        try:
+            fields, unknown = layout.read(payload)
+        except Undecodable:
+            if meaning not in _LENIENT:
+                raise
+            drift[f"{program.value}.{layout.name}.unknown_layout"] += 1
+            continue
+        name = f"{layout.name}/{len(fields)}"
+        event = chain_event(header, emission, meaning(fields, emission), name, fields)
+        if unknown:
+            drift[f"{program.value}.{layout.name}.unknown_bytes"] += unknown
+            event.raw["unknown_bytes"] = unknown
+        events.append(event)
+    return events
+
+
+_LENIENT: Final = frozenset(
+    meaning for table in (pumpfun.EVENTS, pumpswap.EVENTS) for _, meaning in table if meaning.__name__ == "_other"
+)
+"""Meanings of administrative events: a change of their layout must not hold up the trades beside them."""
+

@@ -1,0 +1,228 @@
+"""Recognises what a message is by its structure, and hands its transactions to the readers."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from tokens.domain.decode import export, pumpportal, rows, transactions, webhooks
+from tokens.domain.decode.emissions import Header
+from tokens.domain.decode.results import Decoded, Outcome, Undecodable
+from tokens.domain.decode.transactions import NULL, Run
+
+_ABSENT: Final = msgspec.Raw(b"")
+_DEEPEST: Final = 6  # envelopes in envelopes: a recorder's line with a frame with a block is three
+_CONTROL: Final = Decoded(outcome=Outcome.CONTROL)
+
+
+class _Parts(msgspec.Struct):
+    """The members by which any of the known messages can be told; what they hold is read later."""
+
+    t_wall: msgspec.Raw = _ABSENT
+    raw: msgspec.Raw = _ABSENT
+    method: msgspec.Raw = _ABSENT
+    params: msgspec.Raw = _ABSENT
+    result: msgspec.Raw = _ABSENT
+    error: msgspec.Raw = _ABSENT
+    context: msgspec.Raw = _ABSENT
+    value: msgspec.Raw = _ABSENT
+    block: msgspec.Raw = _ABSENT
+    transactions: msgspec.Raw = _ABSENT
+    transaction: msgspec.Raw = _ABSENT
+    meta: msgspec.Raw = _ABSENT
+    signature: msgspec.Raw = _ABSENT
+    logs: msgspec.Raw = _ABSENT
+    err: msgspec.Raw = _ABSENT
+    instructions: msgspec.Raw = _ABSENT
+    slot: msgspec.Raw = _ABSENT
+    blockTime: msgspec.Raw = _ABSENT  # noqa: N815  # as RPC nodes name it
+    txType: msgspec.Raw = _ABSENT  # noqa: N815  # as PumpPortal names it
+    message: msgspec.Raw = _ABSENT
+    event_index: msgspec.Raw = _ABSENT
+    transaction_signature: msgspec.Raw = _ABSENT
+
+
+class _Context(msgspec.Struct):
+    slot: int
+
+
+class _LogValue(msgspec.Struct):
+    signature: str
+    err: msgspec.Raw
+    logs: list[str]
+
+
+class _LogResult(msgspec.Struct):
+    context: _Context
+    value: _LogValue
+
+
+class _LogParams(msgspec.Struct):
+    result: _LogResult
+
+
+class _LogFrame(msgspec.Struct):
+    params: _LogParams
+
+
+_parts = msgspec.json.Decoder(_Parts)
+_log_frame = msgspec.json.Decoder(_LogFrame)
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+_text = msgspec.json.Decoder(str)
+_number = msgspec.json.Decoder(int | None)
+
+
+def decode_message(raw: bytes) -> list[Decoded]:
+    """Return what a message says, one item a transaction, in the message's order.
+
+    Known are: replies of ``getTransaction`` and ``getBlock`` in every encoding, frames of ``logsSubscribe``,
+    ``blockSubscribe`` and Helius ``transactionSubscribe`` (as sent, or as a recorder wrapped them), Helius webhook bodies
+    (enhanced and raw), PumpPortal frames, rows of the trades table as JSON, lines of ``manage.py decode``, and arrays of
+    these. Raises :class:`Undecodable` for anything else; among several transactions a bad one becomes an item with the
+    outcome ``undecodable`` and the others stand.
+    """
+    try:
+        return _message(raw, 0)
+    except RecursionError:
+        raise Undecodable("not_json", "nested too deeply") from None
+    except msgspec.ValidationError as refusal:
+        raise Undecodable("unknown_form", str(refusal)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as refusal:
+        raise Undecodable("not_json", str(refusal)) from None
+
+
+def _message(raw: bytes, depth: int) -> list[Decoded]:
+    if depth > _DEEPEST:
+        raise Undecodable("unknown_form", "envelopes in envelopes")
+    if b'"logsNotification"' in raw[:200]:
+        return [_logs_frame(raw)]
+    raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
+    if raw[:1] == b"{":
+        return _object(_parts.decode(raw), raw, depth)
+    if raw[:1] == b"[":
+        return _each(_items.decode(raw), lambda item: _message(bytes(item), depth + 1))
+    if raw[:1] == b'"':
+        return _message(_text.decode(raw).encode(), depth + 1)
+    if raw in (b"ping", b"pong"):
+        return [_CONTROL]
+    raise Undecodable("not_json", "empty" if not raw else f"starts with {raw[:20]!r}")
+
+
+def _object(parts: _Parts, raw: bytes, depth: int, *, slot: int | None = None) -> list[Decoded]:
+    """Read a JSON object that may be an envelope. ``slot`` is what an outer envelope said."""
+    if depth > _DEEPEST:
+        raise Undecodable("unknown_form", "envelopes in envelopes")
+    if _has(parts.txType):
+        return [pumpportal.decode(raw)]
+    if _has(parts.event_index):
+        return [export.decode(raw)]
+    if _has(parts.raw):
+        return _message(_text.decode(parts.raw).encode(), depth + 1)
+    if _has(parts.method):
+        return _notification(_text.decode(parts.method), parts, raw, depth)
+    if _has(parts.result):
+        return _reply(parts.result, depth)
+    if _has(parts.transaction):
+        return [_transaction(parts, slot)]
+    if _has(parts.transactions):
+        return _block(parts, slot)
+    if _has(parts.block):
+        inner = bytes(parts.block)
+        return [_CONTROL] if parts.block == NULL else _object(_parts.decode(inner), inner, depth + 1, slot=_slot(parts, slot))
+    if _has(parts.context) and bytes(parts.value)[:1] == b"{":
+        context, value = msgspec.json.decode(parts.context, type=_Context), bytes(parts.value)
+        return _object(_parts.decode(value), value, depth + 1, slot=context.slot)
+    if _has(parts.signature) and _has(parts.logs):
+        value = msgspec.json.decode(raw, type=_LogValue)
+        return [_log(value, _slot(parts, slot))]
+    if _has(parts.signature) and _has(parts.instructions):
+        return [_one(webhooks.run(raw))]
+    if _has(parts.transaction_signature):
+        return [rows.decode(raw)]
+    if _has(parts.error) or _has(parts.message):
+        return [_CONTROL]
+    raise Undecodable("unknown_form", f"no transaction, log, frame or row: {raw[:80].decode('utf-8', 'replace')}")
+
+
+def _has(member: msgspec.Raw) -> bool:
+    return member is not _ABSENT
+
+
+def _slot(parts: _Parts, outer: int | None) -> int | None:
+    return _number.decode(parts.slot) if _has(parts.slot) else outer
+
+
+def _notification(method: str, parts: _Parts, raw: bytes, depth: int) -> list[Decoded]:
+    if method == "logsNotification":
+        return [_logs_frame(raw)]
+    if method not in ("transactionNotification", "blockNotification"):
+        return [_CONTROL]
+    result = bytes(_parts.decode(parts.params).result)
+    return _object(_parts.decode(result), result, depth + 1)
+
+
+def _reply(result: msgspec.Raw, depth: int) -> list[Decoded]:
+    inner = bytes(result)
+    if inner[:1] == b"{":
+        return _object(_parts.decode(inner), inner, depth + 1)
+    if inner[:1] == b"[":
+        return _message(inner, depth + 1)
+    return [_CONTROL]  # a subscription's number, "ok", or null: not found yet
+
+
+def _logs_frame(raw: bytes) -> Decoded:
+    result = _log_frame.decode(raw).params.result
+    return _log(result.value, result.context.slot)
+
+
+def _log(value: _LogValue, slot: int | None) -> Decoded:
+    return _one(Run(Header(value.signature, slot), None, lambda: value.logs, value.err != NULL))
+
+
+def _transaction(parts: _Parts, slot: int | None, block_time: int | None = None) -> Decoded:
+    slot = _slot(parts, slot)
+    block_time = _number.decode(parts.blockTime) if _has(parts.blockTime) else block_time
+    if not _has(parts.meta):
+        if bytes(parts.transaction)[:1] != b"{":
+            raise Undecodable("bad_transaction", "has no meta: whether it succeeded is not known")
+        inner = _parts.decode(parts.transaction)
+        if not _has(inner.transaction):
+            raise Undecodable("bad_transaction", "has no meta: whether it succeeded is not known")
+        return _transaction(inner, slot, block_time)
+    return _one(transactions.run(parts.transaction, parts.meta, slot=slot, block_time=block_time))
+
+
+def _block(parts: _Parts, slot: int | None) -> list[Decoded]:
+    slot = _slot(parts, slot)
+    block_time = _number.decode(parts.blockTime) if _has(parts.blockTime) else None
+    return _each(_items.decode(parts.transactions), partial(_in_block, slot=slot, block_time=block_time))
+
+
+def _in_block(item: msgspec.Raw, *, slot: int | None, block_time: int | None) -> list[Decoded]:
+    parts = _parts.decode(item)
+    if not _has(parts.transaction):
+        raise Undecodable("bad_transaction", "an element of the block holds no transaction")
+    return [_transaction(parts, slot, block_time)]
+
+
+def _one(transaction: Run) -> Decoded:
+    try:
+        return transactions.decode(transaction)
+    except ValueError as refusal:  # an address that is none
+        raise Undecodable("bad_transaction", str(refusal)) from None
+
+
+def _each(items: list[msgspec.Raw], read: Callable[[msgspec.Raw], list[Decoded]]) -> list[Decoded]:
+    """Read each item on its own; raise only if there is nothing but refusals."""
+    decoded: list[Decoded] = []
+    for item in items:
+        try:
+            decoded += read(item)
+        except Undecodable as refusal:
+            decoded.append(Decoded(outcome=Outcome.UNDECODABLE, reason=refusal.reason, detail=refusal.detail))
+        except (msgspec.DecodeError, UnicodeDecodeError) as refusal:
+            decoded.append(Decoded(outcome=Outcome.UNDECODABLE, reason="bad_transaction", detail=str(refusal)[:300]))
+    if decoded and all(one.outcome is Outcome.UNDECODABLE for one in decoded):
+        raise Undecodable(decoded[0].reason, f"all {len(decoded)} items: {decoded[0].detail}")
+    return decoded

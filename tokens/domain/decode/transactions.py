@@ -1,0 +1,263 @@
+"""One transaction, in any encoding that RPC nodes and webhooks use, brought into one shape and read."""
+
+from binascii import Error as BadBase64
+from binascii import a2b_base64
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+import msgspec
+from solders.transaction import VersionedTransaction
+
+from tokens.choices import Program, RejectionReason
+from tokens.domain import programs
+from tokens.domain.decode import base58, events, facts, instructions, logs
+from tokens.domain.decode.emissions import Emission, Header
+from tokens.domain.decode.instructions import Group, Instruction
+from tokens.domain.decode.results import Decoded, Outcome, Undecodable
+from tokens.domain.events import ChainEvent
+
+NULL: Final = msgspec.Raw(b"null")
+
+
+class _Key(msgspec.Struct):
+    pubkey: str
+
+
+class _Call(msgspec.Struct):
+    """An instruction as ``json`` (indexes), ``jsonParsed`` or a webhook (addresses) writes it."""
+
+    programIdIndex: int | None = None  # noqa: N815  # as RPC nodes name it, here and below
+    programId: str | None = None  # noqa: N815
+    accounts: msgspec.Raw = NULL
+    data: str | None = None
+    stackHeight: int | None = None  # noqa: N815
+
+
+class _Message(msgspec.Struct):
+    accountKeys: list[str | _Key]  # noqa: N815
+    instructions: list[_Call]
+
+
+class _Transaction(msgspec.Struct):
+    signatures: list[str]
+    message: _Message | None = None
+
+
+class _Inner(msgspec.Struct):
+    index: int
+    instructions: list[_Call]
+
+
+class _Loaded(msgspec.Struct):
+    writable: list[str] = []
+    readonly: list[str] = []
+
+
+class Meta(msgspec.Struct):
+    """What a node reports about a transaction's run."""
+
+    err: msgspec.Raw = NULL
+    fee: int | None = None
+    innerInstructions: list[_Inner] | None = None  # noqa: N815
+    logMessages: msgspec.Raw = NULL  # noqa: N815
+    loadedAddresses: _Loaded | None = None  # noqa: N815
+
+
+class Run(NamedTuple):
+    """A transaction that ran: ``groups`` is ``None`` where only its log is at hand, ``log`` where only instructions are."""
+
+    header: Header
+    groups: list[Group] | None
+    log: Callable[[], list[str] | None]
+    failed: bool = False
+    transaction_fee: int | None = None
+    keys: Sequence[str] = ()
+
+
+_meta = msgspec.json.Decoder(Meta)
+_transaction = msgspec.json.Decoder(_Transaction)
+_places = msgspec.json.Decoder(list[int])
+_addresses = msgspec.json.Decoder(list[str])
+_strings = msgspec.json.Decoder(list[str])
+_encoded = msgspec.json.Decoder(str | tuple[str, str])
+
+
+def lines(raw: msgspec.Raw) -> list[str] | None:
+    """Return the lines of a log in JSON, ``None`` if there is no log."""
+    return None if raw == NULL else _strings.decode(raw)
+
+
+def run(transaction: msgspec.Raw, meta_json: msgspec.Raw, *, slot: int | None, block_time: int | None) -> Run:
+    """Return a node's transaction in one shape. Raises :class:`Undecodable` and msgspec's validation errors."""
+    if meta_json == NULL:
+        raise Undecodable("bad_transaction", "has no meta: whether it succeeded is not known")
+    meta = _meta.decode(meta_json)
+    if bytes(transaction)[:1] == b"{":
+        shape = _transaction.decode(transaction)
+        if not shape.signatures:
+            raise Undecodable("bad_transaction", "has no signature")
+        signature, groups, keys = shape.signatures[0], *_from_json(shape.message, meta)
+    else:
+        signature, groups, keys = _from_wire(_wire(transaction), meta)
+    return Run(
+        Header(signature, slot, block_time),
+        groups,
+        partial(lines, meta.logMessages),
+        meta.err != NULL,
+        meta.fee,
+        keys,
+    )
+
+
+def _from_json(message: _Message | None, meta: Meta) -> tuple[list[Group] | None, Sequence[str]]:
+    if message is None:  # asked for with transactionDetails=accounts
+        return None, ()
+    keys = [key if isinstance(key, str) else key.pubkey for key in message.accountKeys]
+    if message.accountKeys and isinstance(message.accountKeys[0], str):
+        keys += _loaded(meta)
+    tops = [_instruction(call, keys) for call in message.instructions]
+    return _grouped(tops, meta, keys), keys
+
+
+def _loaded(meta: Meta) -> list[str]:
+    return [] if meta.loadedAddresses is None else meta.loadedAddresses.writable + meta.loadedAddresses.readonly
+
+
+def _grouped(tops: list[Instruction], meta: Meta, keys: list[str]) -> list[Group]:
+    called: dict[int, list[Instruction]] = {}
+    for inner in meta.innerInstructions or ():
+        if not 0 <= inner.index < len(tops):
+            raise Undecodable("bad_transaction", f"calls from instruction {inner.index} of {len(tops)}")
+        called[inner.index] = [_instruction(call, keys) for call in inner.instructions]
+    return [(top, called.get(i, ())) for i, top in enumerate(tops)]
+
+
+def _instruction(call: _Call, keys: list[str]) -> Instruction:
+    program = call.programId
+    if program is None:
+        program = _key(keys, -1 if call.programIdIndex is None else call.programIdIndex)
+        return Instruction(program, call.data or "", partial(_by_place, call.accounts, keys), call.stackHeight)
+    return Instruction(program, call.data or "", partial(_by_address, call.accounts), call.stackHeight)
+
+
+def _key(keys: Sequence[str], place: int) -> str:
+    if not 0 <= place < len(keys):
+        raise Undecodable("bad_transaction", f"points at account {place} of {len(keys)}")
+    return keys[place]
+
+
+def _by_place(accounts: msgspec.Raw, keys: Sequence[str]) -> tuple[str, ...]:
+    places = () if accounts == NULL else _places.decode(accounts)
+    return tuple(_key(keys, place) for place in places)
+
+
+def _by_address(accounts: msgspec.Raw) -> tuple[str, ...]:
+    return () if accounts == NULL else tuple(_addresses.decode(accounts))
+
+
+def _wire(transaction: msgspec.Raw) -> bytes:
+    encoded = _encoded.decode(transaction)
+    data, encoding = (encoded, "base58") if isinstance(encoded, str) else encoded
+    try:
+        return base58.decode(data) if encoding == "base58" else a2b_base64(data, strict_mode=True)
+    except BadBase64 as refusal:
+        raise Undecodable("bad_transaction", f"{encoding}: {refusal}") from None
+
+
+def _from_wire(wire: bytes, meta: Meta) -> tuple[str, list[Group], Sequence[str]]:
+    try:
+        transaction = VersionedTransaction.from_bytes(wire)
+        signature = str(transaction.signatures[0])
+    except (ValueError, IndexError) as refusal:
+        raise Undecodable("bad_transaction", f"not a transaction: {refusal}") from None
+    message = transaction.message
+    keys = [programs.address(bytes(key)) for key in message.account_keys] + _loaded(meta)
+    tops = [
+        Instruction(_key(keys, ix.program_id_index), ix.data, partial(_by_index, ix.accounts, keys))
+        for ix in message.instructions
+    ]
+    return signature, _grouped(tops, meta, keys), keys
+
+
+def _by_index(accounts: bytes, keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_key(keys, place) for place in accounts)
+
+
+def decode(transaction: Run) -> Decoded:
+    """Return what a transaction says. Raises :class:`Undecodable`.
+
+    The instructions are believed first; the log speaks for a program that recorded nothing among them.
+    """
+    if transaction.failed:
+        return _decoded(transaction, Outcome.FAILED)
+    if transaction.groups is None:
+        return _from_log(transaction)
+    moves = programs.PUMP_MIGRATION_ACCOUNT in transaction.keys
+    view = instructions.read(transaction.groups, moves_to_raydium=moves)
+    stated = list(facts.read(transaction.header, view))
+    ran = {call.program for call in view.calls.values() if call.name != "initialize2"}
+    if not ran and not stated:
+        return _decoded(transaction, Outcome.NOT_OURS)
+    emissions, truncated = view.emissions, False
+    silent = ran - view.spoke
+    if silent and (log := transaction.log()) is not None:
+        logged = logs.read(log)
+        emissions = emissions + [_placed(e, view) for e in logged.emissions if e.program in silent]
+        truncated = logged.truncated
+    return _decoded(transaction, Outcome.EVENTS, emissions, stated, truncated=truncated)
+
+
+def _placed(emission: Emission, view: instructions.InstructionView) -> Emission:
+    """Give an event of the log the accounts of the instruction that emitted it."""
+    call = view.calls.get(emission.index - emission.index % 100)
+    if call is None or call.program is not emission.program:
+        return emission
+    return emission._replace(accounts=call.accounts(), instruction=call.name)
+
+
+def _from_log(transaction: Run) -> Decoded:
+    log = transaction.log()
+    if log is None:
+        raise Undecodable("bad_transaction", "has neither instructions nor a log")
+    view = logs.read(log)
+    if not view.ours and not view.truncated:
+        return _decoded(transaction, Outcome.NOT_OURS)
+    missing = [RejectionReason.TRUNCATED] if view.truncated else []
+    if view.partly or any(emission.program is Program.LAUNCHLAB for emission in view.emissions):
+        missing.append(RejectionReason.NEEDS_TRANSACTION)
+    return _decoded(transaction, Outcome.EVENTS, view.emissions, truncated=view.truncated, missing=missing)
+
+
+def _decoded(
+    transaction: Run,
+    outcome: Outcome,
+    emissions: Sequence[Emission] = (),
+    stated: Sequence[ChainEvent] = (),
+    *,
+    truncated: bool = False,
+    missing: Sequence[RejectionReason] = (),
+) -> Decoded:
+    drift: Counter[str] = Counter()
+    found = events.read(transaction.header, emissions, drift)
+    if stated:
+        found = sorted((*found, *stated), key=lambda event: event.event_index)
+    return Decoded(
+        outcome=outcome,
+        signature=transaction.header.signature,
+        slot=transaction.header.slot,
+        block_time=transaction.header.block_time,
+        transaction_fee=transaction.transaction_fee,
+        events=tuple(found),
+        drift=dict(drift),
+        truncated=truncated,
+        missing=(*missing, *lacks(found)),
+    )
+
+
+def lacks(found: Sequence[ChainEvent]) -> tuple[RejectionReason, ...]:
+    """Return what the events need and do not have: slot, time."""
+    slotless = any(event.slot is None for event in found)
+    timeless = any(event.block_time is None for event in found)
+    return (RejectionReason.NO_SLOT,) * slotless + (RejectionReason.NO_BLOCK_TIME,) * timeless
