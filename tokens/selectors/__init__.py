@@ -1,0 +1,1 @@
+"""Reads of this room, for its own doors and for other rooms."""

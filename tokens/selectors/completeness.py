@@ -1,0 +1,93 @@
+"""Proof that no trade is missing: on a curve the reserves before a trade are the reserves after the one before it.
+
+Each stored trade carries the reserves after it, and its own amounts give the reserves before it. So a missing trade shows
+as a break between two stored ones, without asking any third party, and the size of the break is what the missing trades
+moved in sum. The product of the reserves only grows on a constant-product curve (rounding favours the curve), which gives
+the order of trades inside one slot.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from tokens.choices import PoolType, TransactionType
+
+# Launch curves only: the fees of an AMM pool stay inside it, so its reserves do not follow from the amounts alone.
+# LATERAL, so that the trades of each pool come from the index by token and time.
+_BREAKS = """
+WITH recent AS (
+    SELECT pool.id, pool.token_id, pool.pool_address, pool.base_mint
+    FROM pools AS pool
+    WHERE pool.pool_type = %(initial)s AND pool.last_trade_at >= %(start)s
+    ORDER BY pool.last_trade_at DESC
+    LIMIT %(pools)s
+), trades AS (
+    SELECT recent.pool_address, recent.base_mint, trade.*
+    FROM recent CROSS JOIN LATERAL (
+        SELECT id, slot, event_index, signature, block_time, quote_reserves, token_reserves,
+               quote_reserves - CASE type WHEN %(buy)s THEN amount_in ELSE -amount_out END AS quote_before,
+               token_reserves + CASE type WHEN %(buy)s THEN amount_out ELSE -amount_in END AS token_before
+        FROM transactions
+        WHERE token_id = recent.token_id AND pool_id = recent.id
+          AND block_time >= %(start)s AND block_time < %(end)s
+          AND type IN (%(buy)s, %(sell)s) AND quote_reserves IS NOT NULL AND token_reserves IS NOT NULL
+    ) AS trade
+), chained AS (
+    SELECT *, lag(slot) OVER chain AS last_slot, lag(signature) OVER chain AS last_signature,
+           lag(quote_reserves) OVER chain AS last_quote, lag(token_reserves) OVER chain AS last_token
+    FROM trades
+    WINDOW chain AS (PARTITION BY pool_address ORDER BY slot, quote_reserves * token_reserves, event_index, id)
+)
+SELECT pool_address, base_mint, last_slot, slot, last_signature, signature, block_time,
+       quote_before - last_quote, token_before - last_token
+FROM chained
+WHERE last_slot IS NOT NULL AND (quote_before, token_before) IS DISTINCT FROM (last_quote, last_token)
+ORDER BY block_time DESC, pool_address, slot DESC
+LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """A place in a curve's history where trades are missing, between two stored ones.
+
+    The missing trades happened in slots ``slot_from`` to ``slot_to``, both included. The sums are what they moved in base
+    units: positive into the pool.
+    """
+
+    pool_address: str
+    mint: str
+    slot_from: int
+    slot_to: int
+    signature_from: str
+    signature_to: str
+    seen_at: datetime
+    quote_sum_raw: int
+    token_sum_raw: int
+
+
+def gaps(*, start: datetime, end: datetime, pools: int = 500, limit: int = 100) -> Sequence[Gap]:
+    """Return breaks among trades in ``[start, end)`` on the ``pools`` most recently traded curves, newest first.
+
+    The first trade of a curve in the window is not judged: what came before it is outside.
+    """
+    kinds = {"initial": PoolType.INITIAL.value, "buy": TransactionType.BUY.value, "sell": TransactionType.SELL.value}
+    with connection.cursor() as cursor:
+        cursor.execute(_BREAKS, {**kinds, "start": start, "end": end, "pools": pools, "limit": limit})
+        rows = cursor.fetchall()
+    return [
+        Gap(
+            pool_address=pool_address,
+            mint=mint,
+            slot_from=slot_from,
+            slot_to=slot_to,
+            signature_from=signature_from,
+            signature_to=signature_to,
+            seen_at=seen_at,
+            quote_sum_raw=int(quote_sum),
+            token_sum_raw=int(token_sum),
+        )
+        for pool_address, mint, slot_from, slot_to, signature_from, signature_to, seen_at, quote_sum, token_sum in rows
+    ]

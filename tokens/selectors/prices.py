@@ -1,0 +1,74 @@
+"""SOL in USD: the newest samples, the price that held at a time (decision T8), and minutes of one source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Case, Value, When
+from django.db.models.functions import TruncMinute
+
+from tokens.choices import PriceOrigin
+from tokens.models import SolUsdPrice
+
+FRESH = timedelta(seconds=120)
+"""A sample older than this prices nothing (decision T8)."""
+
+_BELIEF = Case(*(When(source=source, then=Value(place)) for place, source in enumerate(PriceOrigin.values)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolUsdCandle:
+    """One minute of one source, USD for one SOL. ``average`` weighs each sample alike."""
+
+    bucket: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    average: Decimal
+    sample_count: int
+
+
+def latest_by_source() -> Sequence[SolUsdPrice]:
+    """Return the newest sample of each source that has one, the most believed source first."""
+    newest = [SolUsdPrice.objects.filter(source=source).order_by("-price_time")[:1] for source in PriceOrigin.values]
+    samples = list(newest[0].union(*newest[1:], all=True))
+    return sorted(samples, key=lambda sample: PriceOrigin.values.index(sample.source))
+
+
+def find_price(at: datetime) -> SolUsdPrice | None:
+    """Return the sample that prices SOL at ``at``: the newest of the most believed source with a fresh one, else ``None``."""
+    fresh = SolUsdPrice.objects.filter(price_time__gte=at - FRESH, price_time__lte=at)
+    return fresh.order_by(_BELIEF, "-price_time").first()
+
+
+def find_source(*, start: datetime, end: datetime) -> str | None:
+    """Return the most believed source with a sample in ``[start, end)``, or ``None``."""
+    window = SolUsdPrice.objects.filter(price_time__gte=start, price_time__lt=end)
+    return window.order_by(_BELIEF).values_list("source", flat=True).first()
+
+
+def candles_between(*, source: str, start: datetime, end: datetime, limit: int) -> Sequence[SolUsdCandle]:
+    """Return the oldest ``limit`` minutes of ``source`` with a sample in ``[start, end)``, oldest first.
+
+    They are computed from the samples: the view ``sol_usd_candles_1m`` holds the same, but a server without TimescaleDB
+    cannot push a time window into it.
+    """
+    samples = SolUsdPrice.objects.filter(source=source, price_time__gte=start, price_time__lt=end)
+    minutes = samples.annotate(bucket=TruncMinute("price_time", tzinfo=UTC)).values("bucket").order_by("bucket")
+    grouped = minutes.annotate(prices=ArrayAgg("price_usd", order_by="price_time"))[:limit]
+    return [_candle(minute["bucket"], minute["prices"]) for minute in grouped]
+
+
+def _candle(bucket: datetime, prices: Sequence[Decimal]) -> SolUsdCandle:
+    return SolUsdCandle(
+        bucket=bucket,
+        open=prices[0],
+        high=max(prices),
+        low=min(prices),
+        close=prices[-1],
+        average=(sum(prices, Decimal(0)) / len(prices)).quantize(Decimal("0.000001")),
+        sample_count=len(prices),
+    )
