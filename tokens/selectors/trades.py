@@ -1,7 +1,9 @@
 """Trades and candles of a token."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
@@ -11,12 +13,38 @@ from tokens.models import PriceCandle, PriceCandle1d, PriceCandle1h, PriceCandle
 NEWEST_FIRST = ("-block_time", "-slot", "-event_index", "-id")
 """The order of a list of trades. Between transactions of one slot it is by place inside the transaction, then arbitrary but fixed."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _TABLES: dict[int, type[PriceCandle]] = {
     CandleInterval.M1: PriceCandle1m,
     CandleInterval.M5: PriceCandle5m,
     CandleInterval.H1: PriceCandle1h,
     CandleInterval.D1: PriceCandle1d,
 }
+
+
+class Candle(NamedTuple):
+    """One interval of a token: prices in the quote of its pool (SOL for nearly all) and in USD per whole token."""
+
+    bucket: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    open_usd: Decimal | None
+    high_usd: Decimal | None
+    low_usd: Decimal | None
+    close_usd: Decimal | None
+    volume_token: Decimal
+    volume_sol: Decimal
+    volume_usd: Decimal | None
+    trade_count: int
+    buyer_count: int
+    seller_count: int
+    filled: bool = False
+
+
+_STORED = Candle._fields[:-1]
 
 
 def transactions(
@@ -39,18 +67,49 @@ def events_of(signature: str) -> Sequence[Transaction]:
     return list(found.order_by("event_index"))
 
 
-def candles_between(*, token: Token, interval: int, start: datetime, end: datetime, limit: int) -> Sequence[PriceCandle]:
+def candles_between(*, token: Token, interval: int, start: datetime, end: datetime, limit: int) -> Sequence[Candle]:
     """Return the oldest ``limit`` candles of ``token`` that start in ``[start, end)``, oldest first."""
     window = _candles(token, interval).filter(bucket__gte=start, bucket__lt=end)
-    return list(window.order_by("bucket")[:limit])
+    return [Candle(*row) for row in window.order_by("bucket").values_list(*_STORED)[:limit]]
 
 
-def latest_candle(*, token: Token, interval: int, before: datetime | None = None) -> PriceCandle | None:
+def find_latest_candle(*, token: Token, interval: int, before: datetime | None = None) -> Candle | None:
     """Return the newest candle of ``token``, or the newest that starts before ``before``, or ``None``."""
     found = _candles(token, interval)
     if before is not None:
         found = found.filter(bucket__lt=before)
-    return found.order_by("-bucket").first()
+    row = found.order_by("-bucket").values_list(*_STORED).first()
+    return None if row is None else Candle(*row)
+
+
+def filled(
+    candles: Sequence[Candle], *, previous: Candle | None, interval: int, start: datetime, end: datetime
+) -> Sequence[Candle]:
+    """Return ``candles`` with a flat one for each empty interval of ``[start, end)``.
+
+    A flat candle stands at the close before it, in the quote and in USD, and has no volume. Before the first close that is
+    known (``previous`` or a candle) nothing is made up.
+    """
+    step, stored = timedelta(seconds=interval), {candle.bucket: candle for candle in candles}
+    bucket, last, complete = _first_bucket(start, step), previous, []
+    while bucket < end:
+        candle = stored.get(bucket) or (last and _flat(last, bucket))
+        if candle:
+            complete.append(candle)
+            last = candle
+        bucket += step
+    return complete
+
+
+def _first_bucket(start: datetime, step: timedelta) -> datetime:
+    """Return the first start of an interval that is not before ``start``; intervals are counted from 1970."""
+    return start + (_EPOCH - start) % step
+
+
+def _flat(last: Candle, bucket: datetime) -> Candle:
+    nothing = Decimal(0)
+    prices, prices_usd = (last.close,) * 4, (last.close_usd,) * 4
+    return Candle(bucket, *prices, *prices_usd, nothing, nothing, nothing, 0, 0, 0, filled=True)
 
 
 def _candles(token: Token, interval: int) -> "QuerySet[PriceCandle]":

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -42,20 +43,41 @@ def test_candles_of_a_window() -> None:
     minutes = [factories.candle(token, bucket=NOON + timedelta(minutes=minute)) for minute in (2, 0, 1)]
     factories.candle(factories.token())
     ends = {"start": NOON, "end": NOON + timedelta(minutes=2), "interval": CandleInterval.M1}
-    assert list(trades.candles_between(token=token, limit=9, **ends)) == [minutes[1], minutes[2]]
-    assert list(trades.candles_between(token=token, limit=1, **ends)) == [minutes[1]]
+    buckets = [minutes[1].bucket, minutes[2].bucket]
+    assert [candle.bucket for candle in trades.candles_between(token=token, limit=9, **ends)] == buckets
+    assert [candle.bucket for candle in trades.candles_between(token=token, limit=1, **ends)] == buckets[:1]
     tables = {CandleInterval.M5: PriceCandle5m, CandleInterval.H1: PriceCandle1h, CandleInterval.D1: PriceCandle1d}
     for interval, model in tables.items():
-        made = factories.candle(token, model=model)
+        factories.candle(token, model=model, trade_count=interval)
         found = trades.candles_between(token=token, interval=interval, start=NOON, end=NOON + timedelta(1), limit=9)
-        assert list(found) == [made]
+        assert [candle.trade_count for candle in found] == [interval]
 
 
 def test_the_latest_candle() -> None:
     """The newest candle, or the newest before a time, or none."""
     token = factories.token()
-    assert trades.latest_candle(token=token, interval=CandleInterval.M1) is None
-    first = factories.candle(token)
-    second = factories.candle(token, bucket=NOON + timedelta(minutes=7))
-    assert trades.latest_candle(token=token, interval=CandleInterval.M1) == second
-    assert trades.latest_candle(token=token, interval=CandleInterval.M1, before=second.bucket) == first
+    minutes = {"token": token, "interval": CandleInterval.M1}
+    assert trades.find_latest_candle(**minutes) is None
+    factories.candle(token)
+    factories.candle(token, bucket=NOON + timedelta(minutes=7))
+    newest, before = trades.find_latest_candle(**minutes), trades.find_latest_candle(
+        **minutes, before=NOON + timedelta(minutes=7)
+    )
+    assert newest and newest.bucket == NOON + timedelta(minutes=7)
+    assert before and before.bucket == NOON
+
+
+def test_empty_minutes_are_filled_flat_at_the_close_before_them() -> None:
+    """Every minute of the window from the first known close on, in order; what is made up says so and has no volume."""
+    token = factories.token()
+    factories.candle(token, bucket=NOON + timedelta(minutes=1), close=Decimal("0.00000003"), close_usd=None)
+    window = {"start": NOON - timedelta(seconds=30), "end": NOON + timedelta(minutes=3)}
+    stored = trades.candles_between(token=token, interval=60, limit=9, **window)
+    made = trades.filled(stored, previous=None, interval=60, **window)
+    flat = trades.Candle(
+        NOON + timedelta(minutes=2), *[Decimal("0.00000003")] * 4, *[None] * 4, *[Decimal(0)] * 3, 0, 0, 0, filled=True
+    )
+    assert made == [*stored, flat]
+    earlier = flat._replace(bucket=NOON - timedelta(minutes=9), close=Decimal(7), close_usd=Decimal(8))
+    first = trades.filled(stored, previous=earlier, interval=60, **window)[0]
+    assert (first.bucket, first.open, first.low, first.open_usd, first.filled) == (NOON, 7, 7, 8, True)
