@@ -18,13 +18,13 @@ from tokens.choices import PoolType, TransactionType
 # LATERAL, so that the trades of each pool come from the index by token and time.
 _BREAKS = """
 WITH recent AS (
-    SELECT pool.id, pool.token_id, pool.pool_address, pool.base_mint
-    FROM pools AS pool
+    SELECT pool.id, pool.token_id, pool.pool_address, pool.base_mint, pool.quote_decimals, token.decimals
+    FROM pools AS pool JOIN tokens AS token ON token.id = pool.token_id
     WHERE pool.pool_type = %(initial)s AND pool.last_trade_at >= %(start)s
     ORDER BY pool.last_trade_at DESC
     LIMIT %(pools)s
 ), trades AS (
-    SELECT recent.pool_address, recent.base_mint, trade.*
+    SELECT recent.pool_address, recent.base_mint, recent.quote_decimals, recent.decimals, trade.*
     FROM recent CROSS JOIN LATERAL (
         SELECT id, slot, event_index, signature, block_time, quote_reserves, token_reserves,
                quote_reserves - CASE type WHEN %(buy)s THEN amount_in ELSE -amount_out END AS quote_before,
@@ -41,7 +41,7 @@ WITH recent AS (
     WINDOW chain AS (PARTITION BY pool_address ORDER BY slot, quote_reserves * token_reserves, event_index, id)
 )
 SELECT pool_address, base_mint, last_slot, slot, last_signature, signature, block_time,
-       quote_before - last_quote, token_before - last_token
+       (quote_before - last_quote)::text, quote_decimals, (token_before - last_token)::text, decimals
 FROM chained
 WHERE last_slot IS NOT NULL AND (quote_before, token_before) IS DISTINCT FROM (last_quote, last_token)
 ORDER BY block_time DESC, pool_address, slot DESC
@@ -65,7 +65,9 @@ class Gap:
     signature_to: str
     seen_at: datetime
     quote_sum_raw: int
+    quote_decimals: int | None
     token_sum_raw: int
+    token_decimals: int
 
 
 def gaps(*, start: datetime, end: datetime, pools: int = 500, limit: int = 100) -> Sequence[Gap]:
@@ -79,15 +81,17 @@ def gaps(*, start: datetime, end: datetime, pools: int = 500, limit: int = 100) 
         rows = cursor.fetchall()
     return [
         Gap(
-            pool_address=pool_address,
-            mint=mint,
-            slot_from=slot_from,
-            slot_to=slot_to,
-            signature_from=signature_from,
-            signature_to=signature_to,
-            seen_at=seen_at,
-            quote_sum_raw=int(quote_sum),
-            token_sum_raw=int(token_sum),
+            pool_address=row[0],
+            mint=row[1],
+            slot_from=row[2],
+            slot_to=row[3],
+            signature_from=row[4],
+            signature_to=row[5],
+            seen_at=row[6],
+            quote_sum_raw=int(row[7]),
+            quote_decimals=row[8],
+            token_sum_raw=int(row[9]),
+            token_decimals=row[10],
         )
-        for pool_address, mint, slot_from, slot_to, signature_from, signature_to, seen_at, quote_sum, token_sum in rows
+        for row in rows
     ]

@@ -58,7 +58,9 @@ def test_a_missing_trade_is_found_with_what_it_moved() -> None:
             signature_to=after.signature,
             seen_at=NOON,
             quote_sum_raw=1444000276 + 1222000253,
+            quote_decimals=9,
             token_sum_raw=-(48077924588073 + 37404047134090),
+            token_decimals=6,
         )
     ]
 
