@@ -69,7 +69,7 @@ def _positive(*amounts: int) -> None:
 
 
 def pump_buy(virtual_quote: int, virtual_token: int, token_raw: int, fees_bps: tuple[int, ...] = ()) -> Swap:
-    """Return a pump.fun purchase of exactly ``token_raw`` tokens. Raises ``ValueError`` if the curve has not so many."""
+    """Return a pump.fun purchase of exactly ``token_raw``. Raises ``ValueError`` if the curve has not so many."""
     _positive(virtual_quote, token_raw, virtual_token - token_raw)
     cost = token_raw * virtual_quote // (virtual_token - token_raw) + 1
     return Swap(cost, token_raw, _fees(cost, fees_bps))
@@ -95,7 +95,7 @@ def pump_sell(virtual_quote: int, virtual_token: int, token_raw: int, fees_bps: 
 def pump_pool_part(
     pool_quote: int, pool_base: int, *, token_raw: int | None = None, budget_raw: int | None = None
 ) -> Swap:
-    """Return what a completing purchase takes from the future pool, exact tokens or exact quote, without fees."""
+    """Return what a completing purchase takes from the future pool, exact tokens or quote, without fees."""
     if token_raw is not None:
         _positive(pool_quote, token_raw, pool_base - token_raw)
         return Swap(ceil_div(pool_quote * token_raw, pool_base - token_raw), token_raw, ())
@@ -106,7 +106,7 @@ def pump_pool_part(
 
 
 def pumpswap_buy(effective_quote: int, base: int, base_out: int, fees_bps: tuple[int, ...] = ()) -> Swap:
-    """Return a PumpSwap purchase of exactly ``base_out``; ``effective_quote`` is the vault plus the virtual reserves."""
+    """Return a PumpSwap purchase of exactly ``base_out``; ``effective_quote`` is vault plus virtual reserves."""
     _positive(effective_quote, base_out, base - base_out)
     quote = ceil_div(effective_quote * base_out, base - base_out)
     return Swap(quote, base_out, _fees(quote, fees_bps))
@@ -128,7 +128,7 @@ def pumpswap_sell(effective_quote: int, base: int, base_in: int, fees_bps: tuple
 
 
 def launchlab_fees(gross_raw: int, trade_ppm: int, *others_ppm: int) -> tuple[int, ...]:
-    """Return LaunchLab's fees, the protocol's first: the total is rounded up, the others down, the protocol has the rest."""
+    """Return LaunchLab's fees, the protocol's first: the total rounds up, the others down, the protocol has the rest."""
     others = tuple(gross_raw * ppm // PPM for ppm in others_ppm)
     return ceil_div(gross_raw * (trade_ppm + sum(others_ppm)), PPM) - sum(others), *others
 
@@ -154,7 +154,7 @@ def launchlab_sell(virtual_quote: int, virtual_token: int, token_raw: int, *fees
 def launchlab_virtuals(
     supply_raw: int, sold_raw: int, raise_raw: int, *, migrate_fee_raw: int = 0, locked_raw: int = 0
 ) -> tuple[int, int]:
-    """Return a constant-product LaunchLab curve's initial virtual base and quote. Raises ``ValueError`` if it has none."""
+    """Return a constant-product LaunchLab curve's initial virtual base and quote; ``ValueError`` if it has none."""
     _positive(supply_raw, sold_raw, raise_raw, supply_raw - sold_raw - locked_raw, raise_raw - migrate_fee_raw)
     # What the sold tokens would fetch at the pool's opening price, floored as the program does; the curve exists if that
     # is more than what is raised.

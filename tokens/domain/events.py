@@ -24,6 +24,11 @@ def event_index(outer: int, inner: int, ordinal: int) -> int:
     return outer * _OUTER + inner * _INNER + ordinal
 
 
+def call_place(index: int) -> int:
+    """Return the place of the instruction that emitted an event: the event's index without its ordinal."""
+    return index - index % _INNER
+
+
 class Fees(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Fees of one trade in quote base units, each as the event names it; ``None`` where its layout has no such field.
 

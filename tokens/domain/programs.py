@@ -22,6 +22,9 @@ PUMP_MIGRATION_ACCOUNT: Final = "39azUYFWPz3VHgKCf3VChUwbpURdCHRxjWVowf5jUJjg"
 """The wallet that moved completed pump curves to Raydium AMM v4 until 2025-03-20."""
 
 WRAPPED_SOL: Final = "So11111111111111111111111111111111111111112"
+USDC: Final = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+QUOTE_MINTS: Final = frozenset({WRAPPED_SOL, USDC})
+"""What coins are priced in, and what therefore is no launchpad's coin."""
 ZERO_KEY: Final = "11111111111111111111111111111111"
 """How the programs write "none"; as a quote mint it means native SOL."""
 
@@ -54,7 +57,7 @@ def bonding_curve(mint: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def graduated_pool(mint: str, quote_mint: str) -> str:
-    """Return the address of the PumpSwap pool into which a pump.fun coin graduates (index 0, made by the pump program)."""
+    """Return the address of the PumpSwap pool into which a pump.fun coin graduates."""
     base, quote = Pubkey.from_string(mint), Pubkey.from_string(quote_mint)
     creator = Pubkey.find_program_address([b"pool-authority", bytes(base)], _PUMP)[0]
     seeds = [b"pool", b"\0\0", bytes(creator), bytes(base), bytes(quote)]

@@ -7,10 +7,13 @@ from tokens.domain.events import BothReserves, ChainEvent, Fees
 
 
 class Emission(NamedTuple):
-    """``payload`` is the discriminator and the body; ``accounts`` are those of the emitting instruction, if known."""
+    """``place`` is its ``event_index``; ``payload`` is the discriminator and the body.
+
+    ``accounts`` and ``instruction`` are those of the emitting instruction, if known.
+    """
 
     program: Program
-    index: int
+    place: int
     payload: bytes
     origin: str
     accounts: tuple[str, ...] | None = None
@@ -40,6 +43,11 @@ class Facts(NamedTuple):
     block_time: int | None = None
 
 
+def other(fields: dict[str, Any], _: Emission) -> Facts:
+    """Return what is common to events without consequence."""
+    return Facts(EventKind.OTHER, mint=fields.get("mint"), user=fields.get("user"), block_time=fields.get("timestamp"))
+
+
 def chain_event(header: Header, emission: Emission, facts: Facts, layout: str, fields: dict[str, Any]) -> ChainEvent:
     """Return the event with its place. The program's own clock is believed before the block's (they agree)."""
     raw: dict[str, Any] = {"layout": layout, "origin": emission.origin}
@@ -52,7 +60,7 @@ def chain_event(header: Header, emission: Emission, facts: Facts, layout: str, f
         signature=header.signature,
         slot=header.slot,
         block_time=header.block_time if at is None else at,
-        event_index=emission.index,
+        event_index=emission.place,
         mint=mint,
         pool=pool,
         user=user,

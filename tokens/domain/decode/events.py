@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from tokens.choices import Program
-from tokens.domain.decode import launchlab, pumpfun, pumpswap
+from tokens.domain.decode import launchlab, layouts, pumpfun, pumpswap
 from tokens.domain.decode.borsh import Layout
-from tokens.domain.decode.emissions import Emission, Facts, Header, chain_event
+from tokens.domain.decode.emissions import Emission, Facts, Header, chain_event, other
 from tokens.domain.decode.results import Undecodable
 from tokens.domain.events import ChainEvent
 
@@ -20,11 +22,11 @@ def _discriminator(space: str, name: str) -> bytes:
 
 
 EVENTS: Final[dict[Program, dict[bytes, tuple[Layout, Meaning]]]] = {
-    program: {_discriminator("event", layout.name): (layout, meaning) for layout, meaning in table}
-    for program, table in (
-        (Program.PUMPFUN, pumpfun.EVENTS),
-        (Program.PUMPSWAP, pumpswap.EVENTS),
-        (Program.LAUNCHLAB, launchlab.EVENTS),
+    program: {_discriminator("event", layout.name): (layout, meanings.get(layout.name, other)) for layout in table}
+    for program, table, meanings in (
+        (Program.PUMPFUN, layouts.parse(layouts.PUMPFUN), pumpfun.MEANINGS),
+        (Program.PUMPSWAP, layouts.parse(layouts.PUMPSWAP), pumpswap.MEANINGS),
+        (Program.LAUNCHLAB, launchlab.EVENTS, launchlab.MEANINGS),
     )
 }
 INSTRUCTIONS: Final[dict[Program, dict[bytes, str]]] = {
@@ -41,9 +43,12 @@ _TRADE_EVENT: Final = _discriminator("event", "TradeEvent")
 def read(header: Header, emissions: Iterable[Emission], drift: Counter[str]) -> list[ChainEvent]:
     """Return the events in order; what the tables do not know is counted in ``drift``.
 
-    Raises :class:`Undecodable` for bytes that fit no layout, unless the event is of no consequence.
+    An event without a time gets that of a neighbour in its transaction: all read the same clock. Raises
+    :class:`Undecodable` for bytes that fit no layout, unless the event is of no consequence.
     """
     events = []
+    clock: int | None = None
+    timeless = False
     for emission in emissions:
         program, payload = emission.program, emission.payload
         found = EVENTS[program].get(payload[:8])
@@ -56,21 +61,21 @@ def read(header: Header, emissions: Iterable[Emission], drift: Counter[str]) -> 
         try:
             fields, unknown = layout.read(payload)
         except Undecodable:
-            if meaning not in _LENIENT:
+            if meaning is not other:  # a new layout of an administrative event must not hold up the trades beside it
                 raise
             drift[f"{program.value}.{layout.name}.unknown_layout"] += 1
             continue
         name = f"{layout.name}/{len(fields)}"
-        event = chain_event(header, emission, meaning(fields, emission), name, fields)
+        facts = meaning(fields, emission)
+        if facts.block_time is None:
+            timeless = True
+        else:
+            clock = facts.block_time
+        event = chain_event(header, emission, facts, name, fields)
         if unknown:
             drift[f"{program.value}.{layout.name}.unknown_bytes"] += unknown
             event.raw["unknown_bytes"] = unknown
         events.append(event)
+    if timeless and clock is not None:
+        return [replace(event, block_time=clock) if "timestamp" not in event.fields else event for event in events]
     return events
-
-
-_LENIENT: Final = frozenset(
-    meaning for table in (pumpfun.EVENTS, pumpswap.EVENTS) for _, meaning in table if meaning.__name__ == "_other"
-)
-"""Meanings of administrative events: a change of their layout must not hold up the trades beside them."""
-

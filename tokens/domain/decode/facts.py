@@ -1,4 +1,4 @@
-"""Facts that no event states: LaunchLab's migrations and those of pump.fun's coins to Raydium until March 2025."""
+"""What instructions say themselves: LaunchLab's migrations, those of pump.fun's coins to Raydium until March 2025."""
 
 from collections.abc import Iterator
 from struct import Struct
@@ -8,24 +8,32 @@ from tokens.choices import EventKind, Program
 from tokens.domain import programs
 from tokens.domain.decode import launchlab
 from tokens.domain.decode.emissions import Emission, Facts, Header, chain_event
-from tokens.domain.decode.instructions import Call, InstructionView
+from tokens.domain.decode.instructions import TO_RAYDIUM, Call
 from tokens.domain.events import ChainEvent
 
 _INITIALIZE2: Final = Struct("<BBQQQ")  # tag 1, nonce, open time, amounts of pc and coin (AMM v4 has no discriminators)
 
 
-def read(header: Header, view: InstructionView) -> Iterator[ChainEvent]:
-    """Yield what the instructions say themselves, each with the place of its instruction and ordinal 0."""
-    for place, call in view.calls.items():
-        found = _launchlab(call) if call.program is Program.LAUNCHLAB else _pump(call)
+def read(header: Header, calls: dict[int, Call], told: set[int]) -> Iterator[ChainEvent]:
+    """Yield what the instructions say themselves, each with the place of its instruction and ordinal 0.
+
+    ``told`` are the places of the calls that emitted events. A launch whose event is not at hand is told from its
+    instruction, with the index that the event has, so that both are the same.
+    """
+    for place, call in calls.items():
+        emission = Emission(call.program, place, call.data, "instruction", None, call.name)
+        if call.name in launchlab.INITIALIZES and place not in told:
+            emission = emission._replace(place=place + 1, accounts=call.accounts())
+            found = launchlab.initialized(emission)
+        else:
+            found = _migration(call) if call.name in launchlab.MIGRATES else _pump(call)
         if found is not None:
             name, facts, fields = found
-            emission = Emission(call.program, place, call.data, "instruction", None, name)
             yield chain_event(header, emission, facts, name, fields)
 
 
-def _launchlab(call: Call) -> tuple[str, Facts, dict[str, Any]] | None:
-    if call.name not in launchlab.MIGRATES:
+def _migration(call: Call) -> tuple[str, Facts, dict[str, Any]] | None:
+    if call.name is None or call.program is not Program.LAUNCHLAB:
         return None
     destination, mint, quote_mint, pool, curve = launchlab.MIGRATES[call.name]
     accounts = call.accounts()
@@ -44,7 +52,7 @@ def _launchlab(call: Call) -> tuple[str, Facts, dict[str, Any]] | None:
 def _pump(call: Call) -> tuple[str, Facts, dict[str, Any]] | None:
     if call.program is Program.PUMPFUN and call.name == "withdraw":
         return _withdraw(call.accounts())
-    if call.name == "initialize2":
+    if call.name == TO_RAYDIUM:
         return _raydium(call)
     return None
 
@@ -53,9 +61,7 @@ def _withdraw(accounts: tuple[str, ...]) -> tuple[str, Facts, dict[str, Any]] | 
     """The curve's reserves are taken out to be brought to Raydium. The mint stood at place 1, later at 2."""
     for mint, curve in ((1, 2), (2, 3)):
         if curve < len(accounts) and programs.bonding_curve(accounts[mint]) == accounts[curve]:
-            facts = Facts(
-                EventKind.MIGRATE, mint=accounts[mint], pool=accounts[curve], quote_mint=programs.WRAPPED_SOL
-            )
+            facts = Facts(EventKind.MIGRATE, mint=accounts[mint], pool=accounts[curve], quote_mint=programs.WRAPPED_SOL)
             return "withdraw", facts, {"destination": "raydium"}
     return None
 
@@ -80,4 +86,4 @@ def _raydium(call: Call) -> tuple[str, Facts, dict[str, Any]] | None:
         quote_amount_raw=quote,
         token_amount_raw=amount,
     )
-    return "initialize2", facts, {"destination": "raydium", "pool": accounts[4]}
+    return TO_RAYDIUM, facts, {"destination": "raydium", "pool": accounts[4]}

@@ -1,4 +1,4 @@
-"""Reads a transaction's instructions: the events that programs recorded by calling themselves, and facts without event."""
+"""Reads a transaction's instructions: the calls of our programs, and the events they recorded by calling themselves."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -33,12 +33,15 @@ class Call(NamedTuple):
 
 
 class InstructionView(NamedTuple):
-    """``calls`` by their place (the index of an event with ordinal 0); ``spoke`` are the programs whose events are here."""
+    """``calls`` are by place (the index of an event with ordinal 0); ``spoke``: the programs whose events are here."""
 
     emissions: list[Emission]
     calls: dict[int, Call]
     spoke: set[Program]
 
+
+TO_RAYDIUM: Final = "initialize2"
+"""AMM v4's instruction that opens a pool; by pump.fun's migration wallet it counts as a call of pump.fun."""
 
 Group = tuple[Instruction, Sequence[Instruction]]
 """A top-level instruction and all that it called, at any depth, in order."""
@@ -71,14 +74,17 @@ def read(groups: Sequence[Group], *, moves_to_raydium: bool = False) -> Instruct
                 place = _emitter(running, height, instruction.program)
                 if place is not None:
                     emitted[place] = emitted.get(place, 0) + 1
-                    emissions.append(_emission(calls[place], place, emitted[place], data))
+                    emissions.append(_emission(calls[place], emitted[place], data))
                     spoke.add(program)
                     continue
             place = _place(outer, inner, 0)
-            if program is None:  # counted as pump.fun's: it is where its coins went
-                program, name = Program.PUMPFUN, "initialize2" if data[:1] == b"\1" else None
-            else:
+            name: str | None = TO_RAYDIUM
+            if program is not None:
                 name = INSTRUCTIONS[program].get(data[:8])
+            elif data[:1] == b"\1":
+                program = Program.PUMPFUN
+            else:
+                continue
             calls[place] = Call(program, name, data, instruction.accounts, outer, inner)
             if height is not None:
                 running[height - 1 :] = [(instruction.program, place)]
@@ -110,7 +116,7 @@ def _emitter(running: list[tuple[str, int]], height: int | None, program: str) -
     return next((place for caller, place in reversed(running) if caller == program and place >= 0), None)
 
 
-def _emission(call: Call, place: int, ordinal: int, data: bytes) -> Emission:
+def _emission(call: Call, ordinal: int, data: bytes) -> Emission:
     accounts = None if call.program is Program.PUMPFUN else call.accounts()  # its events name all that matters
     index = _place(call.outer, call.inner, ordinal)
     return Emission(call.program, index, data[len(programs.EVENT_TAG) :], "cpi", accounts, call.name)

@@ -113,8 +113,15 @@ def _create(fields: Fields, emission: Emission) -> Facts:
     )
 
 
-def _vesting(fields: Fields, _: Emission) -> Facts:
-    return Facts(EventKind.OTHER, pool=fields["pool_state"], user=fields["beneficiary"])
+def initialized(emission: Emission) -> tuple[str, Facts, Fields] | None:
+    """Return the creation that an ``initialize`` instruction asks for, as its event says it."""
+    places = (("pool_state", 5), ("creator", 1), ("config", 2))
+    accounts = emission.accounts or ()
+    if len(accounts) < 8:
+        return None
+    arguments, _ = INITIALIZE.read(emission.payload)  # one variant has a further argument, for its mint's transfer fee
+    fields = {name: accounts[place] for name, place in places} | arguments
+    return f"{emission.instruction}/{len(arguments)}", _create(fields, emission), fields
 
 
 _TOKEN: Final = (
@@ -139,18 +146,18 @@ def trade_layout(payload: bytes) -> Layout:
 
 
 INITIALIZE: Final = Layout("initialize", _TOKEN, required=8, readers={"curve": _curve_params})
+"""The arguments of the instructions that create a pool."""
 
 EVENTS: Final = (
-    (_TRADE, _trade),
-    (
-        Layout(
-            "PoolCreateEvent",
-            f"pool_state:pubkey creator:pubkey config:pubkey {_TOKEN}",
-            required=11,
-            readers={"curve": _curve_params},
-        ),
-        _create,
+    _TRADE,
+    Layout(
+        "PoolCreateEvent",
+        f"pool_state:pubkey creator:pubkey config:pubkey {_TOKEN}",
+        required=11,
+        readers={"curve": _curve_params},
     ),
-    (Layout("ClaimVestedEvent", "pool_state:pubkey beneficiary:pubkey claim_amount:u64"), _vesting),
-    (Layout("CreateVestingEvent", "pool_state:pubkey beneficiary:pubkey share_amount:u64"), _vesting),
+    Layout("ClaimVestedEvent", "pool_state:pubkey beneficiary:pubkey claim_amount:u64"),
+    Layout("CreateVestingEvent", "pool_state:pubkey beneficiary:pubkey share_amount:u64"),
 )
+MEANINGS: Final = {"TradeEvent": _trade, "PoolCreateEvent": _create}
+"""What the events mean that are of consequence; the program's other events have no meaning of their own."""

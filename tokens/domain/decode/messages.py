@@ -16,7 +16,7 @@ _DEEPEST: Final = 6  # envelopes in envelopes: a recorder's line with a frame wi
 _CONTROL: Final = Decoded(outcome=Outcome.CONTROL)
 
 
-class _Parts(msgspec.Struct):
+class _Parts(msgspec.Struct, rename={"block_time": "blockTime", "tx_type": "txType"}):
     """The members by which any of the known messages can be told; what they hold is read later."""
 
     t_wall: msgspec.Raw = _ABSENT
@@ -36,8 +36,8 @@ class _Parts(msgspec.Struct):
     err: msgspec.Raw = _ABSENT
     instructions: msgspec.Raw = _ABSENT
     slot: msgspec.Raw = _ABSENT
-    blockTime: msgspec.Raw = _ABSENT  # noqa: N815  # as RPC nodes name it
-    txType: msgspec.Raw = _ABSENT  # noqa: N815  # as PumpPortal names it
+    block_time: msgspec.Raw = _ABSENT
+    tx_type: msgspec.Raw = _ABSENT
     message: msgspec.Raw = _ABSENT
     event_index: msgspec.Raw = _ABSENT
     transaction_signature: msgspec.Raw = _ABSENT
@@ -77,10 +77,10 @@ def decode_message(raw: bytes) -> list[Decoded]:
     """Return what a message says, one item a transaction, in the message's order.
 
     Known are: replies of ``getTransaction`` and ``getBlock`` in every encoding, frames of ``logsSubscribe``,
-    ``blockSubscribe`` and Helius ``transactionSubscribe`` (as sent, or as a recorder wrapped them), Helius webhook bodies
-    (enhanced and raw), PumpPortal frames, rows of the trades table as JSON, lines of ``manage.py decode``, and arrays of
-    these. Raises :class:`Undecodable` for anything else; among several transactions a bad one becomes an item with the
-    outcome ``undecodable`` and the others stand.
+    ``blockSubscribe`` and Helius ``transactionSubscribe`` (as sent, or as a recorder wrapped them), Helius webhook
+    bodies (enhanced and raw), PumpPortal frames, rows of the trades table as JSON, lines of ``manage.py decode``, and
+    arrays of these. Raises :class:`Undecodable` for anything else; among several transactions a bad one becomes an item
+    with the outcome ``undecodable`` and the others stand.
     """
     try:
         return _message(raw, 0)
@@ -113,7 +113,7 @@ def _object(parts: _Parts, raw: bytes, depth: int, *, slot: int | None = None) -
     """Read a JSON object that may be an envelope. ``slot`` is what an outer envelope said."""
     if depth > _DEEPEST:
         raise Undecodable("unknown_form", "envelopes in envelopes")
-    if _has(parts.txType):
+    if _has(parts.tx_type):
         return [pumpportal.decode(raw)]
     if _has(parts.event_index):
         return [export.decode(raw)]
@@ -129,13 +129,16 @@ def _object(parts: _Parts, raw: bytes, depth: int, *, slot: int | None = None) -
         return _block(parts, slot)
     if _has(parts.block):
         inner = bytes(parts.block)
-        return [_CONTROL] if parts.block == NULL else _object(_parts.decode(inner), inner, depth + 1, slot=_slot(parts, slot))
+        return (
+            [_CONTROL]
+            if parts.block == NULL
+            else _object(_parts.decode(inner), inner, depth + 1, slot=_slot(parts, slot))
+        )
     if _has(parts.context) and bytes(parts.value)[:1] == b"{":
         context, value = msgspec.json.decode(parts.context, type=_Context), bytes(parts.value)
         return _object(_parts.decode(value), value, depth + 1, slot=context.slot)
     if _has(parts.signature) and _has(parts.logs):
-        value = msgspec.json.decode(raw, type=_LogValue)
-        return [_log(value, _slot(parts, slot))]
+        return [_log(msgspec.json.decode(raw, type=_LogValue), _slot(parts, slot))]
     if _has(parts.signature) and _has(parts.instructions):
         return [_one(webhooks.run(raw))]
     if _has(parts.transaction_signature):
@@ -182,7 +185,7 @@ def _log(value: _LogValue, slot: int | None) -> Decoded:
 
 def _transaction(parts: _Parts, slot: int | None, block_time: int | None = None) -> Decoded:
     slot = _slot(parts, slot)
-    block_time = _number.decode(parts.blockTime) if _has(parts.blockTime) else block_time
+    block_time = _number.decode(parts.block_time) if _has(parts.block_time) else block_time
     if not _has(parts.meta):
         if bytes(parts.transaction)[:1] != b"{":
             raise Undecodable("bad_transaction", "has no meta: whether it succeeded is not known")
@@ -195,7 +198,7 @@ def _transaction(parts: _Parts, slot: int | None, block_time: int | None = None)
 
 def _block(parts: _Parts, slot: int | None) -> list[Decoded]:
     slot = _slot(parts, slot)
-    block_time = _number.decode(parts.blockTime) if _has(parts.blockTime) else None
+    block_time = _number.decode(parts.block_time) if _has(parts.block_time) else None
     return _each(_items.decode(parts.transactions), partial(_in_block, slot=slot, block_time=block_time))
 
 

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from tokens.choices import EventKind
 from tokens.domain import programs
-from tokens.domain.decode.borsh import Layout
 from tokens.domain.decode.emissions import Emission, Facts
 from tokens.domain.decode.results import Undecodable
 from tokens.domain.events import BothReserves, Fees, Reserves
@@ -111,7 +110,8 @@ def _post_complete_buy(fields: Fields, _: Emission) -> Facts:
     before, after = (
         Reserves(virtual_quote=q, virtual_token=b, real_quote=q, real_token=b)
         for q, b in (
-            (fields[f"pool_quote_reserves_{when}"], fields[f"pool_base_reserves_{when}"]) for when in ("before", "after")
+            (fields[f"pool_quote_reserves_{when}"], fields[f"pool_base_reserves_{when}"])
+            for when in ("before", "after")
         )
     )
     paid = fields["quote_in"] - fields["fee"] - fields["creator_fee"]  # quote_in includes this part's fees
@@ -199,217 +199,22 @@ def _creator(fields: Fields, _: Emission) -> Facts:
     )
 
 
-def _other(fields: Fields, _: Emission) -> Facts:
-    return Facts(
-        EventKind.OTHER, mint=fields.get("mint"), user=fields.get("user"), block_time=fields.get("timestamp")
-    )
-
-
-EVENTS: Final = (
-    (
-        Layout(
-            "TradeEvent",
-            "mint:pubkey sol_amount:u64 token_amount:u64 is_buy:bool user:pubkey timestamp:i64 virtual_sol_reserves:u64 "
-            "virtual_token_reserves:u64 real_sol_reserves:u64 real_token_reserves:u64 fee_recipient:pubkey "
-            "fee_basis_points:u64 fee:u64 creator:pubkey creator_fee_basis_points:u64 creator_fee:u64 track_volume:bool "
-            "total_unclaimed_tokens:u64 total_claimed_tokens:u64 current_sol_volume:u64 last_update_timestamp:i64 "
-            "ix_name:string mayhem_mode:bool cashback_fee_basis_points:u64 cashback:u64 buyback_fee_basis_points:u64 "
-            "buyback_fee:u64 shareholders:shareholders quote_mint:pubkey quote_amount:u64 virtual_quote_reserves:u64 "
-            "real_quote_reserves:u64 holder_rewards_bps:u64 holder_rewards:u64 creator_fee_unclaimed:u64",
-            required=8,
-        ),
-        _trade,
-    ),
-    (
-        Layout(
-            "CreateEvent",
-            "name:string symbol:string uri:string mint:pubkey bonding_curve:pubkey user:pubkey creator:pubkey "
-            "timestamp:i64 virtual_token_reserves:u64 virtual_sol_reserves:u64 real_token_reserves:u64 "
-            "token_total_supply:u64 token_program:pubkey is_mayhem_mode:bool is_cashback_enabled:bool quote_mint:pubkey "
-            "virtual_quote_reserves:u64 creator_fee_bps:u64 is_holder_reward:bool depth:u8",
-            required=6,
-        ),
-        _create,
-    ),
-    (
-        Layout(
-            "CompleteEvent",
-            "user:pubkey mint:pubkey bonding_curve:pubkey timestamp:i64 quote_mint:pubkey",
-            required=4,
-        ),
-        _complete,
-    ),
-    (
-        Layout(
-            "PostCompleteBuyEvent",
-            "user:pubkey mint:pubkey bonding_curve:pubkey quote_mint:pubkey timestamp:i64 base_out:u64 quote_in:u64 "
-            "fee_basis_points:u64 fee:u64 creator_fee_basis_points:u64 creator_fee:u64 buyback_fee:u64 "
-            "pool_base_reserves_before:u64 pool_quote_reserves_before:u64 pool_base_reserves_after:u64 "
-            "pool_quote_reserves_after:u64",
-        ),
-        _post_complete_buy,
-    ),
-    (
-        Layout(
-            "CompletePumpAmmMigrationEvent",
-            "user:pubkey mint:pubkey mint_amount:u64 sol_amount:u64 pool_migration_fee:u64 bonding_curve:pubkey "
-            "timestamp:i64 pool:pubkey quote_mint:pubkey",
-            required=8,
-        ),
-        _migrate,
-    ),
-    (
-        Layout(
-            "UpdateMayhemVirtualParamsEvent",
-            "timestamp:i64 mint:pubkey virtual_token_reserves:u64 virtual_sol_reserves:u64 "
-            "new_virtual_token_reserves:u64 new_virtual_sol_reserves:u64 real_token_reserves:u64 real_sol_reserves:u64",
-        ),
-        _reserves,
-    ),
-    (
-        Layout("CollectCreatorFeeEvent", "timestamp:i64 creator:pubkey creator_fee:u64 quote_mint:pubkey", required=3),
-        _creator_fee,
-    ),
-    (
-        Layout(
-            "DistributeCreatorFeesEvent",
-            "timestamp:i64 mint:pubkey bonding_curve:pubkey sharing_config:pubkey admin:pubkey "
-            "shareholders:shareholders distributed:u64 quote_mint:pubkey",
-            required=7,
-        ),
-        _creator_fee,
-    ),
-    (
-        Layout("DistributeFeeToHoldersEvent", "timestamp:i64 mint:pubkey quote_mint:pubkey recipients:u64 total:u64"),
-        _creator_fee,
-    ),
-    (
-        Layout(
-            "SweepBondingCurveFeeEvent",
-            "timestamp:i64 mint:pubkey bonding_curve:pubkey quote_mint:pubkey recipient:pubkey amount:u64 bucket:u8",
-        ),
-        _sweep,
-    ),
-    (Layout("SetCreatorEvent", "timestamp:i64 mint:pubkey bonding_curve:pubkey creator:pubkey"), _creator),
-    (
-        Layout(
-            "SetMetaplexCreatorEvent", "timestamp:i64 mint:pubkey bonding_curve:pubkey metadata:pubkey creator:pubkey"
-        ),
-        _creator,
-    ),
-    (
-        Layout(
-            "AdminSetCreatorEvent",
-            "timestamp:i64 admin_set_creator_authority:pubkey mint:pubkey bonding_curve:pubkey old_creator:pubkey "
-            "new_creator:pubkey",
-        ),
-        _creator,
-    ),
-    (
-        Layout(
-            "AdminCtoEvent",
-            "timestamp:i64 authority:pubkey mint:pubkey bonding_curve:pubkey old_creator:pubkey new_creator:pubkey "
-            "is_holder_reward:bool is_cashback_coin:bool old_creator_fee_bps:u64 new_creator_fee_bps:u64 "
-            "sharing_config_reset:bool swept_to_holder_vault:u64 pool_updated:bool",
-        ),
-        _creator,
-    ),
-    (
-        Layout(
-            "MigrateBondingCurveCreatorEvent",
-            "timestamp:i64 mint:pubkey bonding_curve:pubkey sharing_config:pubkey old_creator:pubkey new_creator:pubkey",
-        ),
-        _creator,
-    ),
-    (
-        Layout(
-            "UpdateCreatorFeeConfigEvent",
-            "timestamp:i64 authority:pubkey creator_fee_configurable:bool max_configurable_creator_fee_bps:u64",
-        ),
-        _creator,
-    ),
-    (
-        Layout("ExtendAccountEvent", "account:pubkey user:pubkey current_size:u64 new_size:u64 timestamp:i64"),
-        _other,
-    ),
-    (
-        Layout(
-            "ClaimCashbackEvent", "user:pubkey amount:u64 timestamp:i64 total_claimed:u64 total_cashback_earned:u64"
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "ClaimTokenIncentivesEvent",
-            "user:pubkey mint:pubkey amount:u64 timestamp:i64 total_claimed_tokens:u64 current_sol_volume:u64",
-            required=3,
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "SetParamsEvent",
-            "initial_virtual_token_reserves:u64 initial_virtual_sol_reserves:u64 initial_real_token_reserves:u64 "
-            "final_real_sol_reserves:u64 token_total_supply:u64 fee_basis_points:u64 withdraw_authority:pubkey "
-            "enable_migrate:bool pool_migration_fee:u64 creator_fee_basis_points:u64 fee_recipients:pubkey*8 "
-            "timestamp:i64 set_creator_authority:pubkey admin_set_creator_authority:pubkey",
-            required=12,
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "AddQuoteControlMintEvent",
-            "quote_control:pubkey authority:pubkey quote_mint:pubkey initial_virtual_quote_reserves:u64 timestamp:i64",
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "SetQuoteControlMintReservesEvent",
-            "quote_control:pubkey authority:pubkey quote_mint:pubkey old_initial_virtual_quote_reserves:u64 "
-            "new_initial_virtual_quote_reserves:u64 timestamp:i64",
-        ),
-        _other,
-    ),
-    (Layout("AdminSetIdlAuthorityEvent", "idl_authority:pubkey"), _other),
-    (
-        Layout(
-            "AdminUpdateTokenIncentivesEvent",
-            "start_time:i64 end_time:i64 day_number:u64 token_supply_per_day:u64 mint:pubkey seconds_in_a_day:i64 "
-            "timestamp:i64",
-            required=4,
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "CloseUserVolumeAccumulatorEvent",
-            "user:pubkey timestamp:i64 total_unclaimed_tokens:u64 total_claimed_tokens:u64 current_sol_volume:u64 "
-            "last_update_timestamp:i64",
-            required=2,
-        ),
-        _other,
-    ),
-    (Layout("InitUserVolumeAccumulatorEvent", "payer:pubkey user:pubkey timestamp:i64"), _other),
-    (
-        Layout("MinimumDistributableFeeEvent", "minimum_required:u64 distributable_fees:u64 can_distribute:bool"),
-        _other,
-    ),
-    (
-        Layout(
-            "ReservedFeeRecipientsEvent",
-            "timestamp:i64 reserved_fee_recipient:pubkey reserved_fee_recipients:pubkey*7",
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "SyncUserVolumeAccumulatorEvent",
-            "user:pubkey total_claimed_tokens_before:u64 total_claimed_tokens_after:u64 timestamp:i64",
-            required=3,
-        ),
-        _other,
-    ),
-    (Layout("UpdateGlobalAuthorityEvent", "global:pubkey authority:pubkey new_authority:pubkey timestamp:i64"), _other),
-)
+MEANINGS: Final = {
+    "TradeEvent": _trade,
+    "CreateEvent": _create,
+    "CompleteEvent": _complete,
+    "PostCompleteBuyEvent": _post_complete_buy,
+    "CompletePumpAmmMigrationEvent": _migrate,
+    "UpdateMayhemVirtualParamsEvent": _reserves,
+    "CollectCreatorFeeEvent": _creator_fee,
+    "DistributeCreatorFeesEvent": _creator_fee,
+    "DistributeFeeToHoldersEvent": _creator_fee,
+    "SweepBondingCurveFeeEvent": _sweep,
+    "SetCreatorEvent": _creator,
+    "SetMetaplexCreatorEvent": _creator,
+    "AdminSetCreatorEvent": _creator,
+    "AdminCtoEvent": _creator,
+    "MigrateBondingCurveCreatorEvent": _creator,
+    "UpdateCreatorFeeConfigEvent": _creator,
+}
+"""What the events mean that are of consequence; the program's other events have no meaning of their own."""

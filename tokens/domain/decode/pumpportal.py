@@ -15,19 +15,30 @@ from tokens.domain.decode.results import Decoded, Outcome, Undecodable
 from tokens.domain.decode.transactions import lacks
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
 
+_NAMES: Final = {  # ours -> PumpPortal's
+    "tx_type": "txType",
+    "trader_public_key": "traderPublicKey",
+    "initial_buy": "initialBuy",
+    "token_amount": "tokenAmount",
+    "sol_amount": "solAmount",
+    "bonding_curve_key": "bondingCurveKey",
+    "virtual_tokens": "vTokensInBondingCurve",
+    "virtual_sol": "vSolInBondingCurve",
+}
 
-class _Frame(msgspec.Struct):
+
+class _Frame(msgspec.Struct, rename=_NAMES.get):
     signature: str
-    txType: str  # noqa: N815  # as PumpPortal names it, here and below
+    tx_type: str
     mint: str
     pool: str = "pump"
-    traderPublicKey: str | None = None  # noqa: N815
-    initialBuy: Decimal | None = None  # noqa: N815
-    tokenAmount: Decimal | None = None  # noqa: N815
-    solAmount: Decimal | None = None  # noqa: N815
-    bondingCurveKey: str | None = None  # noqa: N815
-    vTokensInBondingCurve: Decimal | None = None  # noqa: N815
-    vSolInBondingCurve: Decimal | None = None  # noqa: N815
+    trader_public_key: str | None = None
+    initial_buy: Decimal | None = None
+    token_amount: Decimal | None = None
+    sol_amount: Decimal | None = None
+    bonding_curve_key: str | None = None
+    virtual_tokens: Decimal | None = None
+    virtual_sol: Decimal | None = None
     name: str | None = None
     symbol: str | None = None
     uri: str | None = None
@@ -65,29 +76,29 @@ def decode(raw: bytes) -> Decoded:
 
 
 def _events(frame: _Frame) -> Iterator[ChainEvent]:
-    if frame.txType == "migrate":
+    if frame.tx_type == "migrate":
         if frame.pool in _DESTINATIONS:
             program, destination = _DESTINATIONS[frame.pool]
             curve_pool = programs.bonding_curve(frame.mint) if program is Program.PUMPFUN else None
-            facts = Facts(EventKind.MIGRATE, mint=frame.mint, pool=curve_pool, user=frame.traderPublicKey)
+            facts = Facts(EventKind.MIGRATE, mint=frame.mint, pool=curve_pool, user=frame.trader_public_key)
             yield _event(frame, program, facts, {"destination": destination})
         return
     program_of_pool = _PROGRAMS.get(frame.pool)
     if program_of_pool is None:
         return
-    if frame.txType == "create":
+    if frame.tx_type == "create":
         yield from _create(frame, program_of_pool)
-    elif frame.txType in ("buy", "sell"):
-        kind = EventKind.BUY if frame.txType == "buy" else EventKind.SELL
-        yield _trade(frame, program_of_pool, kind, frame.tokenAmount)
+    elif frame.tx_type in ("buy", "sell"):
+        kind = EventKind.BUY if frame.tx_type == "buy" else EventKind.SELL
+        yield _trade(frame, program_of_pool, kind, frame.token_amount)
 
 
 def _create(frame: _Frame, program: Program) -> Iterator[ChainEvent]:
-    bought = _trade(frame, program, EventKind.BUY, frame.initialBuy) if frame.initialBuy else None
+    bought = _trade(frame, program, EventKind.BUY, frame.initial_buy) if frame.initial_buy else None
     after = bought.reserves.before if bought else _reserves(frame)
     mint, pool = _mint_and_pool(frame, program)
     facts = Facts(
-        EventKind.CREATE, mint=mint, pool=pool, user=frame.traderPublicKey, reserves=BothReserves(after=after)
+        EventKind.CREATE, mint=mint, pool=pool, user=frame.trader_public_key, reserves=BothReserves(after=after)
     )
     fields = {name: value for name in _FIELDS if (value := getattr(frame, name)) is not None}
     yield _event(frame, program, facts, fields)
@@ -96,7 +107,7 @@ def _create(frame: _Frame, program: Program) -> Iterator[ChainEvent]:
 
 
 def _trade(frame: _Frame, program: Program, kind: EventKind, tokens: Decimal | None) -> ChainEvent:
-    quote, token = _raw(frame.solAmount, _LAMPORTS), _raw(tokens, _TOKEN_UNIT)
+    quote, token = _raw(frame.sol_amount, _LAMPORTS), _raw(tokens, _TOKEN_UNIT)
     after = _reserves(frame)
     before = None
     if after is not None and quote is not None and token is not None:
@@ -106,7 +117,7 @@ def _trade(frame: _Frame, program: Program, kind: EventKind, tokens: Decimal | N
         kind,
         mint=mint,
         pool=pool,
-        user=frame.traderPublicKey,
+        user=frame.trader_public_key,
         quote_amount_raw=quote,
         token_amount_raw=token,
         reserves=BothReserves(before=before, after=after),
@@ -115,17 +126,17 @@ def _trade(frame: _Frame, program: Program, kind: EventKind, tokens: Decimal | N
 
 
 def _mint_and_pool(frame: _Frame, program: Program) -> tuple[str | None, str | None]:
-    """Believe the mint unless the curve that comes with it is another's: coins quoted in USDC are sent with USDC's mint."""
-    if program is not Program.PUMPFUN:
-        return frame.mint, None
-    pool = programs.bonding_curve(frame.mint)
-    if frame.bondingCurveKey not in (None, pool):
-        return None, frame.bondingCurveKey
-    return frame.mint, pool
+    """Believe the mint, not the curve's key (of mayhem coins the agent's key is sent), unless the mint is a quote's.
+
+    Coins quoted in USDC are sent with USDC's mint: then only the curve is known.
+    """
+    if frame.mint in programs.QUOTE_MINTS:
+        return None, frame.bonding_curve_key
+    return frame.mint, programs.bonding_curve(frame.mint) if program is Program.PUMPFUN else None
 
 
 def _reserves(frame: _Frame) -> Reserves | None:
-    quote, token = _raw(frame.vSolInBondingCurve, _LAMPORTS), _raw(frame.vTokensInBondingCurve, _TOKEN_UNIT)
+    quote, token = _raw(frame.virtual_sol, _LAMPORTS), _raw(frame.virtual_tokens, _TOKEN_UNIT)
     return None if quote is None or token is None else Reserves(virtual_quote=quote, virtual_token=token)
 
 
@@ -139,9 +150,7 @@ def _raw(amount: Decimal | None, unit: int) -> int | None:
 
 
 def _event(frame: _Frame, program: Program, facts: Facts, fields: dict[str, Any]) -> ChainEvent:
-    content = (frame.mint, facts.kind.value, facts.quote_amount_raw, facts.token_amount_raw)
-    after = facts.reserves.after
-    if after is not None:
-        content += (after.virtual_quote, after.virtual_token)
-    emission = Emission(program, positionless.index(*content), b"", "frame")
+    after = facts.reserves.after or Reserves()
+    amounts = (facts.quote_amount_raw, facts.token_amount_raw, after.virtual_quote, after.virtual_token)
+    emission = Emission(program, positionless.index(frame.mint, facts.kind.value, *amounts), b"", "frame")
     return chain_event(Header(frame.signature), emission, facts, "PumpPortal", fields)

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from tokens.choices import EventKind
 from tokens.domain import programs
-from tokens.domain.decode.borsh import Layout
 from tokens.domain.decode.emissions import Emission, Facts
 from tokens.domain.events import BothReserves, Fees, Reserves
 
@@ -185,216 +184,20 @@ def _creator(fields: Fields, _: Emission) -> Facts:
     )
 
 
-def _other(fields: Fields, _: Emission) -> Facts:
-    return Facts(EventKind.OTHER, mint=fields.get("mint"), user=fields.get("user"), block_time=fields.get("timestamp"))
-
-
-_TRADER = (
-    "pool:pubkey user:pubkey user_base_token_account:pubkey user_quote_token_account:pubkey "
-    "protocol_fee_recipient:pubkey protocol_fee_recipient_token_account:pubkey coin_creator:pubkey "
-    "coin_creator_fee_basis_points:u64 coin_creator_fee:u64 "
-)
-_POOL_BEFORE = (
-    "user_base_token_reserves:u64 user_quote_token_reserves:u64 pool_base_token_reserves:u64 "
-    "pool_quote_token_reserves:u64 "
-)
-_NEWER = (
-    "cashback_fee_basis_points:u64 cashback:u64 buyback_fee_basis_points:u64 buyback_fee:u64 "
-    "virtual_quote_reserves:i128 can_boost:bool base_supply:u64 holder_rewards_bps:u64 holder_rewards:u64 "
-    "creator_fee_unclaimed:u64"
-)
-_LIQUIDITY = (
-    "lp_mint_supply:u64 pool:pubkey user:pubkey user_base_token_account:pubkey user_quote_token_account:pubkey "
-    "user_pool_token_account:pubkey"
-)
-_CONFIG = (
-    "timestamp:i64 admin:pubkey lp_fee_basis_points:u64 protocol_fee_basis_points:u64 "
-    "protocol_fee_recipients:pubkey*8 coin_creator_fee_basis_points:u64 admin_set_coin_creator_authority:pubkey"
-)
-
-EVENTS: Final = (
-    (
-        Layout(
-            "BuyEvent",
-            f"timestamp:i64 base_amount_out:u64 max_quote_amount_in:u64 {_POOL_BEFORE} quote_amount_in:u64 "
-            "lp_fee_basis_points:u64 lp_fee:u64 protocol_fee_basis_points:u64 protocol_fee:u64 "
-            f"quote_amount_in_with_lp_fee:u64 user_quote_amount_in:u64 {_TRADER} track_volume:bool "
-            "total_unclaimed_tokens:u64 total_claimed_tokens:u64 current_sol_volume:u64 last_update_timestamp:i64 "
-            f"min_base_amount_out:u64 ix_name:string {_NEWER}",
-            required=20,
-        ),
-        _buy,
-    ),
-    (
-        Layout(
-            "SellEvent",
-            f"timestamp:i64 base_amount_in:u64 min_quote_amount_out:u64 {_POOL_BEFORE} quote_amount_out:u64 "
-            "lp_fee_basis_points:u64 lp_fee:u64 protocol_fee_basis_points:u64 protocol_fee:u64 "
-            f"quote_amount_out_without_lp_fee:u64 user_quote_amount_out:u64 {_TRADER} {_NEWER}",
-            required=20,
-        ),
-        _sell,
-    ),
-    (
-        Layout(
-            "CreatePoolEvent",
-            "timestamp:i64 index:u16 creator:pubkey base_mint:pubkey quote_mint:pubkey base_mint_decimals:u8 "
-            "quote_mint_decimals:u8 base_amount_in:u64 quote_amount_in:u64 pool_base_amount:u64 pool_quote_amount:u64 "
-            "minimum_liquidity:u64 initial_liquidity:u64 lp_token_amount_out:u64 pool_bump:u8 pool:pubkey lp_mint:pubkey "
-            "user_base_token_account:pubkey user_quote_token_account:pubkey coin_creator:pubkey is_mayhem_mode:bool "
-            "creator_fee_bps:u64 can_edit_creator_fee:bool is_holder_reward:bool",
-            required=19,
-        ),
-        _create_pool,
-    ),
-    (
-        Layout(
-            "DepositEvent",
-            f"timestamp:i64 lp_token_amount_out:u64 max_base_amount_in:u64 max_quote_amount_in:u64 {_POOL_BEFORE} "
-            f"base_amount_in:u64 quote_amount_in:u64 {_LIQUIDITY}",
-        ),
-        _deposit,
-    ),
-    (
-        Layout(
-            "WithdrawEvent",
-            f"timestamp:i64 lp_token_amount_in:u64 min_base_amount_out:u64 min_quote_amount_out:u64 {_POOL_BEFORE} "
-            f"base_amount_out:u64 quote_amount_out:u64 {_LIQUIDITY}",
-        ),
-        _withdraw,
-    ),
-    (
-        Layout(
-            "InitBoostEvent",
-            "timestamp:i64 mint:pubkey bonding_curve:pubkey pool:pubkey virtual_quote_reserves:i128 "
-            "real_quote_reserves_after:u64",
-        ),
-        _boost,
-    ),
-    (
-        Layout(
-            "BoostBuyAndBurnEvent",
-            "timestamp:i64 mint:pubkey bonding_curve:pubkey pool:pubkey authority:pubkey quote_amount_in_requested:u64 "
-            "quote_amount_in_used:u64 base_amount_burned:u64 virtual_quote_reserves:i128 real_quote_reserves_after:u64 "
-            "base_reserves_after:u64 boost_vault_remaining:u64",
-        ),
-        _boost,
-    ),
-    (
-        Layout(
-            "SweepPoolFeeEvent",
-            "timestamp:i64 pool:pubkey base_mint:pubkey quote_mint:pubkey recipient:pubkey payer:pubkey amount:u64 "
-            "bucket:u8",
-        ),
-        _sweep,
-    ),
-    (
-        Layout(
-            "CollectCoinCreatorFeeEvent",
-            "timestamp:i64 coin_creator:pubkey coin_creator_fee:u64 coin_creator_vault_ata:pubkey "
-            "coin_creator_token_account:pubkey",
-        ),
-        _creator_fee,
-    ),
-    (
-        Layout(
-            "AdminCtoPoolEvent",
-            "timestamp:i64 base_mint:pubkey pool:pubkey old_coin_creator:pubkey new_coin_creator:pubkey "
-            "is_holder_reward:bool is_cashback_coin:bool old_creator_fee_bps:u64 new_creator_fee_bps:u64",
-        ),
-        _creator,
-    ),
-    (
-        Layout(
-            "AdminSetCoinCreatorEvent",
-            "timestamp:i64 admin_set_coin_creator_authority:pubkey base_mint:pubkey pool:pubkey "
-            "old_coin_creator:pubkey new_coin_creator:pubkey",
-        ),
-        _creator,
-    ),
-    (
-        Layout(
-            "SetBondingCurveCoinCreatorEvent",
-            "timestamp:i64 base_mint:pubkey pool:pubkey bonding_curve:pubkey coin_creator:pubkey",
-        ),
-        _creator,
-    ),
-    (
-        Layout(
-            "SetMetaplexCoinCreatorEvent",
-            "timestamp:i64 base_mint:pubkey pool:pubkey metadata:pubkey coin_creator:pubkey",
-        ),
-        _creator,
-    ),
-    (
-        Layout(
-            "MigratePoolCoinCreatorEvent",
-            "timestamp:i64 base_mint:pubkey pool:pubkey sharing_config:pubkey old_coin_creator:pubkey "
-            "new_coin_creator:pubkey",
-        ),
-        _creator,
-    ),
-    (
-        Layout(
-            "AdminUpdateTokenIncentivesEvent",
-            "start_time:i64 end_time:i64 day_number:u64 token_supply_per_day:u64 mint:pubkey seconds_in_a_day:i64 "
-            "timestamp:i64",
-            required=4,
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "ClaimCashbackEvent", "user:pubkey amount:u64 timestamp:i64 total_claimed:u64 total_cashback_earned:u64"
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "ClaimTokenIncentivesEvent",
-            "user:pubkey mint:pubkey amount:u64 timestamp:i64 total_claimed_tokens:u64 current_sol_volume:u64",
-            required=3,
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "CloseUserVolumeAccumulatorEvent",
-            "user:pubkey timestamp:i64 total_unclaimed_tokens:u64 total_claimed_tokens:u64 current_sol_volume:u64 "
-            "last_update_timestamp:i64",
-            required=2,
-        ),
-        _other,
-    ),
-    (Layout("CreateConfigEvent", _CONFIG, required=5), _other),
-    (
-        Layout(
-            "DisableEvent",
-            "timestamp:i64 admin:pubkey disable_create_pool:bool disable_deposit:bool disable_withdraw:bool "
-            "disable_buy:bool disable_sell:bool",
-        ),
-        _other,
-    ),
-    (
-        Layout("ExtendAccountEvent", "timestamp:i64 account:pubkey user:pubkey current_size:u64 new_size:u64"),
-        _other,
-    ),
-    (Layout("InitUserVolumeAccumulatorEvent", "payer:pubkey user:pubkey timestamp:i64"), _other),
-    (
-        Layout(
-            "ReservedFeeRecipientsEvent",
-            "timestamp:i64 reserved_fee_recipient:pubkey reserved_fee_recipients:pubkey*7",
-        ),
-        _other,
-    ),
-    (
-        Layout(
-            "SyncUserVolumeAccumulatorEvent",
-            "user:pubkey total_claimed_tokens_before:u64 total_claimed_tokens_after:u64 timestamp:i64",
-            required=3,
-        ),
-        _other,
-    ),
-    (Layout("UpdateAdminEvent", "timestamp:i64 admin:pubkey new_admin:pubkey"), _other),
-    (Layout("UpdateFeeConfigEvent", _CONFIG, required=5), _other),
-)
+MEANINGS: Final = {
+    "BuyEvent": _buy,
+    "SellEvent": _sell,
+    "CreatePoolEvent": _create_pool,
+    "DepositEvent": _deposit,
+    "WithdrawEvent": _withdraw,
+    "InitBoostEvent": _boost,
+    "BoostBuyAndBurnEvent": _boost,
+    "SweepPoolFeeEvent": _sweep,
+    "CollectCoinCreatorFeeEvent": _creator_fee,
+    "AdminCtoPoolEvent": _creator,
+    "AdminSetCoinCreatorEvent": _creator,
+    "SetBondingCurveCoinCreatorEvent": _creator,
+    "SetMetaplexCoinCreatorEvent": _creator,
+    "MigratePoolCoinCreatorEvent": _creator,
+}
+"""What the events mean that are of consequence; the program's other events have no meaning of their own."""

@@ -16,7 +16,7 @@ from tokens.domain.decode import base58, events, facts, instructions, logs
 from tokens.domain.decode.emissions import Emission, Header
 from tokens.domain.decode.instructions import Group, Instruction
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
-from tokens.domain.events import ChainEvent
+from tokens.domain.events import ChainEvent, call_place
 
 NULL: Final = msgspec.Raw(b"null")
 
@@ -25,18 +25,18 @@ class _Key(msgspec.Struct):
     pubkey: str
 
 
-class _Call(msgspec.Struct):
+class _Call(msgspec.Struct, rename="camel"):
     """An instruction as ``json`` (indexes), ``jsonParsed`` or a webhook (addresses) writes it."""
 
-    programIdIndex: int | None = None  # noqa: N815  # as RPC nodes name it, here and below
-    programId: str | None = None  # noqa: N815
+    program_id_index: int | None = None
+    program_id: str | None = None
     accounts: msgspec.Raw = NULL
     data: str | None = None
-    stackHeight: int | None = None  # noqa: N815
+    stack_height: int | None = None
 
 
-class _Message(msgspec.Struct):
-    accountKeys: list[str | _Key]  # noqa: N815
+class _Message(msgspec.Struct, rename="camel"):
+    account_keys: list[str | _Key]
     instructions: list[_Call]
 
 
@@ -55,21 +55,21 @@ class _Loaded(msgspec.Struct):
     readonly: list[str] = []
 
 
-class Meta(msgspec.Struct):
+class Meta(msgspec.Struct, rename="camel"):
     """What a node reports about a transaction's run."""
 
     err: msgspec.Raw = NULL
     fee: int | None = None
-    innerInstructions: list[_Inner] | None = None  # noqa: N815
-    logMessages: msgspec.Raw = NULL  # noqa: N815
-    loadedAddresses: _Loaded | None = None  # noqa: N815
+    inner_instructions: list[_Inner] | None = None
+    log_messages: msgspec.Raw = NULL
+    loaded_addresses: _Loaded | None = None
 
 
 class Run(NamedTuple):
-    """A transaction that ran: ``groups`` is ``None`` where only its log is at hand, ``log`` where only instructions are."""
+    """A transaction that ran: ``groups`` is ``None`` where only its log is at hand, ``log()`` where it is not."""
 
     header: Header
-    groups: list[Group] | None
+    groups: Sequence[Group] | None
     log: Callable[[], list[str] | None]
     failed: bool = False
     transaction_fee: int | None = None
@@ -104,30 +104,30 @@ def run(transaction: msgspec.Raw, meta_json: msgspec.Raw, *, slot: int | None, b
     return Run(
         Header(signature, slot, block_time),
         groups,
-        partial(lines, meta.logMessages),
+        partial(lines, meta.log_messages),
         meta.err != NULL,
         meta.fee,
         keys,
     )
 
 
-def _from_json(message: _Message | None, meta: Meta) -> tuple[list[Group] | None, Sequence[str]]:
+def _from_json(message: _Message | None, meta: Meta) -> tuple[Sequence[Group] | None, Sequence[str]]:
     if message is None:  # asked for with transactionDetails=accounts
         return None, ()
-    keys = [key if isinstance(key, str) else key.pubkey for key in message.accountKeys]
-    if message.accountKeys and isinstance(message.accountKeys[0], str):
+    keys = [key if isinstance(key, str) else key.pubkey for key in message.account_keys]
+    if message.account_keys and isinstance(message.account_keys[0], str):
         keys += _loaded(meta)
     tops = [_instruction(call, keys) for call in message.instructions]
     return _grouped(tops, meta, keys), keys
 
 
 def _loaded(meta: Meta) -> list[str]:
-    return [] if meta.loadedAddresses is None else meta.loadedAddresses.writable + meta.loadedAddresses.readonly
+    return [] if meta.loaded_addresses is None else meta.loaded_addresses.writable + meta.loaded_addresses.readonly
 
 
-def _grouped(tops: list[Instruction], meta: Meta, keys: list[str]) -> list[Group]:
+def _grouped(tops: list[Instruction], meta: Meta, keys: list[str]) -> Sequence[Group]:
     called: dict[int, list[Instruction]] = {}
-    for inner in meta.innerInstructions or ():
+    for inner in meta.inner_instructions or ():
         if not 0 <= inner.index < len(tops):
             raise Undecodable("bad_transaction", f"calls from instruction {inner.index} of {len(tops)}")
         called[inner.index] = [_instruction(call, keys) for call in inner.instructions]
@@ -135,11 +135,11 @@ def _grouped(tops: list[Instruction], meta: Meta, keys: list[str]) -> list[Group
 
 
 def _instruction(call: _Call, keys: list[str]) -> Instruction:
-    program = call.programId
+    program = call.program_id
     if program is None:
-        program = _key(keys, -1 if call.programIdIndex is None else call.programIdIndex)
-        return Instruction(program, call.data or "", partial(_by_place, call.accounts, keys), call.stackHeight)
-    return Instruction(program, call.data or "", partial(_by_address, call.accounts), call.stackHeight)
+        program = _key(keys, -1 if call.program_id_index is None else call.program_id_index)
+        return Instruction(program, call.data or "", partial(_by_place, call.accounts, keys), call.stack_height)
+    return Instruction(program, call.data or "", partial(_by_address, call.accounts), call.stack_height)
 
 
 def _key(keys: Sequence[str], place: int) -> str:
@@ -166,7 +166,7 @@ def _wire(transaction: msgspec.Raw) -> bytes:
         raise Undecodable("bad_transaction", f"{encoding}: {refusal}") from None
 
 
-def _from_wire(wire: bytes, meta: Meta) -> tuple[str, list[Group], Sequence[str]]:
+def _from_wire(wire: bytes, meta: Meta) -> tuple[str, Sequence[Group], Sequence[str]]:
     try:
         transaction = VersionedTransaction.from_bytes(wire)
         signature = str(transaction.signatures[0])
@@ -196,22 +196,24 @@ def decode(transaction: Run) -> Decoded:
         return _from_log(transaction)
     moves = programs.PUMP_MIGRATION_ACCOUNT in transaction.keys
     view = instructions.read(transaction.groups, moves_to_raydium=moves)
-    stated = list(facts.read(transaction.header, view))
-    ran = {call.program for call in view.calls.values() if call.name != "initialize2"}
-    if not ran and not stated:
+    if not view.calls:
         return _decoded(transaction, Outcome.NOT_OURS)
     emissions, truncated = view.emissions, False
-    silent = ran - view.spoke
+    silent = {call.program for call in view.calls.values()} - view.spoke
     if silent and (log := transaction.log()) is not None:
         logged = logs.read(log)
         emissions = emissions + [_placed(e, view) for e in logged.emissions if e.program in silent]
         truncated = logged.truncated
+    told = {call_place(emission.place) for emission in emissions}
+    stated = list(facts.read(transaction.header, view.calls, told))
+    if not stated and all(call.name == instructions.TO_RAYDIUM for call in view.calls.values()):
+        return _decoded(transaction, Outcome.NOT_OURS)
     return _decoded(transaction, Outcome.EVENTS, emissions, stated, truncated=truncated)
 
 
 def _placed(emission: Emission, view: instructions.InstructionView) -> Emission:
     """Give an event of the log the accounts of the instruction that emitted it."""
-    call = view.calls.get(emission.index - emission.index % 100)
+    call = view.calls.get(call_place(emission.place))
     if call is None or call.program is not emission.program:
         return emission
     return emission._replace(accounts=call.accounts(), instruction=call.name)
