@@ -1,0 +1,118 @@
+"""What `make run` does: services, migrations, seeds, then web, worker and beat under one supervisor."""
+
+import fcntl
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from megatron.embedded import preflight
+from megatron.embedded.keeper import try_lock
+from megatron.embedded.services import Hold, await_stop, missing_services
+from megatron.embedded.state import operator_file, state_dir
+from megatron.embedded.supervisor import Supervisor
+
+QUEUES = ("stream", "score", "chain", "money", "slow")
+READY_SECONDS = 60
+RELEASE_SECONDS = 15
+
+
+def commands(host: str, port: int) -> dict[str, list[str]]:
+    """Return the three commands of the house, by the name that stands before their lines."""
+    celery = [sys.executable, "-m", "celery", "-A", "megatron"]
+    return {
+        "web": [
+            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
+            *("--host", host, "--port", str(port), "--blocking-threads", "4", "megatron.wsgi:application"),
+        ],
+        "worker": [
+            *(*celery, "worker", "--queues", ",".join(QUEUES), "--concurrency", "2"),
+            *("--loglevel", "INFO", "--without-mingle", "--without-gossip"),
+        ],
+        "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
+    }
+
+
+def run(root: Path, *, with_parent: bool) -> int:
+    """Start the house and stay until it is asked to stop; 0 for a wished end."""
+    state_dir(root).mkdir(exist_ok=True)
+    with (state_dir(root) / "run.lock").open("a+") as lock:
+        if not try_lock(lock, fcntl.LOCK_EX):
+            lock.seek(0)
+            print(f"Megatron already runs from this checkout: {lock.read().strip() or 'it is just starting'}.")
+            return 1
+        lock.truncate(0)
+        host, port = preflight.find_address()
+        preflight.check_addresses()
+        supervisor = Supervisor(root, with_parent=with_parent)
+        supervisor.listen()
+        hold = Hold(root, missing_services())
+        try:
+            hold.take()
+            preflight.check_settings()
+            for step in (["migrate", "--verbosity", "0"], ["seed", "--demo"]):
+                code = supervisor.step(sys.executable, "manage.py", *step)
+                if supervisor.is_asked():
+                    return 0
+                if code != 0:
+                    print(
+                        f"`manage.py {' '.join(step)}` failed with code {code}; the lines above say why.",
+                        file=sys.stderr,
+                    )
+                    return 1
+            supervisor.start(commands(host, port))
+            url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"  # noqa: S104  # compared, not bound
+            lock.write(url)
+            lock.flush()
+            _announce(supervisor, root, url)
+            return supervisor.watch(_Look(hold))
+        finally:
+            supervisor.stop()
+            hold.release()
+            if await_stop(root, hold.names, seconds=RELEASE_SECONDS):
+                supervisor.say("The embedded services stay up: another command still uses them.")
+            supervisor.say("Stopped.")
+
+
+class _Look:
+    """Looks every few seconds whether the embedded services still have their keepers."""
+
+    def __init__(self, hold: Hold) -> None:
+        self._hold = hold
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        if time.monotonic() >= self._next:
+            self._hold.ensure()
+            self._next = time.monotonic() + 5
+
+
+def _announce(supervisor: Supervisor, root: Path, url: str) -> None:
+    """Print the console's address and account as soon as the web server answers."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not _answers(url):
+        if supervisor.is_asked() or time.monotonic() > deadline:
+            return
+        time.sleep(0.1)
+    account = operator_file(root)
+    lines = [
+        "",
+        f"  Megatron is up      {url}",
+        f"  Console             {url}admin/",
+        f"  API                 {url}api/v1/",
+    ]
+    if account.exists():
+        name = account.read_text().split()[0]
+        lines.append(f"  Account             {name}, its password is in {account.relative_to(root)}")
+    supervisor.say("\n".join([*lines, "  Stop                Ctrl-C", ""]))
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # our own address
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True

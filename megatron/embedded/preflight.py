@@ -1,0 +1,94 @@
+"""Looking before starting: wrong settings end in one sentence that says what to set."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+import psycopg
+import redis
+from django.core.exceptions import ImproperlyConfigured
+
+from megatron.embedded.processes import is_free
+
+DEFAULT_PORT = 8000
+CONNECT_SECONDS = 5
+
+
+class Unusable(RuntimeError):
+    """A setting cannot work; the message says which and what to set."""
+
+
+def read_dotenv(root: Path) -> None:
+    """Take what ``.env`` says into the environment, where the environment does not say it already."""
+    environ.Env.read_env(root / ".env", overwrite=False)
+
+
+def check_addresses() -> None:
+    """Try DATABASE_URL and REDIS_URL when they are set; raises Unusable."""
+    if url := os.environ.get("DATABASE_URL"):
+        check_database(url)
+    if url := os.environ.get("REDIS_URL"):
+        check_redis(url)
+
+
+def check_database(url: str) -> None:
+    """Connect to PostgreSQL once; raises Unusable. Passwords are not repeated."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgres", "postgresql", "psql", "timescale", "timescalegis"):
+        raise Unusable(
+            f"DATABASE_URL starts with {parts.scheme or 'nothing'!r}: set postgresql://user:password@host:5432/name, "
+            "or leave it out to use the embedded PostgreSQL."
+        )
+    try:
+        psycopg.connect(parts._replace(scheme="postgresql").geturl(), connect_timeout=CONNECT_SECONDS).close()
+    except psycopg.Error as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise Unusable(
+            f"DATABASE_URL points to {parts.hostname}:{parts.port or 5432}, which does not work: {reason}. "
+            "Start that server or correct the address, or leave it out to use the embedded PostgreSQL."
+        ) from None
+
+
+def check_redis(url: str) -> None:
+    """Ping Redis once; raises Unusable. Passwords are not repeated."""
+    parts = urlsplit(url)
+    try:
+        with redis.Redis.from_url(
+            url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS, retry=None
+        ) as server:
+            server.ping()
+    except (ValueError, redis.RedisError) as error:
+        raise Unusable(
+            f"REDIS_URL points to {parts.hostname}:{parts.port or 6379}, which does not work: {error}. "
+            "Start that server or correct it to redis://[:password@]host:6379/0, or leave it out to use the embedded one."
+        ) from None
+
+
+def check_settings() -> None:
+    """Load Django's settings; raises Unusable with the sentence they give."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "megatron.settings")
+    from django.conf import settings  # the services must run first: settings read their addresses
+
+    try:
+        assert settings.INSTALLED_APPS
+    except ImproperlyConfigured as error:
+        raise Unusable(str(error)) from None
+
+
+def find_address() -> tuple[str, int]:
+    """Return where the web server shall listen: BIND and PORT, or port 8000 or the next free one; raises Unusable."""
+    host = os.environ.get("BIND") or "127.0.0.1"
+    wished = os.environ.get("PORT")
+    if not wished:
+        for port in range(DEFAULT_PORT, DEFAULT_PORT + 100):
+            if is_free(host, port):
+                return host, port
+        raise Unusable(
+            f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + 99} is free on {host}: set PORT, or correct BIND."
+        )
+    if not wished.isdecimal() or not 0 < int(wished) < 65536:
+        raise Unusable(f"PORT is {wished!r}: set a number from 1 to 65535, or leave it out.")
+    if not is_free(host, int(wished)):
+        raise Unusable(f"PORT {wished} on {host} is taken or not ours: set another PORT, or leave it out.")
+    return host, int(wished)

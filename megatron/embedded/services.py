@@ -1,0 +1,116 @@
+"""Holding embedded services: start them when they do not run, and let them stop when the last holder ends."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from megatron.embedded.keeper import START_SECONDS, open_lock, pin_file, try_lock
+from megatron.embedded.postgres import CannotStart
+from megatron.embedded.processes import wait_for
+from megatron.embedded.state import VARIABLES, service_url, services_dir
+
+LOG_LIMIT_BYTES = 10_000_000
+
+
+class Hold:
+    """Our claim on some services. It ends with ``release`` or with the process."""
+
+    def __init__(self, root: Path, names: Iterable[str]) -> None:
+        self.root = root
+        self.names = tuple(names)
+        self._locks: list[IO[str]] = []
+
+    def take(self) -> None:
+        """Claim the services and start what does not run; wait until all accept connections."""
+        for name in self.names:
+            lock = open_lock(self.root, name, "users")
+            fcntl.flock(lock, fcntl.LOCK_SH)  # waits while a keeper is just stopping
+            self._locks.append(lock)
+        self.ensure()
+
+    def ensure(self) -> None:
+        """Start again whatever has lost its keeper."""
+        missing = [name for name in self.names if not is_kept(self.root, name)]
+        for name in missing:
+            _spawn_keeper(self.root, name)
+        for name in self.names:
+            _await(self.root, name)
+
+    def bequeath(self) -> None:
+        """Let the program that replaces this process (``exec``) keep the claim."""
+        for lock in self._locks:
+            os.set_inheritable(lock.fileno(), True)
+
+    def release(self) -> None:
+        """Give the claim back."""
+        while self._locks:
+            self._locks.pop().close()
+
+
+def missing_services() -> list[str]:
+    """Return the services that the environment does not name."""
+    return [name for name, variable in VARIABLES.items() if not os.environ.get(variable)]
+
+
+def is_kept(root: Path, name: str) -> bool:
+    """Return whether a keeper runs for this service."""
+    with open_lock(root, name, "keeper") as lock:
+        return not try_lock(lock, fcntl.LOCK_SH)
+
+
+def pin(root: Path, name: str) -> None:
+    """Ask the running keeper to stay although nobody holds the service."""
+    state = (services_dir(root) / f"{name}.json").read_text()
+    pin_file(root, name).write_text(state.rpartition('"pid": ')[2].rstrip("}"))
+
+
+def unpin(root: Path, name: str) -> None:
+    """Let the keeper stop once nobody holds the service."""
+    pin_file(root, name).unlink(missing_ok=True)
+
+
+def await_stop(root: Path, names: Iterable[str], *, seconds: float) -> list[str]:
+    """Wait until the keepers have ended; return the services that still run, because somebody holds or pinned them."""
+    deadline = time.monotonic() + seconds
+    return [
+        name
+        for name in names
+        if not wait_for(lambda name=name: not is_kept(root, name), seconds=max(0.0, deadline - time.monotonic()))  # type: ignore[misc]  # bound early
+    ]
+
+
+def _spawn_keeper(root: Path, name: str) -> None:
+    folder = services_dir(root)
+    (folder / f"{name}.error").unlink(missing_ok=True)
+    log = folder / f"{name}.log"
+    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+        log.replace(folder / f"{name}.log.1")
+    with log.open("ab") as output:
+        # Through a shell that ends at once, so that the keeper is nobody's child and in nobody's terminal.
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", "megatron.embedded", "keep", name],
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            check=True,
+        )
+
+
+def _await(root: Path, name: str) -> None:
+    trouble = services_dir(root) / f"{name}.error"
+    wait_for(lambda: trouble.exists() or service_url(root, name) is not None, seconds=START_SECONDS + 30)
+    if service_url(root, name) is None:
+        reason = trouble.read_text() if trouble.exists() else "It did not start in time."
+        log = services_dir(root) / f"{name}.log"
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+        raise CannotStart(
+            f"The embedded {name} cannot start. {reason}\nIts log {log} ends with:\n{tail}\n"
+            f"Set {VARIABLES[name]} to use another server."
+        )
