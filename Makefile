@@ -1,0 +1,69 @@
+# Two commands matter: `make run` and `make test`. Both need nothing but Python 3.11 or newer.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?=
+VENV   := .megatron/venv
+BIN    := $(VENV)/bin
+WITH   := $(BIN)/python -m megatron.embedded with
+ARGS   ?=
+
+# The first Python that is new enough; make's own Python (PYTHON=…) comes first.
+define find_python
+for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; python=; \
+done; \
+if [ -z "$$python" ]; then \
+    echo "Megatron needs Python 3.11 or newer: install python3, or say which one with make PYTHON=/path/to/python3." >&2; exit 1; \
+fi
+endef
+define install
+@$(find_python); "$$python" -I megatron/embedded/environment.py
+endef
+
+.PHONY: help run test check bench browser lane-community services-up services-down manage lock clean-data environment environment-dev
+
+help: ## Print this help
+	@echo "Megatron: make TARGET"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
+
+run: environment ## Start everything and print the console's address; Ctrl-C stops it (PORT=, BIND=)
+	@exec $(BIN)/python -m megatron.embedded run --with-parent
+
+test: environment-dev ## Run the test suite on real databases (ARGS="-k candles" for a part)
+	@exec $(WITH) $(BIN)/python -m pytest -m "not browser and not community" $(ARGS)
+
+check: environment-dev ## Run every machine-checked rule: style, types, architecture, migrations, deployment, API schema
+	@.ci/checks $(BIN)
+
+bench: environment-dev ## Measure, and write the numbers into benchmarks/results/
+	@exec $(WITH) $(BIN)/python -m benchmarks $(ARGS)
+
+browser: environment-dev ## Run the tests that look at the console with a headless Chromium
+	@exec $(WITH) $(BIN)/python -m pytest -m browser $(ARGS)
+
+lane-community: environment-dev ## Run the TimescaleDB tests on a real one (needs node and npm)
+	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community $(ARGS)
+
+services-up: environment ## Start the embedded PostgreSQL and Valkey and leave them up
+	@exec $(BIN)/python -m megatron.embedded up
+
+services-down: environment ## Stop the embedded services as soon as nobody uses them
+	@exec $(BIN)/python -m megatron.embedded down
+
+manage: environment ## Run a management command: make manage ARGS="replay capture.jsonl.gz"
+	@exec $(WITH) $(BIN)/python manage.py $(if $(ARGS),$(ARGS),help)
+
+lock: environment-dev ## Resolve the dependencies anew and write both lock files
+	@.ci/lock
+
+clean-data: environment ## Remove the embedded database and everything in it, after asking
+	@exec $(BIN)/python -m megatron.embedded clean-data
+
+environment:
+	$(install) requirements.lock
+
+environment-dev: environment
+	$(install) requirements-dev.lock
