@@ -1,0 +1,72 @@
+"""The test database on every kind of server: pytest fixtures, loaded by tests/conftest.py."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+IN_PLACE = os.environ.get("LANE") == "community"
+"""The lane's server has one session and one database, so the tests use that one as it is."""
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Name the database itself as the test database where no other can be connected to."""
+    if IN_PLACE:
+        connection.settings_dict["TEST"]["NAME"] = connection.settings_dict["NAME"]
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
+    """Keep a database that was not made for the tests."""
+    return IN_PLACE or bool(request.config.getvalue("reuse_db"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Stop TimescaleDB's background jobs: a test drives them with ``CALL run_job``, or they must not run at all."""
+    with django_db_blocker.unblock():
+        if connection.timescale_level == "community":
+            stop_jobs()
+    yield
+
+
+def stop_jobs() -> None:
+    """End the background workers of this database where we may, and unschedule its jobs in any case."""
+    with connection.cursor() as cursor:
+        try:
+            with transaction.atomic():
+                cursor.execute("SELECT _timescaledb_functions.stop_background_workers()")
+        except DatabaseError:
+            pass  # only a superuser may; an unscheduled job is not started either
+        cursor.execute("SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000")
+
+
+@pytest.fixture
+def level(db: None) -> str:
+    """What the server can do: none, apache or community."""
+    return str(connection.timescale_level)
+
+
+@pytest.fixture
+def sql(db: None) -> Any:
+    """Run one statement and return its rows, or an empty list when it has none."""
+
+    def run(statement: str, *params: Any) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, params or None)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    return run
+
+
+@pytest.fixture
+def catalogue_names(db: None) -> frozenset[str]:
+    """The names of all tables and views of the project's schema."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r','v','m','p')")
+        return frozenset(name for (name,) in cursor.fetchall())
+
+

@@ -1,0 +1,78 @@
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.core import checks
+from django.core.exceptions import ValidationError
+from django.db import connections, models
+from django.db.models import F, Q
+
+from megatron.core.models import Row
+from tokens.domain import retention
+
+_IDENTIFIER = r"^[a-z_][a-z0-9_]*$"
+_COLUMNS = r"^([a-z_][a-z0-9_]*( (ASC|DESC))?(, [a-z_][a-z0-9_]*( (ASC|DESC))?)*)?$"
+
+
+class RetentionPolicy(Row):
+    """One row is how long one time series is kept and when it is compressed. Unique by ``table_name``. Written by
+    migrations and edited by operators, obeyed by ``retention.apply``. Kept for ever."""
+
+    table_name = models.CharField(max_length=63, unique=True, help_text="A hypertable or a continuous aggregate")
+    drop_after = models.DurationField(null=True, blank=True, help_text="Rows older than this are dropped; empty: never")
+    compress_after = models.DurationField(
+        null=True, blank=True, help_text="Chunks older than this are compressed; empty: never. Needs TimescaleDB community"
+    )
+    segment_by = models.CharField(max_length=200, blank=True, default="", help_text="Columns that a compressed batch shares")
+    order_by = models.CharField(max_length=200, blank=True, default="", help_text="Order inside a compressed batch")
+    note = models.CharField(max_length=300, blank=True, default="", help_text="Why these figures")
+
+    class Meta:
+        db_table = "retention_policies"
+        verbose_name_plural = "retention policies"
+        constraints = (
+            models.CheckConstraint(condition=Q(table_name__regex=_IDENTIFIER), name="retention_table_is_an_identifier"),
+            models.CheckConstraint(
+                condition=Q(segment_by__regex=_COLUMNS, order_by__regex=_COLUMNS), name="retention_columns_are_identifiers"
+            ),
+            models.CheckConstraint(
+                condition=Q(drop_after=None) | Q(drop_after__gt=timedelta(0)), name="retention_drop_after_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(compress_after=None) | (Q(compress_after__gt=timedelta(0)) & ~Q(order_by="")),
+                name="retention_compression_has_an_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(compress_after=None) | Q(drop_after=None) | Q(compress_after__lt=F("drop_after")),
+                name="retention_compress_before_drop",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.table_name}: {f'{self.drop_after.days} days' if self.drop_after else 'for ever'}"
+
+    def clean(self) -> None:
+        """Refuse to drop rows that an aggregate still refreshes from."""
+        if retention.too_short(self.table_name, self.drop_after):
+            least = retention.shortest_keep(self.table_name)
+            raise ValidationError({"drop_after": f"An aggregate refreshes from the last {least}; keep longer than that."})
+
+    @classmethod
+    def check(cls, *, databases: Sequence[str] | None = None, **options: Any) -> list[checks.CheckMessage]:
+        """Compare the stored figures with what the aggregates read (decision C5), where a database may be asked."""
+        messages: list[checks.CheckMessage] = super().check(databases=databases, **options)
+        for alias in databases or ():
+            if cls._meta.db_table not in connections[alias].introspection.table_names():
+                continue  # the migrations that create it are still to run
+            for policy in cls._default_manager.using(alias).all():
+                if retention.too_short(policy.table_name, policy.drop_after):
+                    messages.append(
+                        checks.Error(
+                            f"{policy.table_name} is dropped after {policy.drop_after}, but an aggregate refreshes from the "
+                            f"last {retention.shortest_keep(policy.table_name)}.",
+                            hint="Set a longer drop_after in the retention policies.",
+                            obj=policy,
+                            id="tokens.E001",
+                        )
+                    )
+        return messages
