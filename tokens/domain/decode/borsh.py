@@ -29,18 +29,12 @@ _MOST_STRING: Final = 10_240  # bytes; a log line cannot carry more
 _MOST_ITEMS: Final = 256
 
 
-def _boolean(value: int) -> bool:
-    if value > 1:
-        raise Undecodable("bad_event", f"holds {value} for yes or no")
-    return value == 1
-
-
 def _addresses(packed: bytes) -> list[str]:
     return [address(packed[at : at + 32]) for at in range(0, len(packed), 32)]
 
 
 _FIXES: Final[dict[str, Callable[[Any], Any]]] = {
-    "bool": _boolean,
+    "bool": (False, True).__getitem__,
     "pubkey": address,
     "pubkey*7": _addresses,
     "pubkey*8": _addresses,
@@ -142,6 +136,8 @@ class Layout:
                 if at >= end:
                     break
                 at = part.read(data, at, fields)
+        except IndexError:
+            raise Undecodable("bad_event", f"{self.name} of {end} bytes holds neither yes nor no") from None
         except Undecodable as refusal:
             raise Undecodable(refusal.reason, f"{self.name} of {end} bytes {refusal.detail}") from None
         if len(fields) < self.required:
