@@ -1,3 +1,4 @@
+import pgtrigger
 from django.db import models
 from django.db.models import Case, ExpressionWrapper, F, Q, Value, When
 from django.db.models.expressions import Combinable
@@ -29,7 +30,7 @@ class Pool(Row):
     the pool, ``real_*`` are what it holds.
     """
 
-    pool_address = PubkeyField(unique=True)
+    pool_address = PubkeyField()
     token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="pools")
     base_mint = PubkeyField()
     quote_mint = PubkeyField()
@@ -73,13 +74,18 @@ class Pool(Row):
     initial_base_liquidity = U64Field(null=True, blank=True, help_text="Base units of the token at creation")
     initial_quote_liquidity = U64Field(null=True, blank=True, help_text="Base units of the quote at creation")
     status = models.CharField(max_length=20, choices=PoolStatus, default=PoolStatus.ACTIVE)
+    milestones_reached = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How many thresholds are recorded for the curve up to its newest event"
+    )
     last_trade_at = models.DateTimeField(null=True, blank=True, help_text="Block time of the newest event in this state")
     last_slot = models.BigIntegerField(null=True, blank=True, help_text="Slot of the newest event in this state")
     last_event_index = models.IntegerField(null=True, blank=True)
     last_signature = SignatureField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Row.Meta):
         db_table = "pools"
+        # Transactions name their parents without a foreign key of their own: a parent that cannot go leaves no orphan.
+        triggers = (*Row.Meta.triggers, pgtrigger.Protect(name="kept_for_ever", operation=pgtrigger.Delete))
         indexes = (
             models.Index(fields=["platform"], name="idx_pools_platform"),
             models.Index(fields=["bonding_curve_progress"], name="idx_pools_progress"),
@@ -87,6 +93,8 @@ class Pool(Row):
             models.Index(fields=["last_trade_at"], name="idx_pools_last_trade_at"),
         )
         constraints = (
+            # Not unique=True: that adds a second index for LIKE, which nobody asks of a key.
+            models.UniqueConstraint(fields=["pool_address"], name="pool_address_once"),
             models.CheckConstraint(condition=Q(platform__in=Venue.values), name="pool_platform_known"),
             models.CheckConstraint(condition=Q(pool_type__in=PoolType.values), name="pool_type_known"),
             models.CheckConstraint(condition=Q(status__in=PoolStatus.values), name="pool_status_known"),
@@ -122,7 +130,7 @@ class PoolMilestone(Row):
     event_index = models.IntegerField()
     signature = SignatureField()
 
-    class Meta:
+    class Meta(Row.Meta):
         db_table = "pool_milestones"
         indexes = (models.Index(fields=["reached_at"], name="idx_pool_milestones_reached_at"),)
         constraints = (

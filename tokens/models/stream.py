@@ -20,7 +20,7 @@ class StreamCursor(Row):
     events = models.BigIntegerField(default=0, help_text="Events stored, duplicates not counted")
     observed_at = models.DateTimeField(help_text="When the newest batch was stored")
 
-    class Meta:
+    class Meta(Row.Meta):
         db_table = "stream_cursors"
         constraints = (
             models.UniqueConstraint(fields=["source", "venue"], name="cursor_once_a_source_and_venue"),
@@ -35,7 +35,7 @@ class RejectedMessage(Row):
     """One row is a message that could not be stored, with its bytes. Unique by digest. Written by ``rejections.keep``. Kept
     until an operator discards it; a resolved one 30 days."""
 
-    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the bytes: the same message is kept once")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the bytes: the same message is kept once")
     source = models.CharField(max_length=300, help_text="File and line, or stream")
     reason = models.CharField(max_length=30, choices=RejectionReason)
     detail = models.TextField(help_text="What was wrong, in words")
@@ -46,7 +46,7 @@ class RejectedMessage(Row):
     observed_at = models.DateTimeField(help_text="When it first came")
     resolved_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Row.Meta):
         db_table = "rejected_messages"
         indexes = (
             models.Index(fields=["observed_at"], name="idx_rejected_observed_at"),
@@ -55,6 +55,7 @@ class RejectedMessage(Row):
             ),
         )
         constraints = (
+            models.UniqueConstraint(fields=["digest"], name="rejected_digest_once"),
             models.CheckConstraint(condition=Q(reason__in=RejectionReason.values), name="rejected_reason_known"),
             models.CheckConstraint(condition=Q(status__in=RejectionStatus.values), name="rejected_status_known"),
             models.CheckConstraint(

@@ -1,3 +1,4 @@
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
@@ -12,7 +13,7 @@ class Token(Row):
     A mint that is first met in a trade has no creation yet: ``creation_*`` stay NULL until its create event is read.
     """
 
-    mint_address = PubkeyField(unique=True)
+    mint_address = PubkeyField()
     symbol = models.CharField(max_length=32, blank=True, null=True, help_text="Sanitised; the raw value is in metadata")
     name = models.CharField(max_length=100, blank=True, null=True, help_text="Sanitised; the raw value is in metadata")
     decimals = models.PositiveSmallIntegerField(default=6)
@@ -33,8 +34,10 @@ class Token(Row):
         max_digits=5, decimal_places=2, null=True, blank=True, help_text="Percent at which holders were last scored"
     )
 
-    class Meta:
+    class Meta(Row.Meta):
         db_table = "tokens"
+        # Transactions name their parents without a foreign key of their own: a parent that cannot go leaves no orphan.
+        triggers = (*Row.Meta.triggers, pgtrigger.Protect(name="kept_for_ever", operation=pgtrigger.Delete))
         indexes = (
             models.Index(F("creation_timestamp").desc(nulls_last=True), name="idx_tokens_creation_timestamp"),
             models.Index(fields=["creator_address"], name="idx_tokens_creator"),
@@ -42,6 +45,8 @@ class Token(Row):
             models.Index(fields=["graduation_timestamp"], condition=Q(is_graduated=True), name="idx_tokens_graduated"),
         )
         constraints = (
+            # Not unique=True: that adds a second index for LIKE, which nobody asks of a key.
+            models.UniqueConstraint(fields=["mint_address"], name="token_mint_once"),
             models.CheckConstraint(condition=Q(platform__in=Platform.values), name="token_platform_known"),
             models.CheckConstraint(condition=Q(decimals__lte=18), name="token_decimals_0_to_18"),
             models.CheckConstraint(

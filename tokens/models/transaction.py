@@ -1,3 +1,4 @@
+import pgtrigger
 from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 from django.db.models import F, Func, Q
@@ -6,6 +7,7 @@ from django.db.models.functions import Now
 from megatron.core.fields import PriceField, PubkeyField, RawAmountField, SignatureField, U64Field
 from megatron.core.timescale.fields import HypertableTimeField
 from tokens.choices import Commitment, TransactionType
+from tokens.domain.events import POSITIONLESS
 
 
 class Transaction(models.Model):
@@ -56,12 +58,31 @@ class Transaction(models.Model):
 
     class Meta:
         db_table = "transactions"
-        # Each index is paid for on every insert, so there are four and each serves a named query:
+        triggers = (
+            pgtrigger.Trigger(
+                name="parents_exist",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("pool", "token"),
+                # ingest.store proves the parents of a whole batch at once and says so.
+                condition=pgtrigger.Condition("current_setting('megatron.usd_known', true) IS DISTINCT FROM 'on'"),
+                func="""
+                    IF NOT EXISTS (SELECT FROM pools WHERE id = NEW.pool_id AND token_id = NEW.token_id) THEN
+                        RAISE foreign_key_violation USING
+                            MESSAGE = format('There is no pool %s of token %s', NEW.pool_id, NEW.token_id),
+                            CONSTRAINT = 'transaction_parents_exist';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        )
+        # Each index is paid for on every insert, so there are few and each serves a named query:
         # the key (dedupe), a token's trades by time, a wallet's trades by time, one signature.
         indexes = (
             models.Index(F("token"), F("block_time").desc(), name="idx_transactions_token_time"),
             models.Index(F("user_address"), F("block_time").desc(), name="idx_transactions_user_time"),
             HashIndex(fields=["signature"], name="idx_transactions_signature"),
+            # Nearly always empty: rows whose source does not say where in the transaction they happened.
+            models.Index(fields=["signature"], condition=Q(event_index__gte=POSITIONLESS), name="idx_transactions_loose"),
         )
         constraints = (
             models.CheckConstraint(condition=Q(type__in=TransactionType.values), name="transaction_type_known"),
