@@ -76,7 +76,18 @@ class PoolFact:
     newest_event: ChainEvent | None = None
     state: Reserves | None = None
     details: dict[str, Any] = field(default_factory=dict)
-    """Columns that only a creation names: vaults, LP mint, curve address."""
+    """Columns that only a creation names: vaults, LP mint."""
+
+    @property
+    def start(self) -> Reserves | None:
+        """Return the reserves that the pool was created with, from the token's side; ``None`` without its creation."""
+        if self.creation is None:
+            return None
+        after = self.creation.reserves.after
+        if after is None and self.venue is Venue.PUMPFUN:  # the layouts of 2024 did not say: every coin began alike
+            quote, token, on_sale = _standard_start()
+            return Reserves(virtual_quote=quote, virtual_token=token, real_quote=0, real_token=on_sale)
+        return _swapped(after) if after is not None and self.flipped else after
 
 
 @dataclass(slots=True, frozen=True)
@@ -246,11 +257,10 @@ class Gatherer:
         token.decimals = fields.get("decimals", DEFAULT_DECIMALS)
         if event.program is Program.PUMPFUN:
             fact.base_supply = fields.get("token_total_supply", _STANDARD_SUPPLY)
-            if after is None:  # the layouts of 2024 did not say: every coin began alike
-                fact.initial_real_token, fact.quote_target = _STANDARD_ON_SALE, _target(*_standard_start())
-            elif after.real_token and after.virtual_quote and after.virtual_token:
-                fact.initial_real_token = after.real_token
-                fact.quote_target = _target(after.virtual_quote, after.virtual_token, after.real_token)
+            start = fact.start
+            if start and start.real_token and start.virtual_quote and start.virtual_token:
+                fact.initial_real_token = start.real_token
+                fact.quote_target = _target(start.virtual_quote, start.virtual_token, start.real_token)
         else:
             fact.base_supply = fields.get("supply")
             fact.initial_real_token = fields.get("total_base_sell") or (after.real_token if after else None)

@@ -62,7 +62,7 @@ class Transaction(models.Model):
             pgtrigger.Trigger(
                 name="parents_exist",
                 when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("pool", "token"),
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("pool_id", "token_id"),
                 # ingest.store proves the parents of a whole batch at once and says so.
                 condition=pgtrigger.Condition("current_setting('megatron.usd_known', true) IS DISTINCT FROM 'on'"),
                 func="""

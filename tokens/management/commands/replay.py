@@ -1,0 +1,153 @@
+"""Play captured traffic into the database: the whole of flow 1."""
+
+import json
+import sys
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from megatron.clients import captures
+from megatron.core import clock
+from tokens.domain.decode import Decoded
+from tokens.services import candles, prices, rejections
+from tokens.services.playback import Player
+
+EXAMPLES = """
+examples:
+  manage.py replay captures/                       a folder, everything in it, as fast as it goes
+  manage.py replay frames.jsonl.gz --speed 10      ten times as fast as it happened
+  zcat frames.jsonl.gz | manage.py replay - --json from standard input, one JSON object as the result
+
+Playing the same capture again adds nothing, so a run that was cut short is simply started again. What cannot be stored is
+kept under "Rejected messages" in the console, with its bytes and the reason. Exit status: 0 when everything was understood,
+1 when some messages were undecodable (the rest is stored), 2 for a wrong call.
+"""
+
+
+class Command(BaseCommand):
+    help = "Play captured launchpad traffic into the database: tokens, pools, trades, milestones, candles."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        return super().create_parser(
+            prog_name, subcommand, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("paths", nargs="+", metavar="PATH", help="file or folder, .gz or plain; - is standard input")
+        parser.add_argument("--speed", type=float, default=0, metavar="N", help="N times real time (default: full speed)")
+        parser.add_argument("--feed", default="replay", help="the name under which the stream's position is kept")
+        parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["speed"] < 0:
+            raise CommandError("--speed is a factor: 1 is real time, 10 ten times as fast, 0 full speed.", returncode=2)
+        paths = [path if path == "-" else Path(path) for path in options["paths"]]
+        player, pace, started = Player(feed=options["feed"]), _Pace(options["speed"]), time.monotonic()
+        with _progress(options["json"]) as progress:
+            work = progress.add_task("replay", total=_size(paths), told="")
+            try:
+                for item in captures.read(paths):
+                    self._take(item, player, pace)
+                    progress.update(work, advance=_weight(item), told=_told(player))
+            except FileNotFoundError as error:
+                raise CommandError(f"{error}. Name files or folders that exist, or - for standard input.", returncode=2) from error
+            player.flush(now=clock.utc_now())
+            while rejections.retry_answered(now=clock.utc_now()).resolved:
+                progress.update(work, told="playing waiting messages again")
+            prices.fill_all(now=clock.utc_now())
+            progress.update(work, told="computing candles")
+            rolled = candles.roll_all(now=clock.utc_now())
+        result = _result(player, rolled, time.monotonic() - started)
+        if options["json"]:
+            self.stdout.write(json.dumps(result))
+        else:
+            _print(result)
+        if player.tally.undecodable:
+            sys.exit(1)
+
+    def _take(self, item: captures.Message | captures.Cut, player: Player, pace: "_Pace") -> None:
+        if isinstance(item, captures.Cut):
+            player.refuse(source=item.source, payload=item.source.encode(), reason="cut", detail=item.detail)
+            return
+        decoded = player.decode(source=item.source, payload=item.payload)
+        if pace.wait(decoded) or player.take(decoded, source=item.source, payload=item.payload):
+            player.flush(now=clock.utc_now())
+
+
+class _Pace:
+    """Holds a replay back to ``speed`` times the time that its messages tell."""
+
+    def __init__(self, speed: float) -> None:
+        self.speed, self.first, self.begun = speed, 0, 0.0
+
+    def wait(self, decoded: list[Decoded]) -> bool:
+        """Wait until the message's time has come; return whether it had to, and the buffer should be stored."""
+        times = [event.block_time for one in decoded for event in one.events if event.block_time]
+        if not self.speed or not times:
+            return False
+        if not self.first:
+            self.first, self.begun = times[0], time.monotonic()
+        ahead = (times[0] - self.first) / self.speed - (time.monotonic() - self.begun)
+        if ahead > 0:
+            time.sleep(ahead)
+        return ahead > 0
+
+
+def _progress(quiet: bool) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    return Progress(*columns, TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=Console(stderr=True), disable=quiet)
+
+
+def _size(paths: list[Any]) -> int | None:
+    """Return the bytes to read; ``None`` where that cannot be known (standard input, packed files)."""
+    total = 0
+    for path in paths:
+        if path == "-" or not path.exists():
+            return None
+        for file in captures.files(path):
+            if file.suffix == ".gz":
+                return None
+            total += file.stat().st_size
+    return total
+
+
+def _weight(item: captures.Message | captures.Cut) -> int:
+    return len(item.payload) + 1 if isinstance(item, captures.Message) else 0
+
+
+def _told(player: Player) -> str:
+    return f"{player.tally.messages:,} messages, {player.stored.transactions:,} stored, {player.stored.duplicates:,} known"
+
+
+def _result(player: Player, rolled: int, seconds: float) -> dict[str, Any]:
+    stored, tally = player.stored, player.tally
+    return {
+        "messages": tally.messages,
+        "outcomes": dict(sorted(tally.outcomes.items())),
+        "events": dict(sorted(stored.events.items())),
+        "transactions": stored.transactions,
+        "duplicates": stored.duplicates,
+        "rejected": dict(sorted(stored.rejected.items())),
+        "undecodable": dict(sorted(tally.undecodable.items())),
+        "drift": dict(sorted(tally.drift.items())),
+        "tokens": stored.tokens,
+        "pools": stored.pools,
+        "candles": rolled,
+        "seconds": round(seconds, 3),
+        "rows_per_second": round((stored.transactions + stored.duplicates) / seconds) if seconds else 0,
+    }
+
+
+def _print(result: dict[str, Any]) -> None:
+    table = Table(show_header=False, box=None)
+    for name, value in result.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{count:,} {key}" for key, count in value.items()) or "none"
+        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+    Console().print(table)

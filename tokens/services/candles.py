@@ -1,0 +1,141 @@
+"""Candles from trades: due buckets are computed again from scratch, so any order of arrival gives the same candle."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from tokens.choices import CandleInterval
+
+TABLES = {
+    CandleInterval.M1: "price_candles_1m",
+    CandleInterval.M5: "price_candles_5m",
+    CandleInterval.H1: "price_candles_1h",
+    CandleInterval.D1: "price_candles_1d",
+}
+
+PATIENCE = {
+    CandleInterval.M1: timedelta(0),
+    CandleInterval.M5: timedelta(seconds=10),
+    CandleInterval.H1: timedelta(minutes=1),
+    CandleInterval.D1: timedelta(minutes=5),
+}
+"""How long a due candle may wait for more trades: a day's candle need not be read again for every trade of the day."""
+
+_CLAIM = """
+DELETE FROM candles_due d USING (
+    SELECT interval, token_id, bucket FROM candles_due
+    WHERE interval = %s AND marked_at <= %s
+    ORDER BY marked_at, token_id, bucket LIMIT %s
+    FOR UPDATE SKIP LOCKED
+) AS picked
+WHERE d.interval = picked.interval AND d.token_id = picked.token_id AND d.bucket = picked.bucket
+RETURNING d.token_id, d.bucket
+"""
+
+# One order for all ordered aggregates, so PostgreSQL sorts once. The product of the reserves is the order inside a slot.
+_ORDER = "ORDER BY t.slot, coalesce(t.quote_reserves * t.token_reserves, 0), t.event_index, t.signature COLLATE \"C\""
+
+_ROLL = f"""
+WITH due AS (
+    SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]) AS d(token_id, bucket)
+), fresh AS (
+    SELECT d.token_id, d.bucket,
+        array_agg(t.price_per_token {_ORDER}) AS prices,
+        array_agg(t.price_per_token_usd {_ORDER}) FILTER (WHERE t.price_per_token_usd IS NOT NULL) AS dollars,
+        max(t.price_per_token) AS high, min(t.price_per_token) AS low,
+        max(t.price_per_token_usd) AS high_usd, min(t.price_per_token_usd) AS low_usd,
+        coalesce(sum(t.token_amount), 0) AS volume_token, coalesce(sum(t.sol_amount), 0) AS volume_sol,
+        sum(t.sol_amount_usd) AS volume_usd, count(*) AS trade_count,
+        count(DISTINCT t.user_address) FILTER (WHERE t.type = 'buy') AS buyer_count,
+        count(DISTINCT t.user_address) FILTER (WHERE t.type = 'sell') AS seller_count
+    FROM due d
+    JOIN transactions t ON t.token_id = d.token_id AND t.block_time >= d.bucket AND t.block_time < d.bucket + %s
+    JOIN pools p ON p.id = t.pool_id AND p.pool_type <> 'permissionless'
+    WHERE t.type IN ('buy', 'sell') AND t.price_per_token > 0
+    GROUP BY d.token_id, d.bucket
+), gone AS (
+    DELETE FROM {{table}} c USING due d
+    WHERE c.token_id = d.token_id AND c.bucket = d.bucket
+      AND NOT EXISTS (SELECT FROM fresh f WHERE f.token_id = d.token_id AND f.bucket = d.bucket)
+)
+INSERT INTO {{table}} (id, token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
+                       volume_token, volume_sol, volume_usd, trade_count, buyer_count, seller_count)
+SELECT event_id(bucket, token_id::text), token_id, bucket, prices[1], high, low, prices[cardinality(prices)],
+       dollars[1], high_usd, low_usd, dollars[cardinality(dollars)],
+       volume_token, volume_sol, volume_usd, trade_count, buyer_count, seller_count
+FROM fresh ORDER BY token_id, bucket
+ON CONFLICT (token_id, bucket) DO UPDATE SET
+    open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
+    open_usd = EXCLUDED.open_usd, high_usd = EXCLUDED.high_usd, low_usd = EXCLUDED.low_usd, close_usd = EXCLUDED.close_usd,
+    volume_token = EXCLUDED.volume_token, volume_sol = EXCLUDED.volume_sol, volume_usd = EXCLUDED.volume_usd,
+    trade_count = EXCLUDED.trade_count, buyer_count = EXCLUDED.buyer_count, seller_count = EXCLUDED.seller_count
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """How many due buckets were computed, by interval."""
+
+    buckets: dict[CandleInterval, int]
+
+    @property
+    def total(self) -> int:
+        """Return the buckets of all intervals."""
+        return sum(self.buckets.values())
+
+
+def roll(*, now: datetime, limit: int = 2_000, patient: bool = True) -> Rolled:
+    """Compute up to ``limit`` due buckets of each interval, a transaction an interval; return how many.
+
+    With ``patient`` a bucket of a longer interval waits a little for more trades (:data:`PATIENCE`). The marks are taken
+    away first and the trades are read by a later statement: a batch that commits in between has put its mark back.
+    """
+    return Rolled({width: _roll(width, now - PATIENCE[width] if patient else now, limit) for width in CandleInterval})
+
+
+def roll_all(*, now: datetime, limit: int = 2_000) -> int:
+    """Compute every due bucket, however long it has been waiting; return how many."""
+    total = 0
+    while count := roll(now=now, limit=limit, patient=False).total:
+        total += count
+    return total
+
+
+def _roll(width: CandleInterval, marked_until: datetime, limit: int) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [width.value, marked_until, limit])
+        due = cursor.fetchall()
+        if due:
+            tokens, buckets = (list(column) for column in zip(*due, strict=True))
+            cursor.execute(_ROLL.format(table=TABLES[width]), [tokens, buckets, timedelta(seconds=width.value)])
+    return len(due)
+
+
+_MARK_ALL = """
+INSERT INTO candles_due (interval, token_id, bucket, marked_at)
+SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %s::timestamptz
+FROM transactions CROSS JOIN unnest(%s::int[]) AS width
+WHERE block_time >= %s AND block_time < %s AND (%s::uuid IS NULL OR token_id = %s::uuid)
+ORDER BY 1, 2, 3
+ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
+"""
+
+_MARK_EMPTY = """
+INSERT INTO candles_due (interval, token_id, bucket, marked_at)
+SELECT %s, token_id, bucket, %s::timestamptz FROM {table}
+WHERE bucket >= %s AND bucket < %s AND (%s::uuid IS NULL OR token_id = %s::uuid)
+ORDER BY 2, 3
+ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
+"""
+
+
+def mark(*, start: datetime, end: datetime, now: datetime, token_id: object | None = None) -> None:
+    """Make every candle with trades in ``[start, end)`` due again, and every stored candle that begins there.
+
+    One transaction: callers choose windows of a size they can afford.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_MARK_ALL, [now, CandleInterval.values, start, end, token_id, token_id])
+        for width, table in TABLES.items():
+            cursor.execute(_MARK_EMPTY.format(table=table), [width.value, now, start, end, token_id, token_id])

@@ -1,0 +1,141 @@
+"""One batch, one transaction: what decoding yielded becomes rows, or is kept with the reason why not."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+from django.db import DataError, IntegrityError, OperationalError, transaction
+from psycopg import errors
+
+from tokens.choices import Commitment, RejectionReason
+from tokens.domain.decode.results import Decoded, Outcome
+from tokens.domain.events import ChainEvent
+from tokens.domain.facts import gather
+from tokens.services import prices
+from tokens.services.ingest import followups, parents, refusals, rows, trades
+from tokens.services.ingest.refusals import Rejection
+
+log = structlog.get_logger(__name__)
+
+_ATTEMPTS = 5
+_AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
+_REFUSED = (IntegrityError, DataError, errors.IntegrityError, errors.DataError)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One decoded transaction and the message that it came in. ``payload`` is kept if it cannot be stored."""
+
+    decoded: Decoded
+    source: str
+    payload: bytes
+
+
+@dataclass(slots=True)
+class Stored:
+    """What became of a batch. ``+=`` adds batches up."""
+
+    transactions: int = 0
+    duplicates: int = 0
+    tokens: int = 0
+    pools: int = 0
+    new_pools: list[str] = field(default_factory=list)
+    due: int = 0
+    events: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def __iadd__(self, other: "Stored") -> "Stored":
+        self.transactions += other.transactions
+        self.duplicates += other.duplicates
+        self.tokens += other.tokens
+        self.pools += other.pools
+        self.new_pools += other.new_pools
+        self.due += other.due
+        self.events += other.events
+        self.rejected += other.rejected
+        return self
+
+
+def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
+    """Store a batch of decoded messages in one transaction and say what became of it.
+
+    Storing the same batch again, or the same events from another source, changes nothing. Deadlocks with a rival batch are
+    tried again. If the database refuses a value, the batch is halved until the message that holds it stands alone; that
+    one is kept as rejected and the rest is stored.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with transaction.atomic():
+                return _store(batch, feed, now)
+        except (OperationalError, *_AGAIN) as error:
+            cause = error if isinstance(error, errors.Error) else error.__cause__
+            if not isinstance(cause, _AGAIN) or attempt == _ATTEMPTS:
+                raise
+        except _REFUSED as error:
+            return _halved(batch, feed, now, error)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _halved(batch: Sequence[Received], feed: str, now: datetime, error: Exception) -> Stored:
+    if len(batch) > 1:
+        middle = len(batch) // 2
+        stored = store(batch=batch[:middle], feed=feed, now=now)
+        stored += store(batch=batch[middle:], feed=feed, now=now)
+        return stored
+    (received,) = batch
+    detail = str(error).splitlines()[0]
+    log.warning("ingest.refused", source=received.source, signature=received.decoded.signature, detail=detail)
+    refusal = Rejection(received.source, received.payload, RejectionReason.NOT_STORABLE, detail)
+    with transaction.atomic():
+        refusals.keep(rejections=[refusal], now=now)
+    return Stored(rejected=Counter([RejectionReason.NOT_STORABLE.value]))
+
+
+def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
+    stored = Stored()
+    events: list[tuple[ChainEvent, int, int | None]] = []
+    refused: list[Rejection] = []
+    message_of: dict[str | None, Received] = {}
+    for received in batch:
+        decoded = received.decoded
+        message_of[decoded.signature] = received
+        commitment = Commitment.CONFIRMED if decoded.commitment is None else decoded.commitment
+        events += [(event, commitment.value, decoded.transaction_fee) for event in decoded.events]
+        if decoded.outcome is Outcome.UNDECODABLE:
+            detail = f"{decoded.reason}: {decoded.detail}"
+            refused.append(Rejection(received.source, received.payload, RejectionReason.UNDECODABLE, detail))
+        elif decoded.truncated:
+            detail = "The log was cut; what came before the cut is stored"
+            reason = RejectionReason.TRUNCATED
+            refused.append(Rejection(received.source, received.payload, reason, detail, decoded.signature))
+    stored.events.update(event.kind.value for event, _, _ in events)
+
+    nameless = {event.pool for event, _, _ in events if event.pool and (event.mint is None or event.quote_mint is None)}
+    gathered = gather(events, parents.known_pools(nameless) if nameless else {})
+    for event, reason, pool in gathered.waiting:
+        received = message_of[event.signature]
+        detail = f"{event.kind.label} at {event.event_index}: {reason.label}"
+        refused.append(Rejection(received.source, received.payload, reason, detail, pool or event.signature))
+
+    times = [trade.event.block_time for trade in gathered.trades if trade.event.block_time is not None]
+    times += [fact.newest_event.block_time for fact in gathered.pools.values() if fact.newest_event and fact.newest_event.block_time]
+    usd = prices.window(start=_at(min(times)), end=_at(max(times))) if times else prices.Window(())
+    written = parents.write(gathered, usd=usd)
+    followups.rescale(written.rescaled, now=now)
+    identified = rows.identified(gathered.trades)
+    new = trades.write(identified, rows.Writer(written.sides, usd))
+    followups.write_milestones((row.fact for row in new), written)
+    stored.due = followups.mark_candles(new, written.sides, now=now)
+    followups.move_cursors(new, feed=feed, now=now)
+    refusals.keep(rejections=refused, now=now)
+
+    stored.transactions, stored.duplicates = len(new), len(gathered.trades) - len(new)
+    stored.tokens, stored.pools, stored.new_pools = written.new_tokens, len(written.new_pools), written.new_pools
+    stored.rejected.update(rejection.reason.value for rejection in refused)
+    return stored
+
+
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,121 @@
+"""Writing the rows of a batch once: known ones are looked up first, so that the rest can go by plain COPY."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from psycopg.errors import UniqueViolation
+
+from tokens.domain.events import POSITIONLESS
+from tokens.services.ingest.rows import COLUMNS, Row, Writer, positionless
+
+_CHUNK = 1_000
+"""Rows a piece of COPY: while the server takes one piece, we format the next."""
+
+_NAMES = ", ".join(COLUMNS)
+_INSERT = (
+    f"INSERT INTO transactions ({_NAMES}) VALUES ({', '.join(['%s'] * len(COLUMNS))}) ON CONFLICT (id, block_time) DO NOTHING"
+)
+
+_STORED = "SELECT encode(uuid_send(id), 'hex') FROM transactions WHERE block_time >= %s AND block_time < %s"
+
+
+def write(rows: Sequence[Row], writer: Writer) -> list[Row]:
+    """Write the rows that are not stored yet and return them. Must run inside the batch's transaction.
+
+    Another batch may store the same event between our look-up and our COPY: the unique key then refuses the COPY, which is
+    undone, and the rows go one by one, skipping what is there.
+    """
+    new = _unknown(_positioned_first(rows))
+    if not new:
+        return []
+    with connection.cursor() as cursor:
+        # Our rows bring their USD values and their parents are proven, so the row triggers for other writers stay out.
+        cursor.execute("SET LOCAL megatron.usd_known = 'on'")
+    if settings.INGEST_COPY:
+        try:
+            with transaction.atomic():
+                _copy(new, writer)
+            return new
+        except UniqueViolation:
+            pass
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT, [writer.values(row) for row in new])
+    return new
+
+
+def _copy(rows: Sequence[Row], writer: Writer) -> None:
+    with connection.cursor() as cursor, cursor.copy(f"COPY transactions ({_NAMES}) FROM STDIN") as copy:
+        for start in range(0, len(rows), _CHUNK):
+            copy.write(writer.copy_text(rows[start : start + _CHUNK]))
+
+
+def _unknown(rows: list[Row]) -> list[Row]:
+    """Return the rows that are not stored.
+
+    Ids are in the order of time, so what is stored between our first and our last is little for a live batch: that much is
+    read by one range. A backfill into dense history asks for its own ids instead.
+    """
+    if not rows:
+        return rows
+    first, last = (datetime.fromtimestamp(row.fact.event.block_time or 0, UTC) for row in (rows[0], rows[-1]))
+    window = [first, last + timedelta(seconds=1)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{_STORED} AND id >= %s AND id <= %s LIMIT %s", [*window, rows[0].id, rows[-1].id, 2 * len(rows) + 1]
+        )
+        known = {stored for (stored,) in cursor.fetchall()}
+        if len(known) > 2 * len(rows):
+            listed = "\n".join(row.id for row in rows)
+            cursor.execute(f"{_STORED} AND id = ANY(string_to_array(%s, E'\\n')::uuid[])", [*window, listed])
+            known = {stored for (stored,) in cursor.fetchall()}
+    return [row for row in rows if row.id not in known]
+
+
+def _content(row: Row) -> tuple[str, str, str, int, int]:
+    fact = row.fact
+    return fact.event.signature, fact.pool, fact.type.value, fact.quote_raw, fact.token_raw
+
+
+_SAME = """
+SELECT t.id, t.event_index, t.signature, p.pool_address, t.type,
+       CASE WHEN t.type IN ('buy', 'add_liquidity') THEN t.amount_in ELSE t.amount_out END,
+       CASE WHEN t.type IN ('buy', 'add_liquidity') THEN t.amount_out ELSE t.amount_in END,
+       t.block_time
+FROM transactions t JOIN pools p ON p.id = t.pool_id
+WHERE t.signature = ANY(%s)
+"""
+
+
+def _positioned_first(rows: Sequence[Row]) -> list[Row]:
+    """Settle rows without a position (CSV, PumpPortal) against the same event from a source that knows it.
+
+    The positioned row is the one that stays, whichever came first, so the outcome does not depend on the order.
+    """
+    loose = positionless(rows)
+    with connection.cursor() as cursor:
+        if loose:
+            cursor.execute(_SAME + " AND t.event_index < %s", [[row.fact.event.signature for row in loose], POSITIONLESS])
+            stored = {_stored_content(found) for found in cursor.fetchall()}
+            stored |= {_content(row) for row in rows if row.fact.event.event_index < POSITIONLESS}
+            superseded = {row.id for row in loose if _content(row) in stored}
+            rows = [row for row in rows if row.id not in superseded]
+        if len(loose) < len(rows) and _any_positionless_stored():
+            wanted = {_content(row) for row in rows if row.fact.event.event_index < POSITIONLESS}
+            cursor.execute(_SAME + " AND t.event_index >= %s", [[content[0] for content in wanted], POSITIONLESS])
+            gone = [(found[0], found[7]) for found in cursor.fetchall() if _stored_content(found) in wanted]
+            cursor.executemany("DELETE FROM transactions WHERE id = %s AND block_time = %s", gone)
+    return list(rows)
+
+
+def _stored_content(found: tuple[object, ...]) -> tuple[str, str, str, int, int]:
+    _, _, signature, pool, type_, quote, token, _ = found
+    return str(signature), str(pool), str(type_), int(str(quote)), int(str(token))
+
+
+def _any_positionless_stored() -> bool:
+    """Say whether any stored row lacks a position: a partial index that is empty on most systems answers."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT FROM transactions WHERE event_index >= {POSITIONLESS})")
+        return bool(cursor.fetchone()[0])

@@ -1,0 +1,109 @@
+"""Messages that were kept because they could not be stored: played again when what they wait for is known, or given up."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from megatron.core import audit
+from tokens.choices import RejectionStatus
+from tokens.domain.decode import Undecodable, decode_message
+from tokens.models import Pool, RejectedMessage
+from tokens.services import ingest
+
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of playing messages again."""
+
+    played: int = 0
+    resolved: int = 0
+    stored: int = 0
+    """Transactions that were new."""
+
+
+def retry(*, messages: Iterable[UUID], now: datetime) -> Retried:
+    """Play kept messages again and resolve those that are stored now; the others keep waiting, with the newest reason.
+
+    A transaction a message: one that fails again holds up none of the others.
+    """
+    played = resolved = stored = 0
+    for key in messages:
+        with transaction.atomic():
+            row = (
+                RejectedMessage.objects.select_for_update(skip_locked=True)
+                .filter(id=key, status=RejectionStatus.WAITING)
+                .first()
+            )
+            if row is None:
+                continue
+            played += 1
+            outcome = _play(row, now)
+            if outcome is None or outcome.rejected:
+                RejectedMessage.objects.filter(id=key).update(attempts=F("attempts") + 1)
+                continue
+            stored += outcome.transactions
+            resolved += RejectedMessage.objects.filter(id=key).update(
+                attempts=F("attempts") + 1, status=RejectionStatus.RESOLVED, resolved_at=now
+            )
+    return Retried(played, resolved, stored)
+
+
+def _play(row: RejectedMessage, now: datetime) -> ingest.Stored | None:
+    payload = bytes(row.payload)
+    try:
+        decoded = decode_message(payload)
+    except Undecodable as error:
+        RejectedMessage.objects.filter(id=row.id).update(detail=str(error))
+        return None
+    batch = [ingest.Received(one, row.source, payload) for one in decoded]
+    return ingest.store(batch=batch, feed="retry", now=now)
+
+
+def retry_answered(*, now: datetime, limit: int = 1_000) -> Retried:
+    """Play the messages again whose pool has become known since; return what came of it."""
+    total = Retried()
+    waiting = RejectedMessage.objects.filter(
+        status=RejectionStatus.WAITING, waits_for__in=Pool.objects.values("pool_address")
+    )
+    answered = waiting.order_by("observed_at", "id").values_list("id", flat=True)[:limit]
+    for keys in _chunks(list(answered)):
+        done = retry(messages=keys, now=now)
+        total = Retried(total.played + done.played, total.resolved + done.resolved, total.stored + done.stored)
+    return total
+
+
+def _chunks(keys: Sequence[UUID]) -> Iterable[Sequence[UUID]]:
+    return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))
+
+
+def discard(*, messages: Iterable[UUID], operator: str, reason: str, now: datetime) -> int:
+    """Give messages up on an operator's word; return how many. They stay on file, with the audit entry."""
+    with transaction.atomic():
+        waiting = RejectedMessage.objects.select_for_update().filter(id__in=messages, status=RejectionStatus.WAITING)
+        found = list(waiting.order_by("id").values_list("id", "digest"))
+        RejectedMessage.objects.filter(id__in=[key for key, _ in found]).update(
+            status=RejectionStatus.DISCARDED, resolved_at=now
+        )
+        for key, digest in found:
+            audit.record(
+                actor=operator,
+                action="rejected_message.discard",
+                reason=reason,
+                kind="RejectedMessage",
+                key=str(key),
+                before={"status": "waiting", "digest": digest},
+                after={"status": "discarded"},
+                now=now,
+            )
+    return len(found)
+
+
+def forget_resolved(*, now: datetime, after: timedelta = timedelta(days=30)) -> int:
+    """Delete messages that were stored long ago; return how many."""
+    return RejectedMessage.objects.filter(status=RejectionStatus.RESOLVED, resolved_at__lt=now - after).delete()[0]
