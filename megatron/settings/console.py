@@ -1,11 +1,90 @@
 """The operator's console (django-unfold)."""
 
-from megatron.settings.base import MODE
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+from megatron.settings.base import MODE, env
+
+CONSOLE_MODE = MODE
+CONSOLE_ENVIRONMENT = env.str("ENVIRONMENT", default="local")
+"""Shown beside the mode on every page, so that nobody mistakes one installation for another."""
+
+LOGIN_REDIRECT_URL = "admin:index"
+FORMAT_MODULE_PATH = ["megatron.console.formats"]
+
+
+def _static(path: str) -> Callable[[HttpRequest], str]:
+    """Return what finds a static file when a page asks for it, not when settings load."""
+    return lambda request: static(path)
+
+
+def _list(title: str, icon: str, model: str, badge: str = "") -> dict[str, Any]:
+    """Return the navigation's link to the list of ``model`` (``tokens.token``), shown to those who may view it."""
+    app, name = model.split(".")
+    link = {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
+    }
+    return link | ({"badge": badge, "badge_variant": "danger"} if badge else {})
+
+
+# One group a question, so that an operator finds a page by what he wants to know.
+_NAVIGATION = [
+    {
+        "title": "What needs me?",
+        "items": [
+            {"title": "Overview", "icon": "radar", "link": reverse_lazy("admin:index")},
+            _list("Rejected messages", "report", "tokens.rejectedmessage", "megatron.console.page.waiting_rejections"),
+            _list("Candles due", "pending_actions", "tokens.candledue"),
+        ],
+    },
+    {
+        "title": "What is moving?",
+        "separator": True,
+        "items": [
+            _list("Tokens", "token", "tokens.token"),
+            _list("Pools", "water_drop", "tokens.pool"),
+            _list("Transactions", "swap_vert", "tokens.transaction"),
+            _list("Milestones", "flag", "tokens.poolmilestone"),
+        ],
+    },
+    {
+        "title": "At what price?",
+        "separator": True,
+        "items": [
+            _list("SOL/USD", "payments", "tokens.solusdprice"),
+            _list("Candles 1m", "candlestick_chart", "tokens.pricecandle1m"),
+            _list("Candles 5m", "candlestick_chart", "tokens.pricecandle5m"),
+            _list("Candles 1h", "candlestick_chart", "tokens.pricecandle1h"),
+            _list("Candles 1d", "candlestick_chart", "tokens.pricecandle1d"),
+        ],
+    },
+    {
+        "title": "Are the feeds alive?",
+        "separator": True,
+        "items": [_list("Streams and lag", "sensors", "tokens.streamcursor")],
+    },
+]
 
 UNFOLD = {
     "SITE_TITLE": "Megatron",
     "SITE_HEADER": "Megatron",
+    "SITE_SUBHEADER": "Operator's console",
     "SITE_SYMBOL": "radar",
+    "SITE_URL": None,
     "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "megatron.console.page.environment",
+    "ENVIRONMENT_TITLE_PREFIX": "megatron.console.page.title_prefix",
+    "DASHBOARD_CALLBACK": "megatron.console.dashboard.fill",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _static("console/favicon.svg")}],
+    "STYLES": [_static("console/console.css")],
+    "SCRIPTS": [_static("console/alpine_bridge.js")],
+    "SIDEBAR": {"show_search": False, "show_all_applications": True, "navigation": _NAVIGATION},
 }
-CONSOLE_MODE = MODE

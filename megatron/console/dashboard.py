@@ -1,0 +1,115 @@
+"""The overview: each tile answers a question and leads to the list behind the answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from megatron.core import display
+from megatron.core.clock import utc_now
+from tokens.selectors import desk
+
+WINDOW = timedelta(hours=1)
+STALE_PRICE = timedelta(seconds=120)
+"""Older prices value no trade (decision T8)."""
+SLOW_FEED = timedelta(minutes=1)
+SLOW_CANDLES = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One question, its answer, and where to look further; ``tone`` is good, warn, bad or empty."""
+
+    question: str
+    answer: str
+    detail: str
+    tone: str
+    link: str
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Return ``context`` with what the overview shows, all read now."""
+    now = utc_now()
+    newest_at = desk.latest_trade_at()
+    # Old data (a replay of a capture) still has a last hour worth looking at; the page says that it is not today's.
+    until = now if newest_at is None or now - newest_at < WINDOW else newest_at + timedelta(seconds=1)
+    since = until - WINDOW
+    feeds = desk.cursors()
+    return {
+        **context,
+        "title": "Overview",
+        "now": now,
+        "attention": [_rejections(now), _candles(now), _price(now), _feeds(now, [feed.last_block_time for feed in feeds])],
+        "stock": list(_stock()),
+        "feeds": [{"row": feed, "delay": feed.observed_at - feed.last_block_time} for feed in feeds],
+        "newest_at": newest_at,
+        "until": until,
+        "is_old": until != now,
+        "flow": _flow(since, until) if newest_at else None,
+        "hot": desk.hot_tokens(since=since, until=until) if newest_at else [],
+        "newest": desk.newest_tokens(),
+        "graduations": desk.latest_graduations(),
+    }
+
+
+def _rejections(now: datetime) -> Tile:
+    waiting = desk.waiting_rejections()
+    link = f"{reverse('admin:tokens_rejectedmessage_changelist')}?status__exact=waiting"
+    if not waiting:
+        return Tile("Was a message rejected?", "None waits", "Everything that came was stored", "good", link)
+    reasons = ", ".join(f"{row.count:,} {row.reason.value.replace('_', ' ')}" for row in waiting[:3])
+    return Tile("Was a message rejected?", f"{sum(row.count for row in waiting):,} wait", reasons, "warn", link)
+
+
+def _candles(now: datetime) -> Tile:
+    due = desk.due_candles()
+    link = reverse("admin:tokens_candledue_changelist")
+    if due.oldest_at is None:
+        return Tile("Are candles up to date?", "Yes", "No candle waits to be computed", "good", link)
+    more = "+" if due.count == desk.COUNT_LIMIT else ""
+    late = now - due.oldest_at > SLOW_CANDLES
+    detail = f"Oldest asked for {display.age(due.oldest_at, now=now)}"
+    return Tile("Are candles up to date?", f"{due.count:,}{more} due", detail, "warn" if late else "", link)
+
+
+def _price(now: datetime) -> Tile:
+    newest = desk.latest_sol_usd()
+    link = reverse("admin:tokens_solusdprice_changelist")
+    if newest is None:
+        return Tile("What is SOL worth?", "Unknown", "Without a price no trade gets a USD value", "bad", link)
+    fresh = now - newest.price_time <= STALE_PRICE
+    said = f"{newest.get_source_display()}, {display.age(newest.price_time, now=now)}"
+    detail = said if fresh else f"{said}: too old for USD values"
+    return Tile("What is SOL worth?", f"${newest.price_usd:,.2f}", detail, "good" if fresh else "warn", link)
+
+
+def _feeds(now: datetime, read_until: list[datetime]) -> Tile:
+    link = reverse("admin:tokens_streamcursor_changelist")
+    if not read_until:
+        return Tile("Are the feeds alive?", "No feed yet", "Start a monitor or replay a capture", "warn", link)
+    behind = now - max(read_until)
+    detail = f"Newest block read is {display.age(max(read_until), now=now)}"
+    answer = "Live" if behind <= SLOW_FEED else f"{display.span(behind)} behind"
+    return Tile("Are the feeds alive?", answer, detail, "good" if behind <= SLOW_FEED else "warn", link)
+
+
+def _stock() -> Iterator[Tile]:
+    for name, rows in desk.stock().items():
+        answer = f"≈ {display.compact(rows.count)}" if rows.is_estimate else f"{rows.count:,}"
+        question = f"How many {name}s are kept?"
+        link = reverse(f"admin:tokens_{name}_changelist")
+        yield Tile(question, answer, "estimated" if rows.is_estimate else "counted", "", link)
+
+
+def _flow(since: datetime, until: datetime) -> dict[str, Any]:
+    minutes = desk.trades_a_minute(since=since, until=until)
+    return {
+        "whole": True,
+        "lines": [
+            {"name": "Buys", "points": [[int(row.at.timestamp()), row.buys] for row in minutes]},
+            {"name": "Sells", "points": [[int(row.at.timestamp()), row.sells] for row in minutes]},
+        ],
+    }

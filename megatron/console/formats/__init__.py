@@ -1,0 +1,1 @@
+"""How the console writes times (Django's FORMAT_MODULE_PATH)."""

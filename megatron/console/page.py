@@ -1,0 +1,23 @@
+"""What every page of the console shows."""
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from tokens.selectors import desk
+
+
+def environment(request: HttpRequest) -> list[str]:
+    """Return the label in the corner of every page: which installation this is, and whether money moves."""
+    live = settings.CONSOLE_MODE == "live"
+    return [f"{settings.CONSOLE_ENVIRONMENT} · {settings.CONSOLE_MODE.upper()}", "danger" if live else "success"]
+
+
+def title_prefix(request: HttpRequest) -> str:
+    """Return what stands before the title in the browser's tab: nothing in simulation, a warning where money moves."""
+    return "[LIVE]" if settings.CONSOLE_MODE == "live" else ""
+
+
+def waiting_rejections(request: HttpRequest) -> str:
+    """Return how many rejected messages wait, for the navigation; empty when none does."""
+    count = desk.count_waiting_rejections()
+    return "" if not count else f"{count:,}" if count < desk.COUNT_LIMIT else f"{desk.COUNT_LIMIT:,}+"

@@ -1,0 +1,203 @@
+"""Rows for tests: plain functions with defaults; name only what the test is about."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from megatron.core import ids
+from tokens.choices import Platform, PriceOrigin, RejectionReason, TransactionType, Venue
+from tokens.models import (
+    CandleDue,
+    Pool,
+    PoolMilestone,
+    PriceCandle,
+    PriceCandle1m,
+    RejectedMessage,
+    SolUsdPrice,
+    StreamCursor,
+    Token,
+    Transaction,
+)
+
+WSOL = "So11111111111111111111111111111111111111112"
+NOON = datetime(2026, 7, 3, 12, 0, tzinfo=UTC)
+"""The time at which things happen when a test does not say otherwise."""
+
+_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_serial: Iterator[int] = count(1)
+
+
+def _base58(name: str, length: int) -> str:
+    digest = hashlib.sha512(name.encode()).digest() + hashlib.sha512(f"{name}/2".encode()).digest()
+    return "".join(_ALPHABET[byte % 58] for byte in digest)[:length]
+
+
+def address(name: str) -> str:
+    """Return the 44 base58 characters that stand for ``name`` (not a real key)."""
+    return _base58(name, 44)
+
+
+def signature(name: str) -> str:
+    """Return the 88 base58 characters that stand for ``name`` (not a real signature)."""
+    return _base58(name, 88)
+
+
+def token(**fields: Any) -> Token:
+    """Create a Pump.fun token that was made at :data:`NOON`."""
+    number = next(_serial)
+    mint = fields.pop("mint_address", address(f"mint {number}"))
+    defaults = {
+        "id": ids.derived_id("token", mint),
+        "symbol": f"TOK{number}",
+        "name": f"Token {number}",
+        "platform": Platform.PUMPFUN,
+        "creation_timestamp": NOON,
+        "creation_signature": signature(f"creation of {mint}"),
+        "creator_address": address(f"creator of {mint}"),
+        "initial_supply": 10**15,
+    }
+    return Token.objects.create(mint_address=mint, **{**defaults, **fields})
+
+
+def pool(of: Token | None = None, **fields: Any) -> Pool:
+    """Create the launch curve of ``of`` (or of a new token), exactly a quarter of its tokens sold."""
+    of = of or token()
+    pool_address = fields.pop("pool_address", address(f"pool {next(_serial)} of {of.mint_address}"))
+    defaults = {
+        "id": ids.derived_id("pool", pool_address),
+        "token": of,
+        "base_mint": of.mint_address,
+        "quote_mint": WSOL,
+        "quote_decimals": 9,
+        "platform": Venue.PUMPFUN,
+        "virtual_sol_reserves": 37_000_000_000,
+        "virtual_token_reserves": 870_000_000_000_000,
+        "real_sol_reserves": 7_000_000_000,
+        "real_token_reserves": 594_825_000_000_000,
+        "initial_real_token_reserves": 793_100_000_000_000,
+        "quote_target": 85_005_359_057,
+        "base_supply": 10**15,
+        "latest_price": Decimal("0.00000004252873563218"),
+        "latest_price_usd": Decimal("0.000006379310344827"),
+        "market_cap": Decimal("42.52873563218"),
+        "market_cap_usd": Decimal("6379.310344827"),
+        "last_trade_at": NOON,
+        "last_slot": 420_000_000,
+        "last_event_index": 0,
+        "last_signature": signature(f"newest of {pool_address}"),
+    }
+    return Pool.objects.create(pool_address=pool_address, **{**defaults, **fields})
+
+
+def milestone(of: Pool, *, threshold_pct: int = 25, **fields: Any) -> PoolMilestone:
+    """Create the moment at which the curve ``of`` reached ``threshold_pct``."""
+    defaults = {
+        "reached_at": NOON,
+        "slot": 420_000_000,
+        "invariant": 32_190_000_000_000_000_000_000_000,
+        "event_index": 0,
+        "invariant": 32_190_000_000_000_000_000_000_000,
+        "signature": signature(f"{threshold_pct} of {of.pool_address}"),
+    }
+    return PoolMilestone.objects.create(pool=of, threshold_pct=threshold_pct, **{**defaults, **fields})
+
+
+def unsaved_transaction(of: Pool, **fields: Any) -> Transaction:
+    """Return a buy of 35 million tokens for 1 SOL on ``of``, for a test's own ``bulk_create``."""
+    block_time = fields.pop("block_time", NOON)
+    at_signature = fields.pop("signature", signature(f"transaction {next(_serial)}"))
+    event_index = fields.pop("event_index", 0)
+    defaults = {
+        "id": ids.event_id(block_time, at_signature, event_index),
+        "pool": of,
+        "token_id": of.token_id,
+        "slot": 420_000_000,
+        "type": TransactionType.BUY,
+        "user_address": address("trader"),
+        "amount_in": 1_000_000_000,
+        "amount_in_decimals": 9,
+        "amount_out": 35_000_000_000_000,
+        "amount_out_decimals": 6,
+        "sol_amount": Decimal("1.000000000"),
+        "token_amount": Decimal("35000000"),
+        "price_per_token": Decimal("0.00000002857142857143"),
+        "price_per_token_usd": Decimal("0.000004285714285714"),
+        "sol_amount_usd": Decimal("150"),
+    }
+    return Transaction(
+        signature=at_signature, event_index=event_index, block_time=block_time, **{**defaults, **fields}
+    )
+
+
+def transaction(of: Pool | None = None, **fields: Any) -> Transaction:
+    """Create a buy of 35 million tokens for 1 SOL on ``of`` (or on a new curve)."""
+    made = unsaved_transaction(of or pool(), **fields)
+    made.save(force_insert=True)
+    return made
+
+
+def candle(of: Token, *, model: type[PriceCandle] = PriceCandle1m, bucket: datetime = NOON, **fields: Any) -> PriceCandle:
+    """Create a rising candle of ``of`` that starts at ``bucket``."""
+    defaults = {
+        "id": ids.event_id(bucket, of.pk),
+        "open": Decimal("0.000000028"),
+        "high": Decimal("0.000000031"),
+        "low": Decimal("0.000000027"),
+        "close": Decimal("0.00000003"),
+        "open_usd": Decimal("0.0000042"),
+        "high_usd": Decimal("0.00000465"),
+        "low_usd": Decimal("0.00000405"),
+        "close_usd": Decimal("0.0000045"),
+        "volume_token": Decimal("35000000"),
+        "volume_sol": Decimal("1"),
+        "volume_usd": Decimal("150"),
+        "trade_count": 2,
+        "buyer_count": 1,
+        "seller_count": 1,
+    }
+    made = model(token=of, bucket=bucket, **{**defaults, **fields})  # type: ignore[misc] # each table has its bucket
+    made.save(force_insert=True)
+    return made
+
+
+def candle_due(of: Token, **fields: Any) -> CandleDue:
+    """Create the wish for the minute of ``of`` that starts at :data:`NOON`."""
+    return CandleDue.objects.create(token=of, **{"interval": 60, "bucket": NOON, "marked_at": NOON, **fields})
+
+
+def sol_usd(price_time: datetime = NOON, **fields: Any) -> SolUsdPrice:
+    """Create a price of 150 USD for one SOL."""
+    return SolUsdPrice.objects.create(
+        price_time=price_time, **{"price_usd": Decimal("150"), "source": PriceOrigin.HERMES, **fields}
+    )
+
+
+def cursor(**fields: Any) -> StreamCursor:
+    """Create how far the feed ``solana-logs`` was read for Pump.fun: 100 slots, up to :data:`NOON`."""
+    defaults = {
+        "source": "solana-logs",
+        "venue": Venue.PUMPFUN,
+        "first_slot": 419_999_900,
+        "last_slot": 420_000_000,
+        "last_block_time": NOON,
+        "last_signature": signature("newest"),
+        "messages": 40,
+        "events": 55,
+        "observed_at": NOON + timedelta(seconds=2),
+    }
+    return StreamCursor.objects.create(**{**defaults, **fields})
+
+
+def rejected(payload: bytes = b'{"garbage": true}', **fields: Any) -> RejectedMessage:
+    """Create a message that could not be decoded."""
+    defaults = {
+        "digest": hashlib.sha256(payload).hexdigest(),
+        "source": "capture.jsonl:17",
+        "reason": RejectionReason.UNDECODABLE,
+        "detail": "No known layout has this discriminator",
+        "observed_at": NOON,
+    }
+    return RejectedMessage.objects.create(payload=payload, **{**defaults, **fields})

@@ -1,0 +1,117 @@
+"""Tokens: the list, and the page with the chart, the curve, the pools and the latest trades."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from unfold.decorators import display
+
+from megatron.core.admin import FactAdmin
+from megatron.core.clock import utc_now
+from tokens.admin import cells, charts
+from tokens.choices import CandleInterval, Platform
+from tokens.models import Pool, Token, Transaction
+from tokens.selectors import desk
+from tokens.selectors import tokens as token_reads
+
+_INTERVALS = {str(interval.value): interval.label for interval in CandleInterval}
+
+
+@admin.register(Token)
+class TokenAdmin(FactAdmin):
+    list_display = ("symbol_cell", "name", "mint_cell", "platform_cell", "launched", "sold", "market_cap", "stage")
+    list_display_links = ("symbol_cell",)
+    list_filter = ("platform", "is_graduated", "graduation_platform")
+    list_filter_submit = False
+    search_fields = ("=mint_address", "=creator_address", "=symbol")
+    search_help_text = "Exact mint, creator or symbol"
+    ordering = (Token._meta.indexes[0].expressions[0],)
+    fieldsets = (
+        ("Identity", {"fields": (("symbol", "name"), ("mint_address", "platform"), ("decimals", "token_program"))}),
+        (
+            "Launch",
+            {
+                "fields": (
+                    ("creation_timestamp", "initial_supply"),
+                    ("creator_address", "creation_signature"),
+                    ("uri", "image_url"),
+                )
+            },
+        ),
+        ("Graduation", {"fields": (("is_graduated", "graduation_timestamp"), ("graduation_platform", "graduation_signature"))}),
+        ("Record", {"fields": (("id", "last_holder_score_progress"), ("created_at", "updated_at"), "metadata")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
+        return super().get_queryset(request).prefetch_related("pools")
+
+    @display(description="Token")
+    def symbol_cell(self, token: Token) -> str:
+        return token.symbol or "?"
+
+    @display(description="Mint")
+    def mint_cell(self, token: Token) -> str:
+        return cells.key(token.mint_address)
+
+    @display(description="Platform", label={Platform.UNKNOWN.label: "warning"})
+    def platform_cell(self, token: Token) -> str:
+        return token.get_platform_display()
+
+    @display(description="Launched")
+    def launched(self, token: Token) -> str:
+        return cells.age(token.creation_timestamp)
+
+    @display(description="Tokens sold")
+    def sold(self, token: Token) -> str:
+        pool = token_reads.current_of(token.pools.all())
+        return cells.percent(pool.bonding_curve_progress if pool else None)
+
+    @display(description="Market cap (FDV)")
+    def market_cap(self, token: Token) -> str:
+        return cells.market_cap(token_reads.current_of(token.pools.all()))
+
+    @display(description="Stage", label={"Graduated": "info", "On the curve": "success"})
+    def stage(self, token: Token) -> str:
+        return "Graduated" if token.is_graduated else "On the curve"
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("find/", self.admin_site.admin_view(self.find), name="tokens_find"),
+            path("<uuid:pk>/candles/", self.admin_site.admin_view(self.candles), name="tokens_token_candles"),
+        ]
+        return own + super().get_urls()
+
+    def find(self, request: HttpRequest) -> HttpResponse:
+        """Lead from a key to the page or list of what it names."""
+        key = request.GET.get("key", "").strip()
+        match desk.find(key) if key else None:
+            case Token() as token:
+                target = reverse("admin:tokens_token_change", args=[token.pk])
+            case Pool() as pool:
+                target = reverse("admin:tokens_pool_change", args=[pool.pk])
+            case Transaction():
+                target = f"{reverse('admin:tokens_transaction_changelist')}?q={key}"
+            case str(wallet):
+                target = f"{reverse('admin:tokens_transaction_changelist')}?q={wallet}"
+            case None:
+                messages.warning(request, f"Nothing here is named {key[:100]!r}. Keys are matched exactly, capital letters too.")
+                target = reverse("admin:index")
+        return HttpResponseRedirect(target)
+
+    def candles(self, request: HttpRequest, pk: Any) -> JsonResponse:
+        """Return the chart of one token: ``?interval=60|300|3600|86400&currency=quote|usd``."""
+        interval, currency = request.GET.get("interval", "60"), request.GET.get("currency", "quote")
+        if not self.has_view_permission(request) or interval not in _INTERVALS or currency not in ("quote", "usd"):
+            raise Http404("No such chart")
+        token = get_object_or_404(Token.objects.prefetch_related("pools"), pk=pk)
+        return JsonResponse(charts.candles(token=token, interval=int(interval), currency=currency))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        token = self.get_object(request, object_id)
+        page = {} if token is None else charts.token_page(token=token, now=utc_now())
+        return super().change_view(request, object_id, form_url, {**page, "intervals": _INTERVALS, **(extra_context or {})})

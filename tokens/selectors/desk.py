@@ -1,0 +1,209 @@
+"""What an operator asks first: what needs me, how far are the feeds, what is moving."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, Min, Model, Q, QuerySet, Sum
+from django.db.models.functions import Trunc
+
+from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
+from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
+from tokens.selectors import tokens as token_reads
+
+COUNT_LIMIT = 10_000
+"""A tile counts at most this many waiting rows; more is shown as "10,000+"."""
+
+
+_ESTIMATE = """
+WITH RECURSIVE tree(oid) AS (
+    SELECT %s::regclass::oid UNION ALL SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid
+)
+SELECT sum(greatest(reltuples, 0)) FROM pg_class JOIN tree USING (oid)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejections:
+    """Waiting messages with one reason."""
+
+    reason: RejectionReason
+    count: int
+    oldest_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Candles that wait to be computed; ``count`` stops at :data:`COUNT_LIMIT`."""
+
+    count: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How many rows a table has; exact for small tables."""
+
+    count: int
+    is_estimate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """Trades of one minute."""
+
+    at: datetime
+    buys: int
+    sells: int
+
+
+@dataclass(frozen=True, slots=True)
+class HotToken:
+    """A token's trades in a window; ``pool`` is the one that prices it."""
+
+    token: Token
+    pool: Pool | None
+    volume_sol: Decimal
+    trades: int
+    traders: int
+
+
+def waiting_rejections() -> Sequence[Rejections]:
+    """Return the waiting messages by reason, most first."""
+    waiting = RejectedMessage.objects.filter(status=RejectionStatus.WAITING)
+    rows = waiting.values_list("reason").annotate(count=Count("id"), oldest=Min("observed_at")).order_by("-count")
+    return [Rejections(RejectionReason(reason), count, oldest) for reason, count, oldest in rows]
+
+
+def count_waiting_rejections() -> int:
+    """Return how many messages wait, at most :data:`COUNT_LIMIT`."""
+    return RejectedMessage.objects.filter(status=RejectionStatus.WAITING)[:COUNT_LIMIT].count()
+
+
+def waiting_for(*, token: Token) -> Sequence[RejectedMessage]:
+    """Return at most 20 waiting messages that ``token`` or one of its pools would let in."""
+    keys = [token.mint_address, *token.pools.values_list("pool_address", flat=True)]
+    return list(RejectedMessage.objects.filter(status=RejectionStatus.WAITING, waits_for__in=keys).defer("payload")[:20])
+
+
+def due_candles() -> Backlog:
+    """Return how many candles wait and since when."""
+    first = CandleDue.objects.order_by("id").values("id", "marked_at")[:COUNT_LIMIT]
+    times = [row["marked_at"] for row in first]
+    return Backlog(len(times), min(times, default=None))
+
+
+def latest_sol_usd() -> SolUsdPrice | None:
+    """Return the newest SOL/USD price of any source."""
+    newest = (SolUsdPrice.objects.filter(source=source).order_by("-price_time").first() for source in PriceOrigin)
+    return max(filter(None, newest), key=lambda price: price.price_time, default=None)
+
+
+def cursors() -> Sequence[StreamCursor]:
+    """Return every feed's cursor, the one that was read last first."""
+    return list(StreamCursor.objects.order_by("-observed_at"))
+
+
+def stock() -> Mapping[str, Rows]:
+    """Return how many tokens, pools and transactions are stored, by the model's name."""
+    return {model._meta.model_name or "": estimated_rows(model) for model in (Token, Pool, Transaction)}
+
+
+def estimated_rows(model: type[Model]) -> Rows:
+    """Return the planner's estimate of a table's rows, its chunks included, or the exact number when that is cheap."""
+    first = model._default_manager.all()[:COUNT_LIMIT].count()
+    if first < COUNT_LIMIT:
+        return Rows(first, is_estimate=False)
+    with connection.cursor() as cursor:
+        cursor.execute(_ESTIMATE, [model._meta.db_table])
+        (estimate,) = cursor.fetchone()
+    return Rows(max(int(estimate or 0), first), is_estimate=True)
+
+
+def find(key: str) -> Token | Pool | Transaction | str | None:
+    """Return what ``key`` names exactly: a token's mint, a pool's address, a signature, a trader's or creator's wallet (the
+    wallet itself then), or ``None``."""
+    if token := Token.objects.filter(mint_address=key).first():
+        return token
+    if pool := Pool.objects.filter(pool_address=key).first():
+        return pool
+    if trade := Transaction.objects.filter(signature=key).order_by("event_index").first():
+        return trade
+    traded = Transaction.objects.filter(user_address=key).exists()
+    return key if traded or Token.objects.filter(creator_address=key).exists() else None
+
+
+def latest_trade_at() -> datetime | None:
+    """Return the block time of the newest transaction."""
+    return Transaction.objects.order_by("-id").values_list("block_time", flat=True).first()
+
+
+def trades_a_minute(*, since: datetime, until: datetime) -> Sequence[Minute]:
+    """Return the buys and sells of each minute in ``[since, until)``, oldest first, quiet minutes included as zeros."""
+    minute = Trunc("block_time", "minute", tzinfo=UTC)
+    rows = (
+        _between(since, until)
+        .values_list(minute)
+        .annotate(
+            buys=Count("id", filter=Q(type=TransactionType.BUY)), sells=Count("id", filter=Q(type=TransactionType.SELL))
+        )
+    )
+    counted = {at: Minute(at, buys, sells) for at, buys, sells in rows}
+    first = since.replace(second=0, microsecond=0)
+    minutes = -((first - until) // timedelta(minutes=1))
+    every = (first + timedelta(minutes=number) for number in range(minutes))
+    return [counted.get(at, Minute(at, 0, 0)) for at in every]
+
+
+def hot_tokens(*, since: datetime, until: datetime, limit: int = 8) -> Sequence[HotToken]:
+    """Return the tokens with the most SOL traded in ``[since, until)``, most first."""
+    ranked = list(
+        _between(since, until)
+        .filter(type__in=(TransactionType.BUY, TransactionType.SELL), sol_amount__isnull=False)
+        .values_list("token_id")
+        .annotate(volume=Sum("sol_amount"), trades=Count("id"), traders=Count("user_address", distinct=True))
+        .order_by("-volume", "token_id")[:limit]
+    )
+    found = {token.pk: token for token in token_reads.tokens().filter(pk__in=[row[0] for row in ranked])}
+    return [
+        HotToken(found[pk], token_reads.current_of(found[pk].pools.all()), volume, trades, traders)
+        for pk, volume, trades, traders in ranked
+    ]
+
+
+def newest_tokens(*, limit: int = 8) -> Sequence[tuple[Token, Pool | None]]:
+    """Return the tokens created last, each with the pool that prices it."""
+    newest = token_reads.tokens().filter(creation_timestamp__isnull=False).order_by("-creation_timestamp")[:limit]
+    return [(token, token_reads.current_of(token.pools.all())) for token in newest]
+
+
+def latest_graduations(*, limit: int = 8) -> Sequence[Token]:
+    """Return the tokens that graduated last."""
+    graduated = Token.objects.filter(is_graduated=True, graduation_timestamp__isnull=False)
+    return list(graduated.order_by("-graduation_timestamp")[:limit])
+
+
+def latest_trades(*, token: Token, limit: int = 50) -> Sequence[Transaction]:
+    """Return the newest trades and liquidity events of ``token``, newest first, with their pools."""
+    return list(Transaction.objects.filter(token=token).select_related("pool").order_by("-block_time", "-id")[:limit])
+
+
+def pools_of(*, token: Token) -> Sequence[tuple[Pool, Sequence[PoolMilestone]]]:
+    """Return the pools of ``token``, launch curve first, each with its milestones in order."""
+    found = token.pools.order_by("created_at").prefetch_related("milestones")
+    ordered = sorted(found, key=lambda pool: ("initial", "graduated", "permissionless").index(pool.pool_type))
+    return [(pool, sorted(pool.milestones.all(), key=lambda reached: reached.threshold_pct)) for pool in ordered]
+
+
+def _between(since: datetime, until: datetime) -> QuerySet[Transaction]:
+    """Return the transactions in ``[since, until)`` by their ids, which are in the order of time, so that an index serves it."""
+    ids = {"id__gte": _first_id(since), "id__lt": _first_id(until)}
+    return Transaction.objects.filter(**ids, block_time__gte=since, block_time__lt=until)
+
+
+def _first_id(at: datetime) -> UUID:
+    """Return the lowest id that an event of ``at`` can have."""
+    return UUID(int=int(at.timestamp() * 1000) << 80)
