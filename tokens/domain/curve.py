@@ -156,11 +156,13 @@ def launchlab_virtuals(
 ) -> tuple[int, int]:
     """Return a constant-product LaunchLab curve's initial virtual base and quote; ``ValueError`` if it has none."""
     _positive(supply_raw, sold_raw, raise_raw, supply_raw - sold_raw - locked_raw, raise_raw - migrate_fee_raw)
-    # What the sold tokens would fetch at the pool's opening price, floored as the program does; the curve exists if that
-    # is more than what is raised.
-    fetched = (raise_raw - migrate_fee_raw) * sold_raw // (supply_raw - sold_raw - locked_raw)
-    _positive(fetched - raise_raw)
-    return fetched * sold_raw // (fetched - raise_raw), raise_raw * raise_raw // (fetched - raise_raw)
+    # Floored step by step as the program does: what the sold tokens would fetch at the pool's opening price, less what
+    # is raised. The curve exists if that leaves something.
+    left = supply_raw - sold_raw - locked_raw
+    fetched = (raise_raw - migrate_fee_raw) * sold_raw
+    above = fetched // left - raise_raw
+    _positive(above)
+    return fetched * sold_raw // left // above, raise_raw * raise_raw // above
 
 
 def moved(reserves: Reserves, quote_in: int, token_in: int) -> Reserves:
