@@ -13,13 +13,11 @@ from datetime import datetime
 from django.apps import apps
 from django.db import connection, transaction
 
+from megatron.core import locks
 from megatron.core.timescale import policies
 from megatron.core.timescale.fields import HypertableTimeField
 from tokens.domain.retention import REFRESHES
 from tokens.models import CandleDue, RetentionPolicy
-
-LOCK = 0x7E7E_0001
-"""The advisory lock under which one worker drops; it saves work, never data."""
 
 ROLLED_UP = frozenset({"transactions", "price_candles_1m"})
 """What candles are computed from: nothing of it is dropped while a candle of that time is still due (decision C5)."""
@@ -64,7 +62,7 @@ def preview(*, now: datetime) -> list[Expired]:
 
 
 def apply(*, now: datetime, batch_size: int = 10_000, max_batches: int = 500) -> Applied:
-    """Drop what is expired at ``now``, at most ``batch_size · max_batches`` rows, and set TimescaleDB's jobs.
+    """Drop what is expired at ``now``, at most ``batch_size · max_batches`` rows a table, and set TimescaleDB's jobs.
 
     Not one transaction: each batch is committed by itself under an advisory lock that lasts as long, so a second worker
     that runs meanwhile does nothing.
@@ -78,14 +76,9 @@ def apply(*, now: datetime, batch_size: int = 10_000, max_batches: int = 500) ->
     expired = [(table, column, cutoff) for table, column, cutoff in _cutoffs(now=now) if table not in held]
     if level == "apache":
         return Applied({}, _drop_chunks(expired), held, (), finished=True)
-    rows: dict[str, int] = {}
-    for table, column, cutoff in expired:
-        deleted = batch_size
-        while deleted == batch_size and max_batches:
-            deleted = _delete_batch(table, column, cutoff, batch_size)
-            rows[table] = rows.get(table, 0) + deleted
-            max_batches -= 1
-    return Applied({table: count for table, count in rows.items() if count}, {}, held, (), finished=max_batches > 0)
+    counts = {table: _delete_rows(table, column, cutoff, batch_size, max_batches) for table, column, cutoff in expired}
+    rows = {table: count for table, count in counts.items() if count}
+    return Applied(rows, {}, held, (), finished=all(count < batch_size * max_batches for count in rows.values()))
 
 
 def time_columns() -> dict[str, str]:
@@ -134,15 +127,26 @@ def _end_of_expired_chunks(table: str, cutoff: datetime) -> datetime | None:
     return end if isinstance(end, datetime) else None
 
 
+def _delete_rows(table: str, column: str, cutoff: datetime, batch_size: int, max_batches: int) -> int:
+    """Delete rows before ``cutoff`` in committed batches and return how many."""
+    rows = 0
+    for _ in range(max_batches):
+        deleted = _delete_batch(table, column, cutoff, batch_size)
+        rows += deleted
+        if deleted < batch_size:
+            break
+    return rows
+
+
 def _delete_batch(table: str, column: str, cutoff: datetime, size: int) -> int:
     """Delete up to ``size`` rows before ``cutoff`` and return how many; 0 as well when another worker is at it."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-        if not cursor.fetchone()[0]:
+        if not locks.try_hold("retention.apply"):
             return 0
         cursor.execute(
-            f"DELETE FROM {table} WHERE ctid = ANY (ARRAY (SELECT ctid FROM {table} WHERE {column} < %s LIMIT %s))",
-            [cutoff, size],
+            f"DELETE FROM {table} WHERE {column} < %s"
+            f" AND ctid = ANY (ARRAY (SELECT ctid FROM {table} WHERE {column} < %s LIMIT %s))",
+            [cutoff, cutoff, size],
         )
         return int(cursor.rowcount)
 

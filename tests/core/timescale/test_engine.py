@@ -1,6 +1,6 @@
 """The engine on whichever server the suite runs against."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -98,61 +98,88 @@ def test_a_missing_database_url_is_said_in_a_sentence():
         wrapper.get_connection_params()
 
 
-class TestWithoutTimescale:
-    """What stands in for TimescaleDB on a server without it."""
+class TestLookAlikes:
+    """What stands in for TimescaleDB, installed beside it or without it, and rolled back."""
+
+    pytestmark = pytest.mark.community
 
     @pytest.fixture(autouse=True)
-    def _only_without(self, level):
-        if level != "none":
-            pytest.fail("Run the look-alikes' own tests on a server without TimescaleDB.")
+    def _bare(self, sql):
+        with transaction.atomic():
+            sql("DROP SCHEMA IF EXISTS tsdb_compat CASCADE")
+            sql("SET LOCAL search_path = public")
+            yield
+            transaction.set_rollback(True)
 
-    def test_preparing_twice_changes_nothing(self, sql):
-        """Preparing a database a second time succeeds and leaves one entry in the search path."""
-        before = sql("SHOW search_path")
-        connection.prepare_database()
-        assert sql("SHOW search_path") == before
-        assert before[0][0].count(compat.COMPAT_SCHEMA) == 1
+    def test_installing_twice_changes_nothing(self, sql):
+        """Installing the look-alikes a second time succeeds and leaves one entry in the search path."""
+        compat.install(connection)
+        compat.install(connection)
+        assert sql("SHOW search_path") == [(f"public, {compat.COMPAT_SCHEMA}",)]
 
     def test_the_path_is_a_default_of_the_database(self, sql):
         """The search path is kept in the database, so each session of a pool or PgBouncer begins with it."""
+        compat.install(connection)
         kept = sql(
             "SELECT unnest(setconfig) FROM pg_db_role_setting JOIN pg_database ON oid = setdatabase "
             "WHERE datname = current_database() AND setrole = 0"
         )
-        assert [row for (row,) in kept if row.startswith("search_path=")] == ['search_path="$user", public, tsdb_compat']
+        assert [row for (row,) in kept if row.startswith("search_path=")] == ["search_path=public, tsdb_compat"]
 
     def test_a_role_that_does_not_own_the_database_sets_its_own_default(self, sql):
         """A guest that may create schemas gets the look-alikes for itself and leaves the database's default alone."""
         database = sql("SELECT quote_ident(current_database())")[0][0]
-        with transaction.atomic():
-            sql("CREATE ROLE megatron_guest")
-            sql(f"GRANT CREATE ON DATABASE {database} TO megatron_guest")
-            sql("DROP SCHEMA tsdb_compat CASCADE")
-            sql("SET LOCAL search_path = public")
-            sql("SET LOCAL ROLE megatron_guest")
-            compat.install(connection)
-            (setting,) = sql("SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'megatron_guest'::regrole")
-            assert setting == (["search_path=public, tsdb_compat"],)
-            assert sql("SELECT time_bucket('1 hour', '2026-07-03 12:34:56+00'::timestamptz)::text")[0][0][:13] == "2026-07-03 12"
-            transaction.set_rollback(True)
+        sql("CREATE ROLE megatron_guest")
+        sql(f"GRANT CREATE ON DATABASE {database} TO megatron_guest")
+        sql("SET LOCAL ROLE megatron_guest")
+        compat.install(connection)
+        rows = sql("SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'megatron_guest'::regrole")
+        assert rows == [(["search_path=public, tsdb_compat"],)]
+        answer = sql("SELECT tsdb_compat.time_bucket('1 hour', '2026-07-03 12:34:56+00'::timestamptz)")
+        assert answer == [(datetime(2026, 7, 3, 12, tzinfo=UTC),)]
 
     def test_a_role_that_may_create_nothing_reads_what_to_run(self, sql):
         """A role without the right to create a schema is told the statement that gives it."""
-        with transaction.atomic():
-            sql("CREATE ROLE megatron_guest")
-            sql("DROP SCHEMA tsdb_compat CASCADE")
-            sql("SET LOCAL ROLE megatron_guest")
-            with pytest.raises(ImproperlyConfigured, match='GRANT CREATE ON DATABASE .* TO "megatron_guest";'):
-                compat.install(connection)
-            transaction.set_rollback(True)
+        sql("CREATE ROLE megatron_guest")
+        sql("SET LOCAL ROLE megatron_guest")
+        with pytest.raises(ImproperlyConfigured, match='GRANT CREATE ON DATABASE .* TO "megatron_guest";'):
+            compat.install(connection)
 
     def test_a_schema_of_another_role_is_used_as_it_is(self, sql):
         """A role that may not change the look-alikes of another uses them."""
-        with transaction.atomic():
-            sql("CREATE ROLE megatron_guest")
-            sql("GRANT USAGE ON SCHEMA tsdb_compat TO megatron_guest")
-            sql("SET LOCAL ROLE megatron_guest")
-            with transaction.atomic():
-                compat.install(connection)
-            assert sql("SELECT tsdb_compat.first(v, at) FROM (VALUES (1.5, now())) AS t (v, at)") == [(Decimal("1.5"),)]
-            transaction.set_rollback(True)
+        compat.install(connection)
+        sql("CREATE ROLE megatron_guest")
+        sql("GRANT USAGE ON SCHEMA tsdb_compat TO megatron_guest")
+        sql("SET LOCAL ROLE megatron_guest")
+        compat.install(connection)
+        assert sql("SELECT tsdb_compat.first(v, at) FROM (VALUES (1.5, now())) AS t (v, at)") == [(Decimal("1.5"),)]
+
+
+@pytest.mark.community
+def test_preparing_a_prepared_database_changes_nothing(sql):
+    """Migrating again finds the database ready: the search path and the level stay."""
+    before = sql("SHOW search_path"), connection.timescale_level
+    connection.prepare_database()
+    assert (sql("SHOW search_path"), connection.timescale_level) == before
+
+
+def offer(*, offered: bool, preloaded: bool, allowed: bool) -> DatabaseWrapper:
+    """Return an engine whose server answers like this about an extension that is not enabled yet."""
+    wrapper = DatabaseWrapper({**connection.settings_dict})
+    wrapper._row = lambda statement: (offered, preloaded, allowed)  # type: ignore[method-assign]
+    return wrapper
+
+
+@pytest.mark.parametrize(
+    ("server", "answer", "advice"),
+    [
+        ({"offered": True, "preloaded": True, "allowed": True}, True, ""),
+        ({"offered": False, "preloaded": False, "allowed": True}, False, ""),
+        ({"offered": True, "preloaded": False, "allowed": True}, False, "add timescaledb to shared_preload_libraries"),
+        ({"offered": True, "preloaded": True, "allowed": False}, False, "CREATE EXTENSION timescaledb as a superuser"),
+    ],
+)
+def test_the_extension_is_enabled_only_where_that_works(server, answer, advice, caplog):
+    """A server that has TimescaleDB but cannot enable it is used without it, and the log says how to change that."""
+    assert offer(**server)._can_enable_timescale() is answer
+    assert advice in caplog.text if advice else caplog.text == ""

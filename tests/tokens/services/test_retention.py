@@ -1,0 +1,220 @@
+"""Dropping what is older than its table's policy, on a server without TimescaleDB's jobs."""
+
+from datetime import timedelta
+from decimal import Decimal
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.db import connection, transaction
+
+from megatron.core import locks
+from tests import factories
+from tests.factories import NOON
+from tokens.domain.retention import REFRESHES, too_short
+from tokens.models import PriceCandle1d, PriceCandle1m, RetentionPolicy, SolUsdPrice, Transaction
+from tokens.services import retention
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def figures() -> None:
+    """Decision C4's figures, whatever an earlier test left behind."""
+    RetentionPolicy.objects.all().delete()
+    import_module("tokens.migrations.0002_retention_figures").seed(apps, connection.schema_editor())
+
+
+@pytest.fixture
+def by_batches(level, monkeypatch, figures) -> None:
+    """The way of plain PostgreSQL, also where TimescaleDB would drop chunks by itself."""
+    monkeypatch.setattr(connection, "timescale_level", "none")
+
+
+def test_the_figures_of_c4_are_seeded(figures):
+    """The migration writes decision C4's figures, and writing them again keeps an operator's own."""
+    RetentionPolicy.objects.filter(table_name="price_candles_5m").update(drop_after=91 * DAY)
+    import_module("tokens.migrations.0002_retention_figures").seed(apps, connection.schema_editor())
+    kept = RetentionPolicy.objects.values_list("table_name", "drop_after", "compress_after")
+    assert {table: (drop, compress) for table, drop, compress in kept} == {
+        "transactions": (90 * DAY, 7 * DAY),
+        "price_candles_1m": (30 * DAY, 7 * DAY),
+        "price_candles_5m": (91 * DAY, None),
+        "price_candles_1h": (365 * DAY, None),
+        "price_candles_1d": (None, None),
+        "sol_usd_prices": (90 * DAY, 7 * DAY),
+        "price_candles_1m_cagg": (90 * DAY, None),
+        "sol_usd_candles_1m": (90 * DAY, None),
+    }
+
+
+def test_rows_older_than_the_policy_go_and_younger_stay(by_batches):
+    """A row of exactly the policy's age stays, one a microsecond older goes, and daily candles stay for ever."""
+    pool = factories.pool()
+    old = factories.transaction(pool, block_time=NOON - 90 * DAY - timedelta(microseconds=1))
+    edge = factories.transaction(pool, block_time=NOON - 90 * DAY)
+    factories.candle(pool.token, bucket=NOON - 31 * DAY)
+    factories.candle(pool.token, bucket=NOON - 29 * DAY)
+    factories.candle(pool.token, model=PriceCandle1d, bucket=NOON - 4000 * DAY)
+    factories.sol_usd(NOON - 91 * DAY)
+    applied = retention.apply(now=NOON)
+    assert applied.rows == {"price_candles_1m": 1, "sol_usd_prices": 1, "transactions": 1}
+    assert (applied.held, applied.finished) == ((), True)
+    assert list(Transaction.objects.values_list("pk", flat=True)) == [edge.pk] != [old.pk]
+    assert PriceCandle1m.objects.count() == 1
+    assert PriceCandle1d.objects.count() == 1
+    assert SolUsdPrice.objects.count() == 0
+
+
+def test_applying_again_drops_nothing_more(by_batches):
+    """A second run at the same time finds nothing to do."""
+    factories.sol_usd(NOON - 91 * DAY)
+    assert retention.apply(now=NOON).rows == {"sol_usd_prices": 1}
+    assert retention.apply(now=NOON).rows == {}
+
+
+def test_a_run_is_bounded_and_the_next_one_goes_on(by_batches):
+    """No more than batch_size times max_batches rows of a table go in one run; further runs take the rest."""
+    for second in range(5):
+        factories.sol_usd(NOON - 91 * DAY + timedelta(seconds=second))
+    first = retention.apply(now=NOON, batch_size=2, max_batches=1)
+    assert (first.rows, first.finished) == ({"sol_usd_prices": 2}, False)
+    rest = retention.apply(now=NOON, batch_size=2)
+    assert (rest.rows, rest.finished) == ({"sol_usd_prices": 3}, True)
+
+
+def test_a_policy_without_an_age_keeps_for_ever(by_batches):
+    """Clearing drop_after keeps every row."""
+    RetentionPolicy.objects.filter(table_name="sol_usd_prices").update(drop_after=None)
+    factories.sol_usd(NOON - 4000 * DAY)
+    assert retention.apply(now=NOON).rows == {}
+
+
+def test_c5_nothing_is_dropped_that_a_due_candle_needs(by_batches):
+    """Trades and minutes wait until the candles of their time are computed; other tables do not wait."""
+    pool = factories.pool()
+    factories.transaction(pool, block_time=NOON - 91 * DAY)
+    factories.candle(pool.token, bucket=NOON - 91 * DAY)
+    factories.sol_usd(NOON - 91 * DAY)
+    due = factories.candle_due(pool.token, interval=300, bucket=NOON - 91 * DAY)
+    applied = retention.apply(now=NOON)
+    assert applied.held == ("price_candles_1m", "transactions")
+    assert applied.rows == {"sol_usd_prices": 1}
+    due.delete()
+    assert retention.apply(now=NOON).rows == {"price_candles_1m": 1, "transactions": 1}
+
+
+def test_preview_counts_what_would_go_and_changes_nothing(by_batches):
+    """Preview names each dropping table with its rows, the oldest time and the cutoff."""
+    pool = factories.pool()
+    factories.transaction(pool, block_time=NOON - 100 * DAY)
+    factories.transaction(pool, block_time=NOON - 95 * DAY)
+    factories.candle_due(pool.token, bucket=NOON - 100 * DAY)
+    expired = {drop.table: drop for drop in retention.preview(now=NOON)}
+    assert sorted(expired) == [
+        "price_candles_1h", "price_candles_1m", "price_candles_5m", "sol_usd_prices", "transactions",
+    ]  # fmt: skip
+    assert expired["transactions"] == retention.Expired(
+        table="transactions",
+        cutoff=NOON - 90 * DAY,
+        rows=2,
+        oldest=NOON - 100 * DAY,
+        held="1 candles of that time are still due",
+    )
+    assert expired["sol_usd_prices"] == retention.Expired("sol_usd_prices", NOON - 90 * DAY, 0, None)
+    assert Transaction.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_worker_does_nothing_meanwhile(level, monkeypatch):
+    """While another session drops, a run deletes nothing and does not wait."""
+    monkeypatch.setattr(connection, "timescale_level", "none")
+    RetentionPolicy.objects.update_or_create(table_name="sol_usd_prices", defaults={"drop_after": 90 * DAY})
+    factories.sol_usd(NOON - 91 * DAY)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [locks.LOCKS["retention.apply"]])
+        assert retention.apply(now=NOON).rows == {}
+    finally:
+        other.close()
+    assert retention.apply(now=NOON).rows == {"sol_usd_prices": 1}
+
+
+def test_a_batch_deletes_through_an_index(by_batches, sql):
+    """With many rows a batch is found by an index instead of by reading the table."""
+    if not sql("SELECT 1 FROM pg_indexes WHERE indexname = 'brin_sol_usd_prices_price_time'"):
+        sql("CREATE INDEX brin_sol_usd_prices_price_time ON sol_usd_prices USING brin (price_time)")
+    sql(
+        "INSERT INTO sol_usd_prices (id, price_time, price_usd, source) "
+        "SELECT gen_random_uuid(), timestamptz '2026-06-01' + n * interval '10 seconds', 150, 'pyth' "
+        "FROM generate_series(1, 200000) AS n"
+    )
+    sql("SELECT brin_summarize_new_values('brin_sol_usd_prices_price_time')")  # autovacuum's work
+    sql("ANALYZE sol_usd_prices")
+    plan = sql("EXPLAIN SELECT ctid FROM sol_usd_prices WHERE price_time < '2026-06-01 01:00+00' LIMIT 10000")
+    assert not [line for (line,) in plan if "Seq Scan" in line], plan
+
+
+def test_c5_a_policy_shorter_than_a_refresh_is_refused(figures):
+    """An operator cannot keep transactions for less than their aggregate's refresh reads; the check says so too."""
+    from django.core.exceptions import ValidationError
+
+    policy = RetentionPolicy.objects.get(table_name="transactions")
+    policy.drop_after, policy.compress_after = timedelta(hours=2), None
+    with pytest.raises(ValidationError, match="An aggregate refreshes from the last 2:00:00; keep longer than that."):
+        policy.full_clean()
+    assert RetentionPolicy.check(databases=["default"]) == []
+    policy.save()
+    (message,) = RetentionPolicy.check(databases=["default"])
+    assert (message.id, message.obj) == ("tokens.E001", policy)
+    assert RetentionPolicy.check() == []
+
+
+@pytest.mark.parametrize(
+    ("table", "drop_after", "answer"),
+    [
+        ("transactions", timedelta(hours=2), True),
+        ("transactions", timedelta(hours=2, microseconds=1), False),
+        ("transactions", None, False),
+        ("price_candles_1h", timedelta(seconds=1), False),
+    ],
+)
+def test_c5_a_drop_must_be_later_than_the_refresh(table, drop_after, answer):
+    """Only a table that an aggregate reads has a shortest age, and it must be longer than the refresh's reach."""
+    assert too_short(table, drop_after) is answer
+
+
+def test_refreshes_name_the_aggregates_that_exist(sql):
+    """Each aggregate that the arithmetic knows is a view in the database."""
+    for refresh in REFRESHES:
+        assert sql(f"SELECT count(*) FROM {refresh.aggregate}") == [(0,)]
+
+
+def test_dropping_keeps_amounts_exact(by_batches):
+    """What stays is not touched: its amounts are the same to the last digit."""
+    kept = factories.sol_usd(NOON, price_usd=Decimal("151.123456"))
+    factories.sol_usd(NOON - 91 * DAY)
+    retention.apply(now=NOON)
+    kept.refresh_from_db()
+    assert kept.price_usd == Decimal("151.123456")
+
+
+def test_a_failed_batch_loses_nothing_of_the_earlier_ones(by_batches, monkeypatch):
+    """When a later table fails, what earlier batches deleted stays deleted and the rest is still there."""
+    factories.sol_usd(NOON - 91 * DAY)
+    pool = factories.pool()
+    factories.transaction(pool, block_time=NOON - 91 * DAY)
+    real = retention._delete_batch
+
+    def fails_on_transactions(table, column, cutoff, size):
+        if table == "transactions":
+            raise RuntimeError("the worker was killed")
+        return real(table, column, cutoff, size)
+
+    monkeypatch.setattr(retention, "_delete_batch", fails_on_transactions)
+    with transaction.atomic(), pytest.raises(RuntimeError):
+        retention.apply(now=NOON)
+    assert (SolUsdPrice.objects.count(), Transaction.objects.count()) == (0, 1)
