@@ -1,6 +1,46 @@
 """Addresses: the console, the API, health and metrics."""
 
 from django.contrib import admin
-from django.urls import path
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, include, path
+from django.views import defaults
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-urlpatterns = [path("console/", admin.site.urls)]
+from megatron.core import health, metrics
+from megatron.core.api import problems
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("console/", admin.site.urls),
+    path("api/v1/", include("tokens.api.urls")),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("health/live", health.live, name="live"),
+    path("health/ready", health.ready, name="ready"),
+    path("metrics", metrics.view, name="metrics"),
+]
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that Django refused: as a problem below /api/, as a page elsewhere."""
+    return (problems.bad_request if _for_programs(request) else defaults.bad_request)(request, exception)
+
+
+def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that Django forbade."""
+    return (problems.forbidden if _for_programs(request) else defaults.permission_denied)(request, exception)
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for an address that does not exist."""
+    return (problems.not_found if _for_programs(request) else defaults.page_not_found)(request, exception)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    """Answer for what nobody foresaw."""
+    return (problems.server_error if _for_programs(request) else defaults.server_error)(request)
+
+
+def _for_programs(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")

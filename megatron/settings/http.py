@@ -9,6 +9,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "megatron.core.logging.request_ids",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -73,10 +74,28 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+API_ANONYMOUS_READ = env.bool("API_ANONYMOUS_READ", default=False)
+"""Whether anybody may read the API without a key."""
+API_ANONYMOUS_RATE = env.int("API_ANONYMOUS_RATE", default=60)
+"""Requests a minute of one address without a key."""
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+"""How many proxies of ours stand in front: so many last hops of X-Forwarded-For are believed."""
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+"""Opens /metrics as ``Authorization: Bearer …``, for scrapers that cannot send another scheme."""
+
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "megatron.core.access.ApiKeyAuthentication",
+        "megatron.core.access.OperatorSession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["megatron.core.access.CanRead"],
+    "DEFAULT_THROTTLE_CLASSES": ["megatron.core.limits.PerMinute"],
+    "EXCEPTION_HANDLER": "megatron.core.api.problems.handle",
     "COERCE_DECIMAL_TO_STRING": True,
+    "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -84,9 +103,20 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Launchpad tokens, pools, trades and candles.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "Platform": "tokens.choices.Platform.choices",
+        "Venue": "tokens.choices.Venue.choices",
+        "PoolType": "tokens.choices.PoolType.choices",
+        "TransactionType": "tokens.choices.TransactionType.choices",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "megatron.core.api.openapi.document_problems",
+    ],
 }
 if DEBUG:
     INTERNAL_IPS = ["127.0.0.1"]

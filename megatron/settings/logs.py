@@ -1,11 +1,15 @@
-"""Structured logs."""
+"""Structured logs, without secrets."""
 
-from megatron.settings.base import env
+from urllib.parse import unquote, urlsplit
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-}
+from megatron.core.logging import config
+from megatron.settings.base import SECRET_KEY, env
+from megatron.settings.database import DATABASE_URL, REDIS_URL
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+
+_passwords = [urlsplit(url).password or "" for url in (DATABASE_URL, REDIS_URL)]
+LOGGING = config(
+    level=LOG_LEVEL,
+    secrets=[SECRET_KEY, env.str("METRICS_TOKEN", default=""), *_passwords, *map(unquote, _passwords)],
+)

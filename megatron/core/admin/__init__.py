@@ -1,0 +1,15 @@
+"""What every room's console pages are built from."""
+
+from megatron.core.admin.pages import FactAdmin, WorkAdmin
+from megatron.core.admin.reading import BoundedPaginator, EstimatedPaginator, ExactSearch
+from megatron.core.admin.registered import ApiKeyAdmin, AuditEntryAdmin
+
+__all__ = [
+    "ApiKeyAdmin",
+    "AuditEntryAdmin",
+    "BoundedPaginator",
+    "EstimatedPaginator",
+    "ExactSearch",
+    "FactAdmin",
+    "WorkAdmin",
+]

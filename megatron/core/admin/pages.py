@@ -1,0 +1,92 @@
+"""The two kinds of pages: facts, which are only read, and work, which an operator may retry, set aside or release."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.forms import ActionForm
+
+from megatron.core import clock, queue
+from megatron.core.admin.reading import EstimatedPaginator, ExactSearch
+
+
+class FactAdmin(ExactSearch, ModelAdmin):
+    """Read-only pages of any table, fast on millions of rows. A subclass names its columns and its ``search_fields``."""
+
+    paginator = EstimatedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_disable_select_all = True
+    actions: Any = None
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """Nobody adds a fact by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes a fact."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody removes a fact."""
+        return False
+
+
+class ReasonForm(ActionForm):
+    """The bar of actions, with the reason that the audit log keeps."""
+
+    reason = forms.CharField(
+        label="",
+        required=False,
+        max_length=500,
+        widget=forms.TextInput({"placeholder": "Why (kept in the audit log)", "aria-label": "Reason", "class": "px-2 rounded-default"}),
+    )
+
+
+class WorkAdmin(FactAdmin):
+    """Pages of a ``Work`` table. The row itself is read-only; three actions move it, each with an audit entry."""
+
+    action_form = ReasonForm
+    actions = ("retry", "quarantine", "release")
+    list_display: tuple[str, ...] = ("__str__", "state", "due_at", "attempts", "last_error")
+    ordering = ("due_at",)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change the model may operate on its rows."""
+        return super(FactAdmin, self).has_change_permission(request)
+
+    @display(
+        description="State",
+        label={"waiting": "info", "working": "warning", "finished": "success", "quarantined": "danger"},
+    )
+    def state(self, row: Any) -> str:
+        """Return the row's state as a badge."""
+        return queue.state_of(row, now=clock.utc_now())
+
+    @action(description="Retry now", permissions=["operate"])
+    def retry(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        """Make waiting rows due at once."""
+        self._operate(request, rows, queue.retry, "due now")
+
+    @action(description="Quarantine", permissions=["operate"])
+    def quarantine(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        """Set waiting rows aside."""
+        self._operate(request, rows, queue.quarantine, "set aside")
+
+    @action(description="Release from quarantine", permissions=["operate"])
+    def release(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        """Let rows out of quarantine, due at once and with their attempts forgotten."""
+        self._operate(request, rows, queue.release, "released")
+
+    def _operate(self, request: HttpRequest, rows: QuerySet[Any], move: Callable[..., int], done: str) -> None:
+        reason = str(request.POST.get("reason", "")).strip()
+        if not reason:
+            self.message_user(request, "Say why in the field beside the action: the audit log keeps it.", messages.ERROR)
+            return
+        moved = move(rows, operator=request.user.get_username(), reason=reason, now=clock.utc_now())
+        self.message_user(request, f"{moved} of {rows.count()} rows {done}.", messages.SUCCESS)

@@ -1,0 +1,71 @@
+"""What the schema says about keys, sessions and problems. Loaded when the app is ready."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+
+from megatron.core.access import KEYWORD
+from megatron.core.api.problems import CONTENT_TYPE, TYPE_PREFIX
+
+_TEXT = {"type": "string"}
+_PROBLEM = {
+    "type": "object",
+    "description": "An error (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "instance", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "example": f"{TYPE_PREFIX}not-found", "description": "The kind; never changes"},
+        "title": {"type": "string", "description": "The kind in words"},
+        "status": {"type": "integer", "description": "The HTTP status"},
+        "detail": {"type": "string", "description": "What happened, for people"},
+        "instance": {"type": "string", "description": "The path that was asked"},
+        "request_id": {"type": "string", "description": "Finds the request in the operator's log"},
+        "errors": {
+            "type": "array",
+            "description": "What is wrong, field by field",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "detail"],
+                "properties": {"field": _TEXT, "code": _TEXT, "detail": _TEXT},
+            },
+        },
+    },
+}
+_RESPONSES = {
+    "400": "The request is not valid",
+    "401": "No key, or one that is not valid",
+    "403": "The key lacks the scope",
+    "404": "There is no such thing",
+    "406": "Only JSON is offered",
+    "429": "Too many requests: see Retry-After",
+    "500": "Something went wrong here",
+    "503": "The database does not answer: see Retry-After",
+}
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+    target_class = "megatron.core.access.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """Return the scheme of the ``Authorization`` header."""
+        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": f"`{KEYWORD} mgt_…`"}
+
+
+class OperatorSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+    target_class = "megatron.core.access.OperatorSession"
+    name = "operatorSession"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """Return the scheme of the console's cookie."""
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "An operator signed in to the console"}
+
+
+def document_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Add the problems that any operation may answer with to the schema ``result``, and return it."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM
+    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for status, description in _RESPONSES.items():
+                operation["responses"].setdefault(status, {"description": description, "content": content})
+    return result

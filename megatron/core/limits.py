@@ -1,0 +1,61 @@
+"""How often somebody may call: counted a minute in the cache. Without a cache everybody is served, and it is logged."""
+
+import time
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from megatron.core.access import caller_of
+from megatron.core.models import ApiKey
+
+# DRF's own modules load this class by our settings, so nothing here may import ``rest_framework.views``.
+
+OPERATOR_RATE = 1200
+"""Requests a minute of a signed-in operator: a page of the console may ask for several things at once."""
+
+_MINUTE = 60
+
+logger = structlog.get_logger(__name__)
+
+
+class PerMinute(BaseThrottle):
+    """The limit of a key is its own ``rate_per_minute``; callers without one share a limit by address."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Return whether the caller has not used up this minute."""
+        who = caller_of(request)
+        if isinstance(request.auth, ApiKey):
+            rate = request.auth.rate_per_minute
+        elif request.user.is_authenticated:
+            rate = OPERATOR_RATE
+        else:
+            rate, who = settings.API_ANONYMOUS_RATE, f"address:{address_of(request)}"
+        return _count(f"rate:{who}:{int(time.time()) // _MINUTE}") <= rate
+
+    def wait(self) -> float:
+        """Return the seconds until the next minute begins."""
+        return _MINUTE - time.time() % _MINUTE + 1
+
+
+def address_of(request: HttpRequest | Request) -> str:
+    """Return the address that the request came from. ``X-Forwarded-For`` is believed only as far as ``TRUSTED_PROXIES`` says."""
+    forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    proxies: int = settings.TRUSTED_PROXIES
+    if proxies and forwarded:
+        return forwarded[-min(proxies, len(forwarded))]
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _count(name: str) -> int:
+    """Count one more under ``name`` and return how many there are, 0 without a cache."""
+    try:
+        cache.add(name, 0, 2 * _MINUTE)
+        return cache.incr(name)
+    except Exception as error:  # whatever a cache may raise, a reader is served
+        logger.warning("limits.cache_away", error=str(error))
+        return 0

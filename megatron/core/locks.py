@@ -1,0 +1,34 @@
+"""Named advisory locks. A lock may save work; only a constraint may save money."""
+
+from django.db import connection
+
+from megatron.core.transactions import require_transaction
+
+LOCKS = {
+    "audit.record": 7001,
+    "retention.apply": 7002,
+}
+"""Name → number, permanent: never renumber, never reuse."""
+
+
+def hold_until_commit(name: str) -> None:
+    """Wait for the lock ``name`` and keep it until the surrounding transaction ends. Call it before locking any row.
+
+    Raises ``KeyError`` for a name that is not registered and ``TransactionManagementError`` outside a transaction.
+    """
+    number = LOCKS[name]
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+
+
+def try_hold(name: str) -> bool:
+    """Take the lock ``name`` until the surrounding transaction ends, or return ``False`` at once when another has it.
+
+    Raises like :func:`hold_until_commit`.
+    """
+    number = LOCKS[name]
+    require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        return cursor.fetchone() == (True,)

@@ -1,0 +1,97 @@
+"""Logs: JSON a line (plain words on a terminal), the request's id on each, secrets on none."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from structlog.typing import EventDict, Processor
+
+from megatron.core.redaction import Redactor
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def request_ids(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Give each request an id: the caller's ``X-Request-ID`` when it is a plain word, else a new one. The reply carries it."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        asked = request.headers.get("X-Request-ID", "")
+        name = asked if _SAFE_ID.fullmatch(asked) else uuid4().hex
+        # Not taken back afterwards: Django logs a refused request when all middleware is left.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=name)
+        response = get_response(request)
+        response.headers["X-Request-ID"] = name
+        return response
+
+    return middleware
+
+
+def config(*, level: str, secrets: Iterable[str]) -> dict[str, Any]:
+    """Return Django's LOGGING: one handler to standard error for everything, standard library and structlog alike.
+
+    ``secrets`` are values that are hidden wherever they turn up.
+    """
+    hide = _hide(Redactor(secrets))
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "lines": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": [structlog.stdlib.ExtraAdder(allow=("status_code",))],
+                "processors": [
+                    *shared,
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.StackInfoRenderer(),
+                    structlog.processors.format_exc_info,
+                    hide,
+                    _renderer(),
+                ],
+            }
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            # Django would write the same lines once more in its own way.
+            "django": {"handlers": [], "level": level, "propagate": True},
+            "django.server": {"handlers": [], "level": level, "propagate": True},
+            # These tell every address that is asked, keys and all.
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+        },
+    }
+
+
+def _hide(redactor: Redactor) -> Processor:
+    def hide(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        cleaned: EventDict = redactor.anything(event)
+        return cleaned
+
+    return hide
+
+
+def _renderer() -> Processor:
+    if sys.stderr.isatty():
+        return structlog.dev.ConsoleRenderer()
+    return structlog.processors.JSONRenderer()
