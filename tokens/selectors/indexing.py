@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min
 
-from tokens.choices import RejectionStatus
+from tokens.choices import CandleInterval, RejectionStatus
 from tokens.models import CandleDue, Pool, RejectedMessage, StreamCursor
 
 SYNCED_WITHIN = timedelta(seconds=30)
@@ -34,6 +34,10 @@ class DueCandles:
     interval: int
     count: int
     oldest_marked_at: datetime
+
+    @property
+    def label(self) -> str:
+        return CandleInterval(self.interval).label
 
 
 def lags(*, now: datetime) -> Sequence[Lag]:

@@ -44,6 +44,12 @@ def find_price(at: datetime) -> SolUsdPrice | None:
     return fresh.order_by(_BELIEF, "-price_time").first()
 
 
+def find_newest_minute(*, source: str | None = None) -> datetime | None:
+    """Return the start of the minute of the newest sample, of ``source`` or of any, or ``None`` when there is none."""
+    times = [sample.price_time for sample in latest_by_source() if source in (None, sample.source)]
+    return max(times).replace(second=0, microsecond=0) if times else None
+
+
 def find_source(*, start: datetime, end: datetime) -> str | None:
     """Return the most believed source with a sample in ``[start, end)``, or ``None``."""
     window = SolUsdPrice.objects.filter(price_time__gte=start, price_time__lt=end)

@@ -47,6 +47,13 @@ class Candle(NamedTuple):
 _STORED = Candle._fields[:-1]
 
 
+class Series(NamedTuple):
+    """Candles, oldest first, and where the rest of the window begins when there were too many."""
+
+    candles: Sequence[Candle]
+    rest_from: datetime | None
+
+
 def transactions(
     *,
     token: Token,
@@ -80,6 +87,24 @@ def find_latest_candle(*, token: Token, interval: int, before: datetime | None =
         found = found.filter(bucket__lt=before)
     row = found.order_by("-bucket").values_list(*_STORED).first()
     return None if row is None else Candle(*row)
+
+
+def series(
+    *, token: Token, interval: int, start: datetime, end: datetime, limit: int, fill: bool, now: datetime
+) -> Series:
+    """Return the oldest ``limit`` candles of ``token`` that start in ``[start, end)``, with ``fill`` also the flat ones.
+
+    Nothing is made up beyond ``now``.
+    """
+    if not fill:
+        candles = candles_between(token=token, interval=interval, start=start, end=end, limit=limit + 1)
+        return Series(candles[:limit], candles[limit].bucket if len(candles) > limit else None)
+    step, end = timedelta(seconds=interval), min(end, now)
+    cut = min(end, _first_bucket(start, step) + limit * step)
+    stored = candles_between(token=token, interval=interval, start=start, end=cut, limit=limit)
+    previous = find_latest_candle(token=token, interval=interval, before=start)
+    complete = filled(stored, previous=previous, interval=interval, start=start, end=cut)
+    return Series(complete, cut if cut < end else None)
 
 
 def filled(

@@ -1,0 +1,18 @@
+"""Addresses of this room below ``/api/v1/``."""
+
+from django.urls import path
+
+from tokens.api import views
+
+urlpatterns = [
+    path("tokens/", views.TokenListView.as_view(), name="token-list"),
+    path("tokens/<str:mint>/", views.TokenView.as_view(), name="token"),
+    path("tokens/<str:mint>/transactions/", views.TransactionListView.as_view(), name="token-transactions"),
+    path("tokens/<str:mint>/candles/", views.CandlesView.as_view(), name="token-candles"),
+    path("transactions/<str:signature>/", views.SignatureView.as_view(), name="transaction"),
+    path("pools/", views.PoolListView.as_view(), name="pool-list"),
+    path("pools/<str:address>/", views.PoolView.as_view(), name="pool"),
+    path("sol-usd/", views.SolUsdView.as_view(), name="sol-usd"),
+    path("sol-usd/candles/", views.SolUsdCandlesView.as_view(), name="sol-usd-candles"),
+    path("indexing/", views.IndexingView.as_view(), name="indexing"),
+]
