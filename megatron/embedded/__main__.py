@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from megatron.embedded.account import OUTSIDE, NoAccount, find_home
-from megatron.embedded.keeper import keep
+from megatron.embedded.keeper import is_kept, keep
 from megatron.embedded.postgres import CannotStart
-from megatron.embedded.services import Hold, await_stop, is_kept, missing_services, pin, unpin
+from megatron.embedded.services import Hold, await_stop, missing_services, pin, unpin
 from megatron.embedded.state import VARIABLES, services_dir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ def main() -> int:
     """Run one command; wrong settings and services that cannot start end in a sentence and code 2."""
     arguments = _parser().parse_args()
     if arguments.command == "keep":
-        return keep(ROOT, arguments.service)
+        return keep(arguments.root, arguments.service)
     from megatron.embedded import preflight  # not in the keepers: they need neither a driver nor Django
 
     preflight.read_dotenv(ROOT)
@@ -60,9 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("down", help="stop the services as soon as nobody uses them")
     clean = commands.add_parser("clean-data", help="remove the embedded services' data, after asking")
     clean.add_argument("--yes", action="store_true", help="do not ask")
-    commands.add_parser("keep", help="(internal) run one service while somebody holds it").add_argument(
-        "service", choices=sorted(VARIABLES)
-    )
+    keeper = commands.add_parser("keep", help="(internal) run one service while somebody holds it")
+    keeper.add_argument("service", choices=sorted(VARIABLES))
+    keeper.add_argument("root", type=Path)
     return parser
 
 

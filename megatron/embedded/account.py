@@ -43,7 +43,12 @@ class Account:
         """Return whether this account may run a command that only looks."""
         try:
             done = subprocess.run(
-                [str(part) for part in command], cwd="/", stdin=subprocess.DEVNULL, capture_output=True, **self.popen()
+                [str(part) for part in command],
+                check=False,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                **self.popen(),
             )
         except OSError:
             return False

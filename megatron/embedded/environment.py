@@ -72,18 +72,10 @@ def _find_uv() -> Path:
         )
     print("Fetching uv", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
+    quiet = ("--quiet", "--disable-pip-version-check", "--root-user-action=ignore")
     _run(
         "pip could not fetch uv; install uv yourself and have it on PATH",
-        *(
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-warn-script-location",
-        ),
-        *("--target", folder, "--require-hashes", "-r", UV_LOCK),
+        *(sys.executable, "-m", "pip", "install", *quiet, "--target", folder, "--require-hashes", "-r", UV_LOCK),
     )
     (folder / ".installed").write_text(wanted)
     return uv

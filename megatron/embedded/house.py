@@ -8,9 +8,8 @@ import urllib.request
 from pathlib import Path
 
 from megatron.embedded import preflight
-from megatron.embedded.keeper import try_lock
 from megatron.embedded.services import Hold, await_stop, missing_services
-from megatron.embedded.state import operator_file, state_dir
+from megatron.embedded.state import operator_file, state_dir, try_lock
 from megatron.embedded.supervisor import Supervisor
 
 QUEUES = ("stream", "score", "chain", "money", "slow")
@@ -62,7 +61,7 @@ def run(root: Path, *, with_parent: bool) -> int:
                     )
                     return 1
             supervisor.start(commands(host, port))
-            url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"  # noqa: S104  # compared, not bound
+            url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"
             lock.write(url)
             lock.flush()
             _announce(supervisor, root, url)
@@ -99,7 +98,7 @@ def _announce(supervisor: Supervisor, root: Path, url: str) -> None:
     lines = [
         "",
         f"  Megatron is up      {url}",
-        f"  Console             {url}admin/",
+        f"  Console             {url}console/",
         f"  API                 {url}api/v1/",
     ]
     if account.exists():
@@ -110,7 +109,7 @@ def _announce(supervisor: Supervisor, root: Path, url: str) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # our own address
+        urllib.request.urlopen(url, timeout=5).close()
     except urllib.error.HTTPError:
         return True
     except OSError:

@@ -13,12 +13,12 @@ import subprocess
 import time
 from pathlib import Path
 from types import FrameType
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from megatron.embedded.account import NoAccount, find_home
 from megatron.embedded.postgres import ENVIRONMENT, CannotStart, Postgres
 from megatron.embedded.processes import dies_with_parent, wait_for
-from megatron.embedded.state import services_dir, write_private
+from megatron.embedded.state import publish, services_dir, try_lock, write_private
 from megatron.embedded.valkey import Valkey
 
 START_SECONDS = 60
@@ -43,13 +43,10 @@ def open_lock(root: Path, name: str, role: str) -> IO[str]:
     return (services_dir(root) / f"{name}.{role}").open("a")
 
 
-def try_lock(file: IO[str], kind: int) -> bool:
-    """Take a lock when it is free; return whether we have it."""
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def is_kept(root: Path, name: str) -> bool:
+    """Return whether a keeper lives for this service."""
+    with open_lock(root, name, "keeper") as lock:
+        return not try_lock(lock, fcntl.LOCK_SH)
 
 
 def pin_file(root: Path, name: str) -> Path:
@@ -65,6 +62,7 @@ def keep(root: Path, name: str) -> int:
     stopping = _stop_on_request()
     state, trouble = services_dir(root) / f"{name}.json", services_dir(root) / f"{name}.error"
     process: subprocess.Popen[bytes] | None = None
+    published: IO[str] | None = None
     service: Service | None = None
     users = open_lock(root, name, "users")
     try:
@@ -74,21 +72,27 @@ def keep(root: Path, name: str) -> int:
             if process is None or process.poll() is not None:
                 if process is not None:
                     print(f"{name} ended with code {process.returncode}; starting it again", flush=True)
-                    state.unlink(missing_ok=True)
+                    _withdraw(state, published)
                     time.sleep(1)
                 process = _start(service, home.account.popen())
-                write_private(state, f'{{"url": "{service.url()}", "pid": {os.getpid()}}}')
+                published = publish(root, name, service.url())
             time.sleep(LOOK_SECONDS)
     except (CannotStart, NoAccount, OSError) as error:
         write_private(trouble, str(error))
         return 1
     finally:
-        state.unlink(missing_ok=True)
+        _withdraw(state, published)
         if process is not None and service is not None:
             _stop(process, service.stop_signal)
         keeper.close()  # before ``users``: who gets that lock next must find no keeper
         users.close()
     return 0
+
+
+def _withdraw(state: Path, published: IO[str] | None) -> None:
+    if published is not None:
+        state.unlink(missing_ok=True)
+        published.close()
 
 
 def _is_unused(root: Path, name: str, users: IO[str]) -> bool:
@@ -100,15 +104,15 @@ def _is_unused(root: Path, name: str, users: IO[str]) -> bool:
     return try_lock(users, fcntl.LOCK_EX)
 
 
-def _start(service: Service, account: dict[str, object]) -> "subprocess.Popen[bytes]":
+def _start(service: Service, account: dict[str, Any]) -> "subprocess.Popen[bytes]":
     service.prepare()
-    process = subprocess.Popen(
+    process: subprocess.Popen[bytes] = subprocess.Popen(
         service.command(),
         cwd="/",
         env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
-        preexec_fn=dies_with_parent(service.stop_signal),
-        **account,  # type: ignore[call-overload]  # user, group and extra_groups, or nothing
+        preexec_fn=dies_with_parent(service.stop_signal),  # noqa: PLW1509  # a keeper has one thread
+        **account,
     )
     ready = wait_for(lambda: process.poll() is not None or service.is_ready(), seconds=START_SECONDS)
     if process.poll() is not None or not ready:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
+import environ  # type: ignore[import-untyped]  # ships no types
 import psycopg
 import redis
 from django.core.exceptions import ImproperlyConfigured
@@ -71,7 +71,7 @@ def check_settings() -> None:
     from django.conf import settings  # the services must run first: settings read their addresses
 
     try:
-        assert settings.INSTALLED_APPS
+        _ = settings.INSTALLED_APPS  # the first look loads them
     except ImproperlyConfigured as error:
         raise Unusable(str(error)) from None
 

@@ -39,7 +39,7 @@ def command_of(pid: int) -> str:
         pass
     if Path("/proc/self/cmdline").exists():
         return ""
-    listed = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)
+    listed = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return listed.stdout.strip()
 
 

@@ -4,17 +4,17 @@ import fcntl
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from megatron.embedded.keeper import START_SECONDS, open_lock, pin_file, try_lock
+from megatron.embedded.keeper import START_SECONDS, is_kept, open_lock, pin_file
 from megatron.embedded.postgres import CannotStart
 from megatron.embedded.processes import wait_for
 from megatron.embedded.state import VARIABLES, service_url, services_dir
 
 LOG_LIMIT_BYTES = 10_000_000
+CODE = Path(__file__).resolve().parents[2]
 
 
 class Hold:
@@ -57,12 +57,6 @@ def missing_services() -> list[str]:
     return [name for name, variable in VARIABLES.items() if not os.environ.get(variable)]
 
 
-def is_kept(root: Path, name: str) -> bool:
-    """Return whether a keeper runs for this service."""
-    with open_lock(root, name, "keeper") as lock:
-        return not try_lock(lock, fcntl.LOCK_SH)
-
-
 def pin(root: Path, name: str) -> None:
     """Ask the running keeper to stay although nobody holds the service."""
     state = (services_dir(root) / f"{name}.json").read_text()
@@ -76,12 +70,9 @@ def unpin(root: Path, name: str) -> None:
 
 def await_stop(root: Path, names: Iterable[str], *, seconds: float) -> list[str]:
     """Wait until the keepers have ended; return the services that still run, because somebody holds or pinned them."""
-    deadline = time.monotonic() + seconds
-    return [
-        name
-        for name in names
-        if not wait_for(lambda name=name: not is_kept(root, name), seconds=max(0.0, deadline - time.monotonic()))  # type: ignore[misc]  # bound early
-    ]
+    names = list(names)
+    wait_for(lambda: not any(is_kept(root, name) for name in names), seconds=seconds)
+    return [name for name in names if is_kept(root, name)]
 
 
 def _spawn_keeper(root: Path, name: str) -> None:
@@ -93,8 +84,8 @@ def _spawn_keeper(root: Path, name: str) -> None:
     with log.open("ab") as output:
         # Through a shell that ends at once, so that the keeper is nobody's child and in nobody's terminal.
         subprocess.run(
-            ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", "megatron.embedded", "keep", name],
-            cwd=root,
+            ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", "megatron.embedded", "keep", name, str(root)],
+            cwd=CODE,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

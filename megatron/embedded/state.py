@@ -1,13 +1,15 @@
 """Where the embedded services listen: one small file a service, written by its keeper while it runs.
 
 ``.megatron/services/<name>.json`` holds ``{"url": …, "pid": …}``: the address and the keeper's process. It carries a
-password, so only its owner may read it (mode 0600). The keeper removes it when the service stops; a file whose keeper is
-gone (a power cut, SIGKILL) counts as absent.
+password, so only its owner may read it (mode 0600). The keeper holds a lock on it as long as it counts and removes it when
+the service stops; a file without that lock (after a power cut, SIGKILL) counts as absent.
 """
 
+import fcntl
 import json
 import os
 from pathlib import Path
+from typing import IO
 
 VARIABLES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
 """Service → the environment variable that replaces it."""
@@ -31,11 +33,10 @@ def operator_file(root: Path) -> Path:
 def service_url(root: Path, name: str) -> str | None:
     """Return the address of one running service, or None when it does not run."""
     try:
-        state = json.loads((services_dir(root) / f"{name}.json").read_text())
-        url, pid = str(state["url"]), int(state["pid"])
+        with (services_dir(root) / f"{name}.json").open() as file:
+            return None if try_lock(file, fcntl.LOCK_SH) else str(json.load(file)["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return url if is_alive(pid) else None
 
 
 def service_urls(root: Path) -> dict[str, str]:
@@ -44,22 +45,35 @@ def service_urls(root: Path) -> dict[str, str]:
     return {variable: url for variable, url in found.items() if url}
 
 
-def write_private(path: Path, text: str) -> None:
-    """Put ``text`` into ``path`` in one step; nobody but the owner may ever read it."""
+def publish(root: Path, name: str, url: str) -> IO[str]:
+    """Tell where a service listens for as long as the returned file stays open."""
+    path = services_dir(root) / f"{name}.json"
+    return write_private(path, json.dumps({"url": url, "pid": os.getpid()}), lock=True)
+
+
+def write_private(path: Path, text: str, *, lock: bool = False) -> IO[str]:
+    """Put ``text`` into ``path`` in one step; nobody but the owner may ever read it.
+
+    Returns the file, open when ``lock`` (which it holds) and closed otherwise.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    file = os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+    file.write(text)
+    file.flush()
+    if lock:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    else:
+        file.close()
     draft.replace(path)
+    return file
 
 
-def is_alive(pid: int) -> bool:
-    """Return whether a process with this number exists."""
+def try_lock(file: IO[str], kind: int) -> bool:
+    """Take a lock when it is free; return whether we have it."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    except PermissionError:
-        return True
     return True

@@ -44,7 +44,10 @@ class Supervisor:
     def step(self, *command: str) -> int:
         """Run one command to its end with our terminal; a wish to stop is passed on. Returns its exit code."""
         child = subprocess.Popen(
-            command, cwd=self._root, start_new_session=True, preexec_fn=dies_with_parent(signal.SIGTERM)
+            command,
+            cwd=self._root,
+            start_new_session=True,
+            preexec_fn=dies_with_parent(signal.SIGTERM),  # noqa: PLW1509  # no thread yet
         )
         while child.poll() is None:
             if self.is_asked():
@@ -67,7 +70,7 @@ class Supervisor:
                 text=True,
                 errors="replace",
                 start_new_session=True,
-                preexec_fn=dies_with_parent(signal.SIGTERM),
+                preexec_fn=dies_with_parent(signal.SIGTERM),  # noqa: PLW1509  # the threads come after the last child
             )
         width = max(map(len, commands))
         for position, (name, child) in enumerate(self._children.items()):
