@@ -18,14 +18,14 @@ EVENTS_A_SECOND = 330
 SLOTS_A_SECOND = 3
 
 
-def trades(count: int, *, mints: int = 2_000, wallets: int = 20_000, seed: int = 1, start: int = FIRST_SECOND) -> Iterator[ChainEvent]:
+def trades(count: int, *, mints: int = 1_000, wallets: int = 20_000, seed: int = 1, start: int = FIRST_SECOND) -> Iterator[ChainEvent]:
     """Yield ``count`` buys and sells of ``mints`` SOL coins, popular ones more often, in the order of the chain."""
     dice = random.Random(seed)
     users = [str(Pubkey.from_bytes(dice.randbytes(32))) for _ in range(wallets)]
     coins = [str(Pubkey.from_bytes(dice.randbytes(32))) for _ in range(mints)]
     pools = [programs.bonding_curve(mint) for mint in coins]
     state = [Reserves(virtual_quote=30 * 10**9, virtual_token=1_073 * 10**12, real_quote=0, real_token=7_931 * 10**11)] * mints
-    weights = [1 / (rank + 10) for rank in range(mints)]
+    weights = [1 / (rank + 1) for rank in range(mints)]
     for number, coin in enumerate(dice.choices(range(mints), weights, k=count)):
         now = state[coin]
         vq, vt, rq, rt = now.virtual_quote or 0, now.virtual_token or 0, now.real_quote or 0, now.real_token or 0

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 
 U64_LIMIT = 2**64
-BASE58 = "[1-9A-HJ-NP-Za-km-z]"
+NOT_BASE58 = "[^1-9A-HJ-NP-Za-km-z]"
 
 
 class _IntegerDecimalField(models.DecimalField):
@@ -63,9 +63,9 @@ class _Base58Field(models.CharField):
         return name, path, args, options
 
     def db_check(self, connection: Any) -> str:
-        if self.hot:
-            return f'length("{self.column}") BETWEEN {self.shortest} AND {self.longest}'
-        return f"\"{self.column}\" ~ '^{BASE58}{{{self.shortest},{self.longest}}}$'"
+        length = f'length("{self.column}") BETWEEN {self.shortest} AND {self.longest}'
+        # Length and alphabet apart: a counted repetition costs PostgreSQL ten times as much.
+        return length if self.hot else f"{length} AND \"{self.column}\" COLLATE \"C\" !~ '{NOT_BASE58}'"
 
 
 class PubkeyField(_Base58Field):

@@ -4,10 +4,12 @@ Every fact is merged by a rule that gives the same answer whichever event comes 
 newest pool state is the one furthest along the chain, a status only rises.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from megatron.core.ids import event_id_hex
 from tokens.choices import (
     EventKind,
     Platform,
@@ -90,14 +92,18 @@ class PoolFact:
         return _swapped(after) if after is not None and self.flipped else after
 
 
-@dataclass(slots=True, frozen=True)
-class TradeFact:
-    """One storable trade or liquidity event, seen from the token's side."""
+class TradeFact(msgspec.Struct, frozen=True, gc=False):
+    """One storable trade or liquidity event, seen from the token's side.
 
+    ``id`` is the row's :func:`megatron.core.ids.event_id` as 32 hexadecimal digits: in the order of block time.
+    """
+
+    id: str
     event: ChainEvent
-    type: TransactionType
-    mint: str
+    type: str
     pool: str
+    slot: int
+    block_time: int
     token_raw: int
     quote_raw: int
     after: Reserves
@@ -122,12 +128,12 @@ _VENUES = {
     Program.LAUNCHLAB: (Venue.RAYDIUM_LAUNCHPAD, Platform.RAYDIUM_LAUNCHPAD),
 }
 _TYPES = {
-    EventKind.BUY: TransactionType.BUY,
-    EventKind.SELL: TransactionType.SELL,
-    EventKind.DEPOSIT: TransactionType.ADD_LIQUIDITY,
-    EventKind.WITHDRAW: TransactionType.REMOVE_LIQUIDITY,
+    EventKind.BUY: TransactionType.BUY.value,
+    EventKind.SELL: TransactionType.SELL.value,
+    EventKind.DEPOSIT: TransactionType.ADD_LIQUIDITY.value,
+    EventKind.WITHDRAW: TransactionType.REMOVE_LIQUIDITY.value,
 }
-_FLIPPED = {TransactionType.BUY: TransactionType.SELL, TransactionType.SELL: TransactionType.BUY}
+_FLIPPED = {"buy": "sell", "sell": "buy"}
 _NOTHING = Reserves()
 
 
@@ -145,8 +151,8 @@ class Gatherer:
     def add(self, event: ChainEvent, *, commitment: int, transaction_fee: int | None) -> None:
         """Take one event into account, or put it with the waiting ones."""
         kind = event.kind
-        if kind in _TYPES:
-            self._trade(event, commitment, transaction_fee)
+        if (type_ := _TYPES.get(kind)) is not None:
+            self._trade(event, type_, commitment, transaction_fee)
         elif kind is EventKind.CREATE:
             self._create(event)
         elif kind is EventKind.CREATE_POOL:
@@ -159,27 +165,32 @@ class Gatherer:
 
     # -- trades
 
-    def _trade(self, event: ChainEvent, commitment: int, transaction_fee: int | None) -> None:
+    def _trade(self, event: ChainEvent, type_: str, commitment: int, transaction_fee: int | None) -> None:
         pool, quote_raw, token_raw = event.pool, event.quote_amount_raw, event.token_amount_raw
         if pool is None or quote_raw is None or token_raw is None or event.user is None:
             self._wait(event, RejectionReason.NEEDS_TRANSACTION)
             return
-        if lacking := _lacking(event):
-            self._wait(event, lacking)
+        slot, block_time = event.slot, event.block_time
+        if slot is None or block_time is None:
+            self._wait(event, _lacking(event) or RejectionReason.NO_SLOT)
             return
-        sides = self._sides(event)
-        if sides is None:
-            self._wait(event, RejectionReason.UNKNOWN_POOL, pool)
-            return
-        mint, quote_mint, flipped = sides
-        type_, after = _TYPES[event.kind], event.reserves.after or _NOTHING
-        if flipped:
+        fact = self.result.pools.get(pool)
+        if fact is None:
+            sides = self._sides(event)
+            if sides is None:
+                self._wait(event, RejectionReason.UNKNOWN_POOL, pool)
+                return
+            fact = self._pool(event, *sides)
+        after = event.reserves.after or _NOTHING
+        if fact.flipped:
             type_, quote_raw, token_raw = _FLIPPED.get(type_, type_), token_raw, quote_raw
             after = _swapped(after)
-        fact = self._pool(event, mint, quote_mint, flipped)
-        order = self._advance(fact, event, after)
+        invariant = self._advance(fact, event, after)
+        key = event_id_hex(block_time * 1000, f"{event.signature}:{event.event_index}")
         self.result.trades.append(
-            TradeFact(event, type_, mint, pool, token_raw, quote_raw, after, order[1], commitment, transaction_fee)
+            TradeFact(
+                key, event, type_, pool, slot, block_time, token_raw, quote_raw, after, invariant, commitment, transaction_fee
+            )
         )
 
     def _wait(self, event: ChainEvent, reason: RejectionReason, pool: str | None = None) -> None:
@@ -226,20 +237,23 @@ class Gatherer:
                 token.decimals = DEFAULT_DECIMALS
         return fact
 
-    def _advance(self, fact: PoolFact, event: ChainEvent, after: Reserves) -> Order:
-        """Move the pool's state forward if ``event`` is further along the chain; return where it stands."""
+    def _advance(self, fact: PoolFact, event: ChainEvent, after: Reserves) -> int:
+        """Move the pool's state forward if ``event`` is further along the chain; return the product of its reserves."""
         quote, token = after.virtual_quote, after.virtual_token
-        whole = quote is not None and token is not None
-        order = (event.slot or 0, quote * token if whole else 0, event.event_index, event.signature)  # type: ignore[operator]
-        if whole and (fact.newest is None or order > fact.newest):
+        if quote is None or token is None:
+            return 0
+        invariant = quote * token
+        order = (event.slot or 0, invariant, event.event_index, event.signature)
+        if fact.newest is None or order > fact.newest:
             fact.newest, fact.newest_event, fact.state = order, event, after
             if (supply := event.fields.get("base_supply")) is not None and not fact.flipped:
                 fact.base_supply = supply
-            if fact.initial_real_token is None and fact.venue is Venue.PUMPFUN:
-                _recognise_standard(fact, after)
-            if fact.venue is Venue.RAYDIUM_LAUNCHPAD and fact.initial_real_token is None:
-                fact.initial_real_token = event.fields.get("total_base_sell")
-        return order
+            if fact.initial_real_token is None:
+                if fact.venue is Venue.PUMPFUN:
+                    _recognise_standard(fact, after)
+                elif fact.venue is Venue.RAYDIUM_LAUNCHPAD:
+                    fact.initial_real_token = event.fields.get("total_base_sell")
+        return invariant
 
     # -- creations and graduation
 
@@ -303,16 +317,6 @@ class Gatherer:
             status, token.destination = PoolStatus.MIGRATED, event.fields.get("destination")
         if STATUS_RANK[status] > STATUS_RANK[fact.status]:
             fact.status = status
-
-
-def gather(
-    events: Iterable[tuple[ChainEvent, int, int | None]], known_pools: dict[str, KnownPool]
-) -> Gathered:
-    """Return what ``events`` (each with its commitment and network fee) say together."""
-    gatherer = Gatherer(known_pools)
-    for event, commitment, transaction_fee in events:
-        gatherer.add(event, commitment=commitment, transaction_fee=transaction_fee)
-    return gatherer.result
 
 
 def _lacking(event: ChainEvent) -> RejectionReason | None:

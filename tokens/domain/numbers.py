@@ -8,10 +8,10 @@ SOL_USD_PLACES = 6
 
 def decimal_text(value: int, places: int) -> str:
     """Return ``value · 10^-places`` as plain digits; ``value`` is not negative."""
-    if places == 0:
-        return str(value)
-    digits = str(value).zfill(places + 1)
-    return f"{digits[:-places]}.{digits[-places:]}"
+    digits = str(value)
+    if len(digits) <= places:
+        return f"0.{digits:0>{places}}"
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
 def price_scaled(quote_raw: int, token_raw: int, quote_decimals: int, token_decimals: int) -> int:

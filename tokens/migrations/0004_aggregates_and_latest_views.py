@@ -6,10 +6,10 @@ from megatron.core.timescale.operations import ContinuousAggregate, TimeIndex
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
-# The seed's columns with decision C3's rows (buys and sells that have a price) and its order: block times are whole
-# seconds, so inside a slot the product of the reserves tells which trade came first.
+# The seed's columns, with the rows and the order of candles.roll (decisions C3, T14): buys and sells that have a price, of
+# any pool but side pools; block times are whole seconds, so inside a slot the product of the reserves tells the order.
 PRICE_CANDLES = """
-SELECT token_id,
+SELECT transactions.token_id,
        time_bucket('1 minute', block_time) AS bucket,
        (array_agg(price_per_token ORDER BY slot, coalesce(quote_reserves * token_reserves, 0), event_index,
                   signature COLLATE "C"))[1] AS open,
@@ -23,8 +23,9 @@ SELECT token_id,
        count(DISTINCT CASE WHEN type = 'buy' THEN user_address END) AS buyer_count,
        count(DISTINCT CASE WHEN type = 'sell' THEN user_address END) AS seller_count
   FROM transactions
- WHERE type IN ('buy', 'sell') AND price_per_token > 0
- GROUP BY token_id, time_bucket('1 minute', block_time)
+  JOIN pools ON pools.id = transactions.pool_id
+ WHERE type IN ('buy', 'sell') AND price_per_token > 0 AND pools.pool_type <> 'permissionless'
+ GROUP BY transactions.token_id, time_bucket('1 minute', block_time)
 """
 
 SOL_USD_CANDLES = """

@@ -14,6 +14,8 @@ TABLES = {
     CandleInterval.D1: "price_candles_1d",
 }
 
+_LONGER = [width.value for width in CandleInterval if width is not CandleInterval.M1]
+
 PATIENCE = {
     CandleInterval.M1: timedelta(0),
     CandleInterval.M5: timedelta(seconds=10),
@@ -91,7 +93,7 @@ def roll(*, now: datetime, limit: int = 2_000, patient: bool = True) -> Rolled:
     With ``patient`` a bucket of a longer interval waits a little for more trades (:data:`PATIENCE`). The marks are taken
     away first and the trades are read by a later statement: a batch that commits in between has put its mark back.
     """
-    return Rolled({width: _roll(width, now - PATIENCE[width] if patient else now, limit) for width in CandleInterval})
+    return Rolled({width: _roll(width, now, now - PATIENCE[width] if patient else now, limit) for width in CandleInterval})
 
 
 def roll_all(*, now: datetime, limit: int = 2_000) -> int:
@@ -102,13 +104,24 @@ def roll_all(*, now: datetime, limit: int = 2_000) -> int:
     return total
 
 
-def _roll(width: CandleInterval, marked_until: datetime, limit: int) -> int:
+_MARK_LONGER = """
+INSERT INTO candles_due (interval, token_id, bucket, marked_at)
+SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), minute), %s::timestamptz
+FROM unnest(%s::uuid[], %s::timestamptz[]) AS m(token_id, minute) CROSS JOIN unnest(%s::int[]) AS width
+ORDER BY 1, 2, 3
+ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
+"""
+
+
+def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: int) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CLAIM, [width.value, marked_until, limit])
         due = cursor.fetchall()
         if due:
             tokens, buckets = (list(column) for column in zip(*due, strict=True))
             cursor.execute(_ROLL.format(table=TABLES[width]), [tokens, buckets, timedelta(seconds=width.value)])
+            if width is CandleInterval.M1:
+                cursor.execute(_MARK_LONGER, [now, tokens, buckets, _LONGER])
     return len(due)
 
 

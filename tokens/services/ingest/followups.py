@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
 
 from django.db import connection
 
@@ -12,9 +10,8 @@ from tokens.choices import CandleInterval, PoolType, Program, TransactionType
 from tokens.domain.facts import Order, TradeFact
 from tokens.domain.milestones import THRESHOLDS, reached
 from tokens.services.ingest.parents import Sides, Written
-from tokens.services.ingest.rows import Row
 
-_CANDLE_TYPES = frozenset({TransactionType.BUY, TransactionType.SELL})
+_CANDLE_TYPES = frozenset({TransactionType.BUY.value, TransactionType.SELL.value})
 
 _KEEP_EARLIEST = """
 ON CONFLICT (pool_id, threshold_pct) DO UPDATE SET
@@ -32,13 +29,19 @@ ORDER BY pool, threshold
 {_KEEP_EARLIEST}
 """
 
+_COUNT = """
+UPDATE pools p SET milestones_reached = counted.reached
+FROM (SELECT pool_id, count(*) AS reached FROM pool_milestones WHERE pool_id = ANY(%s::uuid[]) GROUP BY pool_id) AS counted
+WHERE p.id = counted.pool_id AND p.milestones_reached <> counted.reached
+"""
+
 _REMEASURE = f"""
 INSERT INTO pool_milestones (id, pool_id, threshold_pct, reached_at, slot, invariant, event_index, signature)
 SELECT gen_random_uuid(), found.* FROM (
     SELECT DISTINCT ON (t.pool_id, threshold) t.pool_id, threshold, t.block_time, t.slot,
            t.quote_reserves * t.token_reserves AS invariant, t.event_index, t.signature
     FROM transactions t JOIN pools p ON p.id = t.pool_id CROSS JOIN unnest(%s::int[]) AS threshold
-    WHERE t.pool_id = ANY(%s) AND t.token_id = p.token_id AND t.type IN ('buy', 'sell')
+    WHERE t.pool_id = ANY(%s::uuid[]) AND t.token_id = p.token_id AND t.type IN ('buy', 'sell')
       -- A curve keeps the distance between its virtual and its real tokens, so any two states tell it.
       AND (p.initial_real_token_reserves - (t.token_reserves - (p.virtual_token_reserves - p.real_token_reserves))) * 100
           >= threshold * p.initial_real_token_reserves
@@ -51,52 +54,57 @@ ORDER BY 2, 3
 
 def write_milestones(facts: Iterable[TradeFact], written: Written) -> None:
     """Record the first time each curve reached a threshold; an earlier event that comes late takes over."""
-    first: dict[tuple[UUID, int], tuple[Order, TradeFact]] = {}
+    first: dict[tuple[str, int], tuple[Order, TradeFact]] = {}
     for fact in facts:
-        side = written.sides[fact.pool]
-        left, start = fact.after.real_token, side.initial_real_token
-        if left is None or not start or fact.event.slot is None or fact.type not in _CANDLE_TYPES:
+        side, left = written.sides[fact.pool], fact.after.real_token
+        start, newest = side.initial_real_token, side.newest
+        if not start or left is None or fact.type not in _CANDLE_TYPES:
             continue
-        order = (fact.event.slot, fact.invariant, fact.event.event_index, fact.event.signature)
-        for threshold in THRESHOLDS[: reached(left, start)]:
+        # Beyond the pool's newest state only thresholds that nobody reached yet can be news.
+        known = side.milestones_reached
+        if newest is not None and fact.slot <= newest[0]:
+            known = known if _order(fact) > newest else 0
+        if known == len(THRESHOLDS) or (start - left) * 100 < THRESHOLDS[known] * start:
+            continue
+        order = _order(fact)
+        for threshold in THRESHOLDS[known : reached(left, start)]:
             key = (side.pool_id, threshold)
             if key not in first or order < first[key][0]:
                 first[key] = (order, fact)
-    rows = [
-        (ids.new_id(), pool, threshold, _at(fact), *order) for (pool, threshold), (order, fact) in sorted(first.items())
-    ]
     with connection.cursor() as cursor:
-        if rows:
+        if first:
+            rows = [
+                (ids.new_id(), pool, threshold, datetime.fromtimestamp(fact.block_time, UTC), *order)
+                for (pool, threshold), (order, fact) in sorted(first.items(), key=lambda item: item[0])
+            ]
             cursor.execute(_MILESTONES, [list(column) for column in zip(*rows, strict=True)])
         if written.remeasured:
             cursor.execute(_REMEASURE, [list(THRESHOLDS), written.remeasured])
+        if pools := sorted({pool for pool, _ in first}.union(written.remeasured)):
+            cursor.execute(_COUNT, [pools])
 
 
 _DUE = """
 INSERT INTO candles_due (interval, token_id, bucket, marked_at)
-SELECT interval, token, to_timestamp(bucket), %s FROM unnest(%s::int[], %s::uuid[], %s::bigint[]) AS n(interval, token, bucket)
-ORDER BY interval, token, bucket
+SELECT 60, split_part(line, ' ', 1)::uuid AS token, to_timestamp(split_part(line, ' ', 2)::bigint) AS minute, %s
+FROM string_to_table(%s, E'\\n') AS line
+ORDER BY token, minute
 ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
 """
 
 
-def mark_candles(rows: Iterable[Row], sides: dict[str, Sides], *, now: datetime) -> int:
-    """Make the candles of newly stored trades due; return how many.
+def mark_candles(facts: Iterable[TradeFact], sides: dict[str, Sides], *, now: datetime) -> int:
+    """Make the minutes of newly stored trades due; return how many. A rolled minute makes its longer candles due.
 
     The upsert touches an existing mark on purpose: the row lock makes ``candles.roll`` wait for our commit, so that it can
     never delete a mark whose trades it did not see.
     """
-    minutes = {
-        (sides[row.fact.pool].token_id, (row.fact.event.block_time or 0) // 60 * 60)
-        for row in rows
-        if row.fact.type in _CANDLE_TYPES and sides[row.fact.pool].prices_token
-    }
-    if not minutes:
-        return 0
-    due = {(width.value, token, minute // width * width) for token, minute in minutes for width in CandleInterval}
-    with connection.cursor() as cursor:
-        cursor.execute(_DUE, [now, *([list(column) for column in zip(*due, strict=True)])])
-    return len(due)
+    minutes = {(fact.pool, fact.block_time // 60) for fact in facts if fact.type in _CANDLE_TYPES}
+    lines = {f"{sides[pool].token_id} {minute * 60}" for pool, minute in minutes if sides[pool].prices_token}
+    if lines:
+        with connection.cursor() as cursor:
+            cursor.execute(_DUE, [now, "\n".join(lines)])
+    return len(lines)
 
 
 _RESCALE = """
@@ -112,7 +120,7 @@ WITH scaled AS (
         SELECT id, block_time, pool_id, type IN ('buy', 'add_liquidity') AS given,
                CASE WHEN type IN ('buy', 'add_liquidity') THEN amount_in ELSE amount_out END AS quote_raw,
                CASE WHEN type IN ('buy', 'add_liquidity') THEN amount_out ELSE amount_in END AS token_raw
-        FROM transactions WHERE pool_id = ANY(%s) AND token_id IN (SELECT token_id FROM pools WHERE id = ANY(%s))
+        FROM transactions WHERE pool_id = ANY(%s::uuid[]) AND token_id IN (SELECT token_id FROM pools WHERE id = ANY(%s::uuid[]))
     ) AS old JOIN pools p ON p.id = old.pool_id JOIN tokens k ON k.id = p.token_id
     WHERE t.id = old.id AND t.block_time = old.block_time
     RETURNING t.token_id, t.block_time, p.pool_type
@@ -125,7 +133,7 @@ ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.m
 """
 
 
-def rescale(pools: Sequence[UUID], *, now: datetime) -> None:
+def rescale(pools: Sequence[str], *, now: datetime) -> None:
     """Compute the normalised columns of stored rows again, once the decimals of a pool's mints became known."""
     if pools:
         with connection.cursor() as cursor:
@@ -150,19 +158,21 @@ ON CONFLICT (source, venue) DO UPDATE SET
 """
 
 
-def move_cursors(rows: Sequence[Row], *, feed: str, now: datetime) -> None:
+def move_cursors(stored: Sequence[TradeFact], *, feed: str, now: datetime) -> None:
     """Say how far ``feed`` has been stored, a venue at a time, in the transaction that stores it."""
     by_venue: dict[Program, list[TradeFact]] = {}
-    for row in rows:
-        by_venue.setdefault(row.fact.event.program, []).append(row.fact)
+    for fact in stored:
+        by_venue.setdefault(fact.event.program, []).append(fact)
     with connection.cursor() as cursor:
         for venue, facts in sorted(by_venue.items()):
-            slots = [fact.event.slot or 0 for fact in facts]
-            newest = max(facts, key=lambda fact: (fact.event.slot or 0, fact.event.signature))
-            values: list[Any] = [ids.new_id(), feed, venue.value, min(slots), max(slots), max(map(_at, facts))]
-            values += [newest.event.signature, len({fact.event.signature for fact in facts}), len(facts), now]
+            slots = [fact.slot for fact in facts]
+            last = max(slots)
+            newest = max(fact.event.signature for fact in facts if fact.slot == last)
+            at = datetime.fromtimestamp(max(fact.block_time for fact in facts), UTC)
+            signatures = len({fact.event.signature for fact in facts})
+            values = [ids.new_id(), feed, venue.value, min(slots), last, at, newest, signatures, len(facts), now]
             cursor.execute(_CURSOR, values)
 
 
-def _at(fact: TradeFact) -> datetime:
-    return datetime.fromtimestamp(fact.event.block_time or 0, UTC)
+def _order(fact: TradeFact) -> Order:
+    return (fact.slot, fact.invariant, fact.event.event_index, fact.event.signature)

@@ -5,43 +5,45 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import msgspec
 from django.db import connection
 
 from megatron.core.ids import derived_id
-from tokens.choices import PoolStatus, PoolType
+from tokens.choices import PoolStatus, PoolType, Venue
 from tokens.domain import programs
 from tokens.domain.facts import STATUS_RANK, Gathered, KnownPool, Order, PoolFact, TokenFact
-from tokens.domain.numbers import PRICE_PLACES, decimal_text, price_scaled, usd_scaled
+from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, decimal_text, price_scaled, usd_scaled
 from tokens.domain.text import sanitised
 from tokens.models import Pool
 from tokens.services.prices import Window
 
 
 @lru_cache(maxsize=1 << 16)
-def token_id(mint: str) -> UUID:
-    """Return the id of a mint's row."""
-    return derived_id("token", mint)
+def token_id(mint: str) -> str:
+    """Return the id of a mint's row, as text: thousands go through each batch."""
+    return str(derived_id("token", mint))
 
 
 @lru_cache(maxsize=1 << 16)
-def pool_id(address: str) -> UUID:
-    """Return the id of a pool's row."""
-    return derived_id("pool", address)
+def pool_id(address: str) -> str:
+    """Return the id of a pool's row, as text."""
+    return str(derived_id("pool", address))
 
 
 class Sides(NamedTuple):
     """What a trade needs of its pool to become a row."""
 
-    pool_id: UUID
-    token_id: UUID
+    pool_id: str
+    token_id: str
     quote_decimals: int | None
     token_decimals: int
     in_sol: bool
     prices_token: bool
     initial_real_token: int | None
+    milestones_reached: int
+    newest: Order | None
+    """How far the pool had come before the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,9 @@ class Written:
     sides: dict[str, Sides]
     new_tokens: int
     new_pools: list[str]
-    rescaled: list[UUID]
+    rescaled: list[str]
     """Pools that had rows before their decimals were known."""
-    remeasured: list[UUID]
+    remeasured: list[str]
     """Pools that had rows before their start was known: their milestones must be found again."""
 
 
@@ -65,28 +67,48 @@ def known_pools(addresses: Iterable[str]) -> dict[str, KnownPool]:
 
 def write(gathered: Gathered, *, usd: Window) -> Written:
     """Insert what is new and move what is known forward. Must run inside the batch's transaction."""
-    new_tokens = _insert_tokens(gathered.tokens)
-    decimals = _update_tokens(gathered.tokens)
-    new_pools = _insert_pools(gathered.pools)
-    return _update_pools(gathered.pools, decimals, new_tokens, set(new_pools), usd)
+    stored = _stored_tokens(gathered.tokens)
+    missing = [fact for mint, fact in gathered.tokens.items() if token_id(mint) not in stored]
+    new_tokens = _insert_tokens(missing)
+    if missing:
+        stored = _stored_tokens(gathered.tokens)
+    decimals = _update_tokens(gathered.tokens, stored)
+    states = _locked_pools(gathered.pools)
+    absent = [fact for address, fact in gathered.pools.items() if address not in states]
+    new_pools = _insert_pools(absent)
+    if absent:
+        states |= _locked_pools({fact.address: fact for fact in absent})
+    return _update_pools(gathered.pools, states, decimals, new_tokens, new_pools, usd)
 
 
 # -- tokens
 
 
-def _insert_tokens(facts: dict[str, TokenFact]) -> int:
-    rows = sorted((token_id(mint), mint, fact.platform.value) for mint, fact in facts.items())
+def _stored_tokens(facts: dict[str, TokenFact]) -> dict[str, tuple[int, str]]:
+    """Return (decimals, platform) of the tokens that are stored, by id."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id::text, decimals, platform FROM tokens WHERE id = ANY(string_to_array(%s, ',')::uuid[])",
+            [",".join(map(token_id, facts))],
+        )
+        return {key: (decimals, platform) for key, decimals, platform in cursor.fetchall()}
+
+
+def _insert_tokens(facts: list[TokenFact]) -> int:
+    rows = sorted((token_id(fact.mint), fact.mint, fact.platform.value) for fact in facts)
+    if not rows:
+        return 0
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO tokens (id, mint_address, platform, decimals, is_graduated, metadata)"
             " SELECT n.id, n.mint, n.platform, 6, false, '{}' FROM unnest(%s::uuid[], %s::text[], %s::text[])"
-            "   AS n(id, mint, platform)"
-            " WHERE NOT EXISTS (SELECT FROM tokens t WHERE t.id = n.id)"
-            " ORDER BY n.id ON CONFLICT (id) DO NOTHING",
-            _columns(rows, 3),
+            "   AS n(id, mint, platform) ORDER BY n.id ON CONFLICT (id) DO NOTHING",
+            _columns(rows),
         )
         return int(cursor.rowcount)
 
+
+_TOKEN_LOCK = "SELECT FROM tokens WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 
 _TOKEN_UPDATE = """
 UPDATE tokens t SET
@@ -116,33 +138,29 @@ WHERE t.id = n.id
 """
 
 
-def _update_tokens(facts: dict[str, TokenFact]) -> dict[UUID, tuple[int, int]]:
-    """Write what the batch says about tokens; return each token's decimals before and after."""
-    rows = _locked("tokens", "id, decimals, platform", sorted(map(token_id, facts)), lock=False)
-    before = {key: (decimals, platform) for key, decimals, platform in rows}
-    changed = []
+def _update_tokens(facts: dict[str, TokenFact], stored: dict[str, tuple[int, str]]) -> dict[str, tuple[int, int]]:
+    """Write what the batch says about tokens; return each token's decimals before and after, by mint."""
+    changed, decimals = [], {}
     for mint, fact in facts.items():
-        decimals, platform = before[token_id(mint)]
+        was, platform = stored[token_id(mint)]
+        decimals[mint] = (was, was if fact.decimals is None else fact.decimals)
         if (
             fact.creation
             or fact.graduated
             or fact.destination
-            or fact.decimals not in (None, decimals)
+            or fact.decimals not in (None, was)
             or (platform == "unknown" and fact.platform.value != platform)
         ):
             changed.append(_token_record(mint, fact))
     if changed:
-        _locked("tokens", "id", sorted(UUID(row["id"]) for row in changed))
         with connection.cursor() as cursor:
+            cursor.execute(_TOKEN_LOCK, [[record["id"] for record in changed]])
             cursor.execute(_TOKEN_UPDATE, [msgspec.json.encode(changed).decode()])
-    return {
-        token_id(mint): (before[token_id(mint)][0], before[token_id(mint)][0] if fact.decimals is None else fact.decimals)
-        for mint, fact in facts.items()
-    }
+    return decimals
 
 
 def _token_record(mint: str, fact: TokenFact) -> dict[str, Any]:
-    record: dict[str, Any] = {"id": str(token_id(mint)), "platform": fact.platform.value, "decimals": fact.decimals}
+    record: dict[str, Any] = {"id": token_id(mint), "platform": fact.platform.value, "decimals": fact.decimals}
     if fact.creation is not None:
         event, fields = fact.creation, fact.creation.fields
         raw = {key: fields.get(key, "") for key in ("name", "symbol", "uri")}
@@ -169,11 +187,11 @@ def _token_record(mint: str, fact: TokenFact) -> dict[str, Any]:
 # -- pools
 
 
-def _insert_pools(facts: dict[str, PoolFact]) -> list[str]:
+def _insert_pools(facts: list[PoolFact]) -> list[str]:
     rows = sorted(
         (
-            pool_id(address),
-            address,
+            pool_id(fact.address),
+            fact.address,
             token_id(fact.mint),
             fact.mint,
             fact.quote_mint,
@@ -181,10 +199,12 @@ def _insert_pools(facts: dict[str, PoolFact]) -> list[str]:
             fact.flipped,
             fact.venue.value,
             fact.pool_type.value,
-            address if fact.pool_type is PoolType.INITIAL and fact.venue.value == "pumpfun" else None,
+            fact.address if fact.venue is Venue.PUMPFUN else None,
         )
-        for address, fact in facts.items()
+        for fact in facts
     )
+    if not rows:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO pools (id, pool_address, token_id, base_mint, quote_mint, quote_decimals, mints_flipped, platform,"
@@ -192,188 +212,173 @@ def _insert_pools(facts: dict[str, PoolFact]) -> list[str]:
             " SELECT n.*, 'active' FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::int[],"
             "   %s::boolean[], %s::text[], %s::text[], %s::text[])"
             "   AS n(id, address, token, base, quote, decimals, flipped, platform, type, curve)"
-            " WHERE NOT EXISTS (SELECT FROM pools p WHERE p.id = n.id)"
             " ORDER BY n.id ON CONFLICT (id) DO NOTHING RETURNING pool_address",
-            _columns(rows, 10),
+            _columns(rows),
         )
         return [address for (address,) in cursor.fetchall()]
 
 
-_STATE = (
-    "pool_address, status, quote_decimals, initial_real_token_reserves, quote_target, base_supply, last_slot,"
-    " virtual_sol_reserves, virtual_token_reserves, real_sol_reserves, real_token_reserves, last_event_index, last_signature,"
-    " last_trade_at, latest_price"
-)
-
-_POOL_UPDATE = """
-UPDATE pools p SET
-    status = n.status, quote_decimals = n.quote_decimals, initial_real_token_reserves = n.initial_real_token_reserves,
-    quote_target = n.quote_target, base_supply = n.base_supply, last_slot = n.last_slot,
-    virtual_sol_reserves = n.virtual_sol_reserves, virtual_token_reserves = n.virtual_token_reserves,
-    real_sol_reserves = n.real_sol_reserves, real_token_reserves = n.real_token_reserves,
-    last_event_index = n.last_event_index, last_signature = n.last_signature, last_trade_at = n.last_trade_at,
-    latest_price = n.latest_price, latest_price_usd = n.latest_price_usd, market_cap = n.market_cap,
-    market_cap_usd = n.market_cap_usd,
-    boost_quote_reserves = CASE WHEN p.platform = 'pumpswap' THEN n.virtual_sol_reserves - n.real_sol_reserves END,
-    initial_price = coalesce(n.initial_price, p.initial_price),
-    initial_base_liquidity = coalesce(n.initial_base_liquidity, p.initial_base_liquidity),
-    initial_quote_liquidity = coalesce(n.initial_quote_liquidity, p.initial_quote_liquidity),
-    lp_mint = coalesce(n.lp_mint, p.lp_mint), base_vault = coalesce(n.base_vault, p.base_vault),
-    quote_vault = coalesce(n.quote_vault, p.quote_vault)
-FROM jsonb_to_recordset(%s) AS n(
-    id uuid, status text, quote_decimals int, initial_real_token_reserves numeric, quote_target numeric, base_supply numeric,
-    last_slot bigint, virtual_sol_reserves numeric, virtual_token_reserves numeric, real_sol_reserves numeric,
-    real_token_reserves numeric, last_event_index int, last_signature text, last_trade_at timestamptz, latest_price numeric,
-    latest_price_usd numeric, market_cap numeric, market_cap_usd numeric, initial_price numeric,
-    initial_base_liquidity numeric, initial_quote_liquidity numeric, lp_mint text, base_vault text, quote_vault text)
-WHERE p.id = n.id
+_READ = """
+SELECT pool_address, status, quote_decimals, initial_real_token_reserves, quote_target, base_supply, last_slot,
+       virtual_sol_reserves, virtual_token_reserves, real_sol_reserves, real_token_reserves, last_event_index, last_signature,
+       extract(epoch FROM last_trade_at)::bigint, milestones_reached
+FROM pools WHERE id = ANY(string_to_array(%s, ',')::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
+
+_WRITE = """
+WITH n AS MATERIALIZED (SELECT string_to_array(line, E'\t', '\\N') AS a FROM string_to_table(%s, E'\n') AS line)
+UPDATE pools p SET
+    status = a[2], quote_decimals = a[3]::int, initial_real_token_reserves = a[4]::numeric, quote_target = a[5]::numeric,
+    base_supply = a[6]::numeric, last_slot = a[7]::bigint, virtual_sol_reserves = a[8]::numeric,
+    virtual_token_reserves = a[9]::numeric, real_sol_reserves = a[10]::numeric, real_token_reserves = a[11]::numeric,
+    last_event_index = a[12]::int, last_signature = a[13], last_trade_at = to_timestamp(a[14]::bigint),
+    latest_price = a[15]::numeric, latest_price_usd = a[16]::numeric, market_cap = a[17]::numeric,
+    market_cap_usd = a[18]::numeric, initial_price = coalesce(a[19]::numeric, p.initial_price),
+    initial_base_liquidity = coalesce(a[20]::numeric, p.initial_base_liquidity),
+    initial_quote_liquidity = coalesce(a[21]::numeric, p.initial_quote_liquidity), lp_mint = coalesce(a[22], p.lp_mint),
+    updated_at = statement_timestamp(), boost_quote_reserves = CASE WHEN p.platform = 'pumpswap' THEN a[8]::numeric - a[10]::numeric END
+FROM n WHERE p.id = a[1]::uuid
+"""
+
+
+def _locked_pools(facts: dict[str, PoolFact]) -> dict[str, Sequence[Any]]:
+    """Return the stored state of pools by address, locked in the order of ids so that two batches never wait in a ring."""
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, [",".join(map(pool_id, facts))])
+        return {row[0]: row[1:] for row in cursor.fetchall()}
 
 
 def _update_pools(
     facts: dict[str, PoolFact],
-    decimals: dict[UUID, tuple[int, int]],
+    states: dict[str, Sequence[Any]],
+    decimals: dict[str, tuple[int, int]],
     new_tokens: int,
-    new_pools: set[str],
+    new_pools: list[str],
     usd: Window,
 ) -> Written:
-    sides, records, rescaled, remeasured = {}, [], [], []
-    for key, *state in _locked("pools", f"id, {_STATE}", sorted(map(pool_id, facts))):
-        fact = facts[state[0]]
-        merged = _merge(fact, state)
-        was, now = decimals[token_id(fact.mint)]
-        moved = state[6] is not None
-        if moved and (was != now or (state[2] is None and merged["quote_decimals"] is not None)):
-            rescaled.append(key)
-        if moved and state[3] is None and merged["initial_real_token_reserves"] is not None:
-            remeasured.append(key)
-        sides[fact.address] = Sides(
-            key,
+    sides: dict[str, Sides] = {}
+    lines, rescaled, remeasured = [], [], []
+    for address, fact in facts.items():
+        state = State(*states[address])
+        before = _order(state)
+        merged = _merge(fact, state, before)
+        was, now = decimals[fact.mint]
+        if state.last_slot is not None:
+            if was != now or (state.quote_decimals is None and merged.quote_decimals is not None):
+                rescaled.append(pool_id(address))
+            if state.initial_real is None and merged.initial_real is not None:
+                remeasured.append(pool_id(address))
+        sides[address] = Sides(
+            pool_id(address),
             token_id(fact.mint),
-            merged["quote_decimals"],
+            merged.quote_decimals,
             now,
             fact.quote_mint == programs.WRAPPED_SOL,
             fact.pool_type is not PoolType.PERMISSIONLESS,
-            merged["initial_real_token_reserves"],
+            merged.initial_real,
+            merged.milestones_reached,
+            before,
         )
-        if fact.creation is not None or merged != dict(zip(_NAMES, _comparable(state), strict=True)) or was != now:
-            records.append({"id": str(key), **merged, **_priced(fact, merged, now, usd), **_created(fact, merged, now)})
-    if records:
+        if fact.creation is not None or merged != state or was != now:
+            values = (pool_id(address), *merged[:-1], *_priced(fact, merged, now, usd), *_created(fact, merged, now))
+            lines.append("\t".join("\\N" if value is None else str(value) for value in values))
+    if lines:
         with connection.cursor() as cursor:
-            cursor.execute(_POOL_UPDATE, [msgspec.json.encode(records).decode()])
-    return Written(sides, new_tokens, sorted(new_pools), rescaled, remeasured)
+            cursor.execute(_WRITE, ["\n".join(lines)])
+    return Written(sides, new_tokens, sorted(new_pools), sorted(rescaled), sorted(remeasured))
 
 
-_NAMES = (
-    "status",
-    "quote_decimals",
-    "initial_real_token_reserves",
-    "quote_target",
-    "base_supply",
-    "last_slot",
-    "virtual_sol_reserves",
-    "virtual_token_reserves",
-    "real_sol_reserves",
-    "real_token_reserves",
-    "last_event_index",
-    "last_signature",
-    "last_trade_at",
-)
+class State(NamedTuple):
+    """The columns of a pool that a batch can move. Amounts come as ``Decimal`` from the database and compare as numbers."""
+
+    status: str
+    quote_decimals: int | None
+    initial_real: int | None
+    quote_target: int | None
+    base_supply: int | None
+    last_slot: int | None
+    virtual_quote: int | None
+    virtual_token: int | None
+    real_quote: int | None
+    real_token: int | None
+    last_event_index: int | None
+    last_signature: str | None
+    last_trade_at: int | None
+    milestones_reached: int
 
 
-def _comparable(state: Sequence[Any]) -> list[Any]:
-    """Return the stored columns of :data:`_NAMES` as the types that :func:`_merge` gives."""
-    numbers = {2: int, 3: int, 4: int, 6: int, 7: int, 8: int, 9: int}
-    row = [None if v is None else numbers[i](v) if i in numbers else v for i, v in enumerate(state[1:14])]
-    row[12] = None if row[12] is None else row[12].astimezone(UTC).isoformat()
-    return row
+def _order(state: State) -> Order | None:
+    """Return where on the chain a stored state stands."""
+    if state.last_slot is None or state.last_event_index is None or state.last_signature is None:
+        return None
+    product = int(state.virtual_quote or 0) * int(state.virtual_token or 0)
+    return (state.last_slot, product, state.last_event_index, state.last_signature)
 
 
-def _merge(fact: PoolFact, state: Sequence[Any]) -> dict[str, Any]:
+def _merge(fact: PoolFact, state: State, stored: Order | None) -> State:
     """Return the pool's columns after the batch: the newest state, the higher status, and what is known of its start."""
-    merged = dict(zip(_NAMES, _comparable(state), strict=True))
-    if STATUS_RANK[fact.status] > STATUS_RANK[PoolStatus(merged["status"])]:
-        merged["status"] = fact.status.value
-    for name, value in (
-        ("quote_decimals", fact.quote_decimals),
-        ("initial_real_token_reserves", fact.initial_real_token),
-        ("quote_target", fact.quote_target),
-    ):
-        merged[name] = value if value is not None else merged[name]
-    event, reserves = fact.newest_event, fact.state
-    stored: Order | None = None
-    if merged["last_slot"] is not None:
-        product = (merged["virtual_sol_reserves"] or 0) * (merged["virtual_token_reserves"] or 0)
-        stored = (merged["last_slot"], product, merged["last_event_index"], merged["last_signature"])
-    if fact.newest is not None and event is not None and reserves is not None and (stored is None or fact.newest > stored):
-        merged |= {
-            "last_slot": event.slot,
-            "virtual_sol_reserves": reserves.virtual_quote,
-            "virtual_token_reserves": reserves.virtual_token,
-            "real_sol_reserves": reserves.real_quote,
-            "real_token_reserves": reserves.real_token,
-            "last_event_index": event.event_index,
-            "last_signature": event.signature,
-            "last_trade_at": _iso(event.block_time),
-            "base_supply": fact.base_supply if fact.base_supply is not None else merged["base_supply"],
-        }
-    elif merged["base_supply"] is None:
-        merged["base_supply"] = fact.base_supply
-    return merged
+    status, supply = state.status, state.base_supply
+    if fact.status is not PoolStatus.ACTIVE and STATUS_RANK[fact.status] > STATUS_RANK[PoolStatus(status)]:
+        status = fact.status.value
+    decimals = state.quote_decimals if fact.quote_decimals is None else fact.quote_decimals
+    start = state.initial_real if fact.initial_real_token is None else fact.initial_real_token
+    target = state.quote_target if fact.quote_target is None else fact.quote_target
+    event, after = fact.newest_event, fact.state
+    if event is None or after is None or fact.newest is None or (stored is not None and fact.newest <= stored):
+        supply = fact.base_supply if supply is None else supply
+        return State(status, decimals, start, target, supply, *state[5:])
+    supply = supply if fact.base_supply is None else fact.base_supply
+    return State(
+        status,
+        decimals,
+        start,
+        target,
+        supply,
+        event.slot,
+        after.virtual_quote,
+        after.virtual_token,
+        after.real_quote,
+        after.real_token,
+        event.event_index,
+        event.signature,
+        event.block_time,
+        state.milestones_reached,
+    )
 
 
-def _priced(fact: PoolFact, merged: dict[str, Any], token_decimals: int, usd: Window) -> dict[str, str | None]:
-    """Return spot price and market cap of the merged state, in the quote and, for SOL pools with a fresh price, in USD."""
-    quote, token, places = merged["virtual_sol_reserves"], merged["virtual_token_reserves"], merged["quote_decimals"]
-    if not quote or not token or places is None:
-        return {}
-    spot = price_scaled(quote, token, places, token_decimals)
-    supply = merged["base_supply"]
-    cap = None if supply is None else (2 * spot * supply + 10**token_decimals) // (2 * 10**token_decimals)
-    micro = None
-    if fact.quote_mint == programs.WRAPPED_SOL:
-        micro = usd.at(int(datetime.fromisoformat(merged["last_trade_at"]).timestamp()))
-    return {
-        "latest_price": decimal_text(spot, PRICE_PLACES),
-        "market_cap": None if cap is None else decimal_text(cap, PRICE_PLACES),
-        "latest_price_usd": None if micro is None else decimal_text(usd_scaled(spot, PRICE_PLACES, micro), 18),
-        "market_cap_usd": None if micro is None or cap is None else decimal_text(usd_scaled(cap, PRICE_PLACES, micro), 18),
-    }
+def _priced(fact: PoolFact, pool: State, token_decimals: int, usd: Window) -> tuple[str | None, ...]:
+    """Return spot price and market cap of a state, each in the quote and, for SOL pools with a fresh price, in USD."""
+    if not pool.virtual_quote or not pool.virtual_token or pool.quote_decimals is None:
+        return (None,) * 4
+    spot = price_scaled(int(pool.virtual_quote), int(pool.virtual_token), pool.quote_decimals, token_decimals)
+    unit = 10**token_decimals
+    cap = None if pool.base_supply is None else (2 * spot * int(pool.base_supply) + unit) // (2 * unit)
+    micro = usd.at(pool.last_trade_at) if fact.quote_mint == programs.WRAPPED_SOL and pool.last_trade_at else None
+    return (
+        decimal_text(spot, PRICE_PLACES),
+        None if micro is None else decimal_text(usd_scaled(spot, PRICE_PLACES, micro), USD_PLACES),
+        None if cap is None else decimal_text(cap, PRICE_PLACES),
+        None if micro is None or cap is None else decimal_text(usd_scaled(cap, PRICE_PLACES, micro), USD_PLACES),
+    )
 
 
-def _created(fact: PoolFact, merged: dict[str, Any], token_decimals: int) -> dict[str, Any]:
-    """Return the columns that only the pool's creation gives."""
-    event = fact.creation
-    if event is None:
-        return {}
+def _created(fact: PoolFact, pool: State, token_decimals: int) -> tuple[Any, ...]:
+    """Return what only the pool's creation gives: initial price, both initial liquidities, LP mint."""
     start = fact.start
+    if start is None:
+        return (None,) * 4
     price = None
-    if start and start.virtual_quote and start.virtual_token and merged["quote_decimals"] is not None:
-        price = decimal_text(
-            price_scaled(start.virtual_quote, start.virtual_token, merged["quote_decimals"], token_decimals), PRICE_PLACES
-        )
-    return {
-        "initial_price": price,
-        "initial_base_liquidity": start.real_token if start else None,
-        "initial_quote_liquidity": start.real_quote if start else None,
-        **{name: fact.details.get(name) for name in ("lp_mint", "base_vault", "quote_vault")},
-    }
+    if start.virtual_quote and start.virtual_token and pool.quote_decimals is not None:
+        scaled = price_scaled(start.virtual_quote, start.virtual_token, pool.quote_decimals, token_decimals)
+        price = decimal_text(scaled, PRICE_PLACES)
+    return price, start.real_token, start.real_quote, fact.details.get("lp_mint")
 
 
 # -- small things
 
 
-def _locked(table: str, columns: str, keys: list[UUID], *, lock: bool = True) -> list[tuple[Any, ...]]:
-    """Return rows by key, locked in the order of their keys so that two batches never wait for each other in a ring."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {columns} FROM {table} WHERE id = ANY(%s) ORDER BY id" + (" FOR NO KEY UPDATE" if lock else ""), [keys]
-        )
-        return list(cursor.fetchall())
-
-
-def _columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def _columns(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _iso(seconds: int | None) -> str | None:

@@ -9,10 +9,9 @@ import structlog
 from django.db import DataError, IntegrityError, OperationalError, transaction
 from psycopg import errors
 
-from tokens.choices import Commitment, RejectionReason
+from tokens.choices import Commitment, EventKind, RejectionReason
 from tokens.domain.decode.results import Decoded, Outcome
-from tokens.domain.events import ChainEvent
-from tokens.domain.facts import gather
+from tokens.domain.facts import Gathered, Gatherer
 from tokens.services import prices
 from tokens.services.ingest import followups, parents, refusals, rows, trades
 from tokens.services.ingest.refusals import Rejection
@@ -95,14 +94,16 @@ def _halved(batch: Sequence[Received], feed: str, now: datetime, error: Exceptio
 
 def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     stored = Stored()
-    events: list[tuple[ChainEvent, int, int | None]] = []
+    nameless = {event.pool for one in batch for event in one.decoded.events if event.mint is None and event.pool}
+    gatherer = Gatherer(parents.known_pools(nameless) if nameless else {})
     refused: list[Rejection] = []
-    message_of: dict[str | None, Received] = {}
+    kinds: Counter[EventKind] = Counter()
     for received in batch:
         decoded = received.decoded
-        message_of[decoded.signature] = received
-        commitment = Commitment.CONFIRMED if decoded.commitment is None else decoded.commitment
-        events += [(event, commitment.value, decoded.transaction_fee) for event in decoded.events]
+        commitment = Commitment.CONFIRMED.value if decoded.commitment is None else int(decoded.commitment)
+        for event in decoded.events:
+            kinds[event.kind] += 1
+            gatherer.add(event, commitment=commitment, transaction_fee=decoded.transaction_fee)
         if decoded.outcome is Outcome.UNDECODABLE:
             detail = f"{decoded.reason}: {decoded.detail}"
             refused.append(Rejection(received.source, received.payload, RejectionReason.UNDECODABLE, detail))
@@ -110,31 +111,39 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
             detail = "The log was cut; what came before the cut is stored"
             reason = RejectionReason.TRUNCATED
             refused.append(Rejection(received.source, received.payload, reason, detail, decoded.signature))
-    stored.events.update(event.kind.value for event, _, _ in events)
+    gathered = gatherer.result
+    refused += _waiting(gathered, batch)
 
-    nameless = {event.pool for event, _, _ in events if event.pool and (event.mint is None or event.quote_mint is None)}
-    gathered = gather(events, parents.known_pools(nameless) if nameless else {})
-    for event, reason, pool in gathered.waiting:
-        received = message_of[event.signature]
-        detail = f"{event.kind.label} at {event.event_index}: {reason.label}"
-        refused.append(Rejection(received.source, received.payload, reason, detail, pool or event.signature))
-
-    times = [trade.event.block_time for trade in gathered.trades if trade.event.block_time is not None]
+    times = [trade.block_time for trade in gathered.trades]
     times += [fact.newest_event.block_time for fact in gathered.pools.values() if fact.newest_event and fact.newest_event.block_time]
     usd = prices.window(start=_at(min(times)), end=_at(max(times))) if times else prices.Window(())
     written = parents.write(gathered, usd=usd)
     followups.rescale(written.rescaled, now=now)
     identified = rows.identified(gathered.trades)
     new = trades.write(identified, rows.Writer(written.sides, usd))
-    followups.write_milestones((row.fact for row in new), written)
+    followups.write_milestones(new, written)
     stored.due = followups.mark_candles(new, written.sides, now=now)
     followups.move_cursors(new, feed=feed, now=now)
     refusals.keep(rejections=refused, now=now)
 
+    stored.events.update({kind.value: count for kind, count in kinds.items()})
     stored.transactions, stored.duplicates = len(new), len(gathered.trades) - len(new)
     stored.tokens, stored.pools, stored.new_pools = written.new_tokens, len(written.new_pools), written.new_pools
     stored.rejected.update(rejection.reason.value for rejection in refused)
     return stored
+
+
+def _waiting(gathered: Gathered, batch: Sequence[Received]) -> list[Rejection]:
+    """Return the messages of events that cannot be stored yet, with what would let them in."""
+    if not gathered.waiting:
+        return []
+    message_of = {received.decoded.signature: received for received in batch}
+    refused = []
+    for event, reason, pool in gathered.waiting:
+        received = message_of[event.signature]
+        detail = f"{event.kind.label} at {event.event_index}: {reason.label}"
+        refused.append(Rejection(received.source, received.payload, reason, detail, pool or event.signature))
+    return refused
 
 
 def _at(seconds: int) -> datetime:

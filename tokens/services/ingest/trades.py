@@ -8,7 +8,8 @@ from django.db import connection, transaction
 from psycopg.errors import UniqueViolation
 
 from tokens.domain.events import POSITIONLESS
-from tokens.services.ingest.rows import COLUMNS, Row, Writer, positionless
+from tokens.domain.facts import TradeFact
+from tokens.services.ingest.rows import COLUMNS, Writer, positionless
 
 _CHUNK = 1_000
 """Rows a piece of COPY: while the server takes one piece, we format the next."""
@@ -21,7 +22,7 @@ _INSERT = (
 _STORED = "SELECT encode(uuid_send(id), 'hex') FROM transactions WHERE block_time >= %s AND block_time < %s"
 
 
-def write(rows: Sequence[Row], writer: Writer) -> list[Row]:
+def write(rows: Sequence[TradeFact], writer: Writer) -> list[TradeFact]:
     """Write the rows that are not stored yet and return them. Must run inside the batch's transaction.
 
     Another batch may store the same event between our look-up and our COPY: the unique key then refuses the COPY, which is
@@ -45,13 +46,13 @@ def write(rows: Sequence[Row], writer: Writer) -> list[Row]:
     return new
 
 
-def _copy(rows: Sequence[Row], writer: Writer) -> None:
+def _copy(rows: Sequence[TradeFact], writer: Writer) -> None:
     with connection.cursor() as cursor, cursor.copy(f"COPY transactions ({_NAMES}) FROM STDIN") as copy:
         for start in range(0, len(rows), _CHUNK):
             copy.write(writer.copy_text(rows[start : start + _CHUNK]))
 
 
-def _unknown(rows: list[Row]) -> list[Row]:
+def _unknown(rows: list[TradeFact]) -> list[TradeFact]:
     """Return the rows that are not stored.
 
     Ids are in the order of time, so what is stored between our first and our last is little for a live batch: that much is
@@ -59,7 +60,7 @@ def _unknown(rows: list[Row]) -> list[Row]:
     """
     if not rows:
         return rows
-    first, last = (datetime.fromtimestamp(row.fact.event.block_time or 0, UTC) for row in (rows[0], rows[-1]))
+    first, last = (datetime.fromtimestamp(row.block_time, UTC) for row in (rows[0], rows[-1]))
     window = [first, last + timedelta(seconds=1)]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -73,9 +74,8 @@ def _unknown(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.id not in known]
 
 
-def _content(row: Row) -> tuple[str, str, str, int, int]:
-    fact = row.fact
-    return fact.event.signature, fact.pool, fact.type.value, fact.quote_raw, fact.token_raw
+def _content(row: TradeFact) -> tuple[str, str, str, int, int]:
+    return row.event.signature, row.pool, row.type, row.quote_raw, row.token_raw
 
 
 _SAME = """
@@ -88,7 +88,7 @@ WHERE t.signature = ANY(%s)
 """
 
 
-def _positioned_first(rows: Sequence[Row]) -> list[Row]:
+def _positioned_first(rows: Sequence[TradeFact]) -> list[TradeFact]:
     """Settle rows without a position (CSV, PumpPortal) against the same event from a source that knows it.
 
     The positioned row is the one that stays, whichever came first, so the outcome does not depend on the order.
@@ -96,13 +96,13 @@ def _positioned_first(rows: Sequence[Row]) -> list[Row]:
     loose = positionless(rows)
     with connection.cursor() as cursor:
         if loose:
-            cursor.execute(_SAME + " AND t.event_index < %s", [[row.fact.event.signature for row in loose], POSITIONLESS])
+            cursor.execute(_SAME + " AND t.event_index < %s", [[row.event.signature for row in loose], POSITIONLESS])
             stored = {_stored_content(found) for found in cursor.fetchall()}
-            stored |= {_content(row) for row in rows if row.fact.event.event_index < POSITIONLESS}
+            stored |= {_content(row) for row in rows if row.event.event_index < POSITIONLESS}
             superseded = {row.id for row in loose if _content(row) in stored}
             rows = [row for row in rows if row.id not in superseded]
         if len(loose) < len(rows) and _any_positionless_stored():
-            wanted = {_content(row) for row in rows if row.fact.event.event_index < POSITIONLESS}
+            wanted = {_content(row) for row in rows if row.event.event_index < POSITIONLESS}
             cursor.execute(_SAME + " AND t.event_index >= %s", [[content[0] for content in wanted], POSITIONLESS])
             gone = [(found[0], found[7]) for found in cursor.fetchall() if _stored_content(found) in wanted]
             cursor.executemany("DELETE FROM transactions WHERE id = %s AND block_time = %s", gone)
