@@ -59,7 +59,7 @@ def _field(kind: str, value: Any) -> bytes:
     if kind == "string":
         return len(value or "").to_bytes(4, "little") + (value or "").encode()
     if kind == "curve":
-        return value
+        return bytes(value or bytes(26))
     return {"shareholders": bytes(4), "pubkey*7": bytes(224), "pubkey*8": bytes(256)}[kind]
 
 
@@ -188,7 +188,7 @@ class Transaction:
 
     def webhook(self) -> dict[str, Any]:
         """Return the item of a Helius enhanced webhook body."""
-        shown = [
+        shown: list[dict[str, Any]] = [
             {"programId": call.program, "accounts": call.accounts, "data": base58(call.data)} for call in self.calls
         ]
         for top, group in zip(shown, self.inner, strict=True):
