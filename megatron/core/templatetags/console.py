@@ -1,7 +1,12 @@
-"""What the console's templates need to show numbers, times and keys."""
+"""What the console's templates need to show numbers, times and keys.
 
-from datetime import datetime
+A template hands an empty string where a step of a dotted name is missing (``pool.latest_price`` without a pool), so each of
+these takes empty for unknown.
+"""
+
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from django import template
 from django.utils.html import format_html
@@ -10,16 +15,32 @@ from django.utils.safestring import SafeString
 from megatron.core import display
 
 register = template.Library()
-register.filter("price", display.price)
-register.filter("compact", display.compact)
-register.filter("span", display.span)
-register.filter("short_key", display.short_key)
+
+Missing = Literal[""] | None
 
 
 @register.filter
-def amount(value: Decimal | int | None, unit: str) -> str:
-    """Return ``value`` short, with its unit."""
-    return display.amount(value, unit)
+def price(value: Decimal | Missing) -> str:
+    """Return a price with four significant digits."""
+    return display.price(None if value == "" else value)
+
+
+@register.filter
+def compact(value: Decimal | int | Missing) -> str:
+    """Return a number short: ``35.2M``."""
+    return display.compact(None if value == "" else value)
+
+
+@register.filter
+def amount(value: Decimal | int | Missing, unit: str) -> str:
+    """Return a number short, with its unit."""
+    return display.amount(None if value == "" else value, unit)
+
+
+@register.filter
+def span(value: timedelta) -> str:
+    """Return a length of time in its largest unit."""
+    return display.span(value)
 
 
 @register.simple_tag
@@ -33,8 +54,8 @@ def copyable(key: str | None) -> SafeString | str:
 
 
 @register.simple_tag
-def ago(at: datetime | None, now: datetime) -> SafeString | str:
+def ago(at: datetime | Missing, now: datetime) -> SafeString | str:
     """Return the age of ``at``, with the exact time as its title."""
-    if at is None:
+    if not at:
         return "—"
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC", display.age(at, now=now))
