@@ -156,11 +156,11 @@ def test_bonding_curve_table(row: dict[str, str]) -> None:
     quote = Decimal(30 * SOL * curve.PUMP_VIRTUAL_TOKEN_RAW) / token
     assert (quote / SOL).quantize(Decimal(1).scaleb(-9)) == Decimal(row["v_sol"])
     assert curve.token_progress(int(left)) == Decimal(row["progress_tokens_pct"])
-    real = round(quote) - 30 * SOL
+    real = int(quote.to_integral_value()) - 30 * SOL
     assert abs(curve.quote_progress(real, 85 * SOL) - min(Decimal(row["progress_sol_pct_85"]), 100)) <= Decimal(
         "0.0001"
     )
-    assert abs(curve.price(round(quote), token, 9, 6) - Decimal(row["price_sol"])) < Decimal("1e-17")
+    assert abs(curve.price(real + 30 * SOL, token, 9, 6) - Decimal(row["price_sol"])) < Decimal("1e-17")
 
 
 def test_case_studies() -> None:

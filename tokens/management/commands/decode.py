@@ -29,6 +29,9 @@ Exit codes: 0 all input was understood, 1 some was not (the rest is printed all 
 """
 
 
+_REDRAW_AFTER: Final = 500  # messages
+
+
 class Command(BaseCommand):
     """Prints events to standard output and counts to standard error."""
 
@@ -59,17 +62,19 @@ class Command(BaseCommand):
                 transient=True,
                 disable=not sys.stderr.isatty(),
             ) as progress:
-                task = progress.add_task("decode", total=None)
+                task, shown = progress.add_task("decode", total=None), 0
                 for line in tally.lines(captures.read(paths)):
                     self.stdout.write(line)
-                    progress.update(task, completed=tally.messages)
+                    if tally.messages >= shown + _REDRAW_AFTER:
+                        shown = tally.messages
+                        progress.update(task, completed=shown)
             self.stdout.flush()
         except FileNotFoundError as refusal:
             raise CommandError(str(refusal), returncode=2) from None
         except BrokenPipeError:  # the reader has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return
-        self.stderr.write(tally.as_json() if options["json"] else tally.as_text(), self.style.NOTICE)
+        self.stderr.write(tally.as_json() if options["json"] else tally.as_text(), style_func=str)
         if tally.undecodable:
             sys.exit(1)
 
