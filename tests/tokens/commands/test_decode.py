@@ -70,7 +70,7 @@ def test_summary(tmp_path: Path) -> None:
     assert counts["outcomes"] == {"events": 26 + 999, "failed": 46, "control": 1, "undecodable": 1}
     assert counts["events"] == {"pumpfun buy": 17 + 511, "pumpfun sell": 11 + 488, "pumpfun create": 1}
     assert counts["undecodable"] == {"unknown_form": 1}
-    assert counts["examples"]["unknown_form"].startswith(f"{tmp_path}/c.json: ")
+    assert counts["examples"]["unknown_form"].startswith(f"{tmp_path}/c.json:1: no transaction")
     assert len(events) == 29 + 999
     _, text = _run(tmp_path, code=1)
     assert "pumpfun buy" in text
