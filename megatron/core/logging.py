@@ -1,5 +1,6 @@
 """Logs: JSON a line (plain words on a terminal), the request's id on each, secrets on none."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -92,6 +93,7 @@ def _hide(redactor: Redactor) -> Processor:
 
 
 def _renderer() -> Processor:
-    if sys.stderr.isatty():
-        return structlog.dev.ConsoleRenderer()
+    # `make run` reads our lines through a pipe and shows them on its own terminal: it asks for words.
+    if sys.stderr.isatty() or os.environ.get("LOG_FORMAT") == "words":
+        return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     return structlog.processors.JSONRenderer()

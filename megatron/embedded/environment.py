@@ -18,6 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".megatron"
 VENV = HOME / "venv"
 PYTHON = VENV / "bin" / "python"
+CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian and its family
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora and its family
+    "/etc/ssl/cert.pem",  # Alpine, macOS
+)
+"""Where systems keep the certificates that they trust."""
 UV_LOCK = Path(__file__).with_name("requirements-uv.lock")
 
 
@@ -103,6 +109,9 @@ def _read(path: Path) -> str:
 
 def _run(trouble: str, *command: "str | Path") -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX")}
+    trusted = next((bundle for bundle in CERTIFICATES if os.path.exists(bundle)), None)
+    if trusted and "SSL_CERT_FILE" not in environment:
+        environment["SSL_CERT_FILE"] = trusted  # uv brings its own list, which does not know a company's proxy
     if subprocess.run([str(part) for part in command], check=False, cwd=str(ROOT), env=environment).returncode != 0:
         raise CannotInstall(trouble)
 

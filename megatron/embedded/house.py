@@ -1,6 +1,7 @@
 """What `make run` does: services, migrations, seeds, then web, worker and beat under one supervisor."""
 
 import fcntl
+import os
 import sys
 import time
 import urllib.error
@@ -12,6 +13,12 @@ from megatron.embedded.services import Hold, await_stop, missing_services
 from megatron.embedded.state import operator_file, state_dir, try_lock
 from megatron.embedded.supervisor import Supervisor
 
+READABLE = {
+    "LOG_FORMAT": "words",
+    # Celery warns at every start by root. The embedded services drop that account; the rest is the operator's choice.
+    "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+}
+"""For people at a terminal; whatever the environment says already wins."""
 QUEUES = ("stream", "score", "chain", "money", "slow")
 READY_SECONDS = 60
 RELEASE_SECONDS = 15
@@ -19,7 +26,7 @@ RELEASE_SECONDS = 15
 
 def commands(host: str, port: int) -> dict[str, list[str]]:
     """Return the three commands of the house, by the name that stands before their lines."""
-    celery = [sys.executable, "-m", "celery", "-A", "megatron"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "megatron"]
     return {
         "web": [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
@@ -44,6 +51,7 @@ def run(root: Path, *, with_parent: bool) -> int:
         lock.truncate(0)
         host, port = preflight.find_address()
         preflight.check_addresses()
+        (state_dir(root) / "static").mkdir(exist_ok=True)  # STATIC_ROOT; the files themselves come from the finders
         supervisor = Supervisor(root, with_parent=with_parent)
         supervisor.listen()
         hold = Hold(root, missing_services())
@@ -51,7 +59,7 @@ def run(root: Path, *, with_parent: bool) -> int:
             hold.take()
             preflight.check_settings()
             for step in (["migrate", "--verbosity", "0"], ["seed", "--demo"]):
-                code = supervisor.step(sys.executable, "manage.py", *step)
+                code = supervisor.step(sys.executable, "manage.py", *step, environment=_unset({"LOG_LEVEL": "WARNING"}))
                 if supervisor.is_asked():
                     return 0
                 if code != 0:
@@ -60,7 +68,7 @@ def run(root: Path, *, with_parent: bool) -> int:
                         file=sys.stderr,
                     )
                     return 1
-            supervisor.start(commands(host, port))
+            supervisor.start(commands(host, port), _unset(READABLE))
             url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"
             lock.write(url)
             lock.flush()
@@ -72,6 +80,11 @@ def run(root: Path, *, with_parent: bool) -> int:
             if await_stop(root, hold.names, seconds=RELEASE_SECONDS):
                 supervisor.say("The embedded services stay up: another command still uses them.")
             supervisor.say("Stopped.")
+
+
+def _unset(wished: dict[str, str]) -> dict[str, str]:
+    """Return what the environment does not say already."""
+    return {name: value for name, value in wished.items() if not os.environ.get(name)}
 
 
 class _Look:

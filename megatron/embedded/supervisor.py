@@ -41,11 +41,12 @@ class Supervisor:
             self._asked.set()
         return self._asked.is_set()
 
-    def step(self, *command: str) -> int:
+    def step(self, *command: str, environment: Mapping[str, str] | None = None) -> int:
         """Run one command to its end with our terminal; a wish to stop is passed on. Returns its exit code."""
         child = subprocess.Popen(
             command,
             cwd=self._root,
+            env={**os.environ, **(environment or {})},
             start_new_session=True,
             preexec_fn=dies_with_parent(signal.SIGTERM),  # noqa: PLW1509  # no thread yet
         )
@@ -120,4 +121,5 @@ class Supervisor:
     def _relay(self, name: str, colour: int | None, child: "subprocess.Popen[str]") -> None:
         head = f"\033[{colour}m{name} |\033[0m" if colour else f"{name} |"
         for line in child.stdout or ():
-            self.say(f"{head} {line.rstrip()}")
+            if text := line.rstrip():
+                self.say(f"{head} {text}")
