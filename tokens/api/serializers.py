@@ -1,6 +1,7 @@
 """How tokens, pools, trades, candles and prices look outside. Unknown is ``null``; ids of rows stay inside."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,6 +10,7 @@ from rest_framework import serializers
 from megatron.core.api import Amount, DecimalText
 from tokens.choices import (
     CandleInterval,
+    Commitment,
     Platform,
     PoolStatus,
     PoolType,
@@ -122,7 +124,7 @@ class TransactionSerializer(serializers.Serializer[Transaction]):
     type = serializers.ChoiceField(TransactionType.choices)
     block_time = serializers.DateTimeField()
     slot = serializers.IntegerField()
-    commitment = serializers.CharField(source="get_commitment_display")
+    commitment = serializers.ChoiceField([level.name.lower() for level in Commitment], help_text="How settled the slot was")
     mint = serializers.CharField(source="pool.base_mint")
     pool = serializers.CharField(source="pool.pool_address")
     platform = serializers.ChoiceField(Venue.choices, source="pool.platform")
@@ -142,8 +144,9 @@ class TransactionSerializer(serializers.Serializer[Transaction]):
         quote, token = (given, got) if instance.type in _GIVES_QUOTE else (got, given)
         instance.quote_raw, instance.quote_decimals = quote  # type: ignore[attr-defined]
         instance.token_raw, instance.token_decimals = token  # type: ignore[attr-defined]
-        represented: dict[str, Any] = super().to_representation(instance)
-        return represented
+        shown: dict[str, Any] = super().to_representation(instance)
+        shown["commitment"] = Commitment(instance.commitment).name.lower()
+        return shown
 
 
 class TransactionEventsSerializer(serializers.Serializer[Any]):
@@ -213,12 +216,23 @@ class SolUsdSerializer(serializers.Serializer[Any]):
     latest = SolUsdSampleSerializer(many=True, help_text="The newest sample of each source, the most believed first")
 
 
+@extend_schema_field({"type": "number"})
+class Seconds(serializers.Field[timedelta, Any, float, Any]):
+    """A length of time in seconds. Read-only."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(read_only=True, **options)
+
+    def to_representation(self, value: timedelta) -> float:
+        return value.total_seconds()
+
+
 class LagSerializer(serializers.Serializer[indexing.Lag]):
     source = serializers.CharField(source="cursor.source")
     venue = serializers.CharField(source="cursor.venue")
     synced = serializers.BooleanField(help_text="At most 30 seconds behind")
-    lag_seconds = serializers.FloatField(source="behind.total_seconds", help_text="Since its newest block time")
-    silent_seconds = serializers.FloatField(source="silent.total_seconds", help_text="Since its newest batch was stored")
+    lag_seconds = Seconds(source="behind", help_text="Since its newest block time")
+    silent_seconds = Seconds(source="silent", help_text="Since its newest batch was stored")
     first_slot = serializers.IntegerField(source="cursor.first_slot")
     last_slot = serializers.IntegerField(source="cursor.last_slot")
     last_block_time = serializers.DateTimeField(source="cursor.last_block_time")
