@@ -59,6 +59,7 @@ class PriceOrigin(TextChoices):
     JUPITER = "jupiter", "Jupiter"
     PYTH = "pyth", "Pyth on chain"
     BIRDEYE = "birdeye", "Birdeye"
+    IMPORTED = "imported", "Imported by an operator"
 
 
 class CandleInterval(IntegerChoices):

@@ -70,13 +70,13 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=megatron.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('price_time', megatron.core.timescale.fields.HypertableTimeField(help_text='When the source says the price held', interval='7 days', key=('source',))),
                 ('price_usd', models.DecimalField(decimal_places=6, help_text='USD for one SOL', max_digits=20)),
-                ('source', models.CharField(choices=[('hermes', 'Pyth Hermes'), ('jupiter', 'Jupiter'), ('pyth', 'Pyth on chain'), ('birdeye', 'Birdeye')], max_length=50)),
+                ('source', models.CharField(choices=[('hermes', 'Pyth Hermes'), ('jupiter', 'Jupiter'), ('pyth', 'Pyth on chain'), ('birdeye', 'Birdeye'), ('imported', 'Imported by an operator')], max_length=50)),
                 ('confidence', models.DecimalField(blank=True, decimal_places=6, help_text='± USD', max_digits=20, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, help_text='Audit only')),
             ],
             options={
                 'db_table': 'sol_usd_prices',
-                'constraints': [models.CheckConstraint(condition=models.Q(('price_usd__gt', 0)), name='sol_usd_price_positive'), models.CheckConstraint(condition=models.Q(('source__in', ['hermes', 'jupiter', 'pyth', 'birdeye'])), name='sol_usd_source_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('price_usd__gt', 0)), name='sol_usd_price_positive'), models.CheckConstraint(condition=models.Q(('source__in', ['hermes', 'jupiter', 'pyth', 'birdeye', 'imported'])), name='sol_usd_source_known')],
             },
         ),
         migrations.CreateModel(

@@ -1,32 +1,35 @@
 from django.db import migrations
 
 # Decision T8. The best source that has a sample in the window wins, and its newest sample counts. COALESCE asks the next
-# source only when the one before has none.
+# source only when the one before has none. Names carry their schema: a restore runs with an empty search path.
 SOL_USD_AT = """
 CREATE FUNCTION sol_usd_at(at timestamptz) RETURNS numeric LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
     SELECT coalesce(
-        (SELECT price_usd FROM sol_usd_prices
+        (SELECT price_usd FROM public.sol_usd_prices
           WHERE source = 'hermes' AND price_time BETWEEN at - interval '120 seconds' AND at
           ORDER BY price_time DESC LIMIT 1),
-        (SELECT price_usd FROM sol_usd_prices
+        (SELECT price_usd FROM public.sol_usd_prices
           WHERE source = 'jupiter' AND price_time BETWEEN at - interval '120 seconds' AND at
           ORDER BY price_time DESC LIMIT 1),
-        (SELECT price_usd FROM sol_usd_prices
+        (SELECT price_usd FROM public.sol_usd_prices
           WHERE source = 'pyth' AND price_time BETWEEN at - interval '120 seconds' AND at
           ORDER BY price_time DESC LIMIT 1),
-        (SELECT price_usd FROM sol_usd_prices
+        (SELECT price_usd FROM public.sol_usd_prices
           WHERE source = 'birdeye' AND price_time BETWEEN at - interval '120 seconds' AND at
+          ORDER BY price_time DESC LIMIT 1),
+        (SELECT price_usd FROM public.sol_usd_prices
+          WHERE source = 'imported' AND price_time BETWEEN at - interval '120 seconds' AND at
           ORDER BY price_time DESC LIMIT 1))
 $$;
 COMMENT ON FUNCTION sol_usd_at(timestamptz) IS
-    'USD for one SOL at a time, from a sample at most 120 s old, hermes before jupiter before pyth before birdeye; else NULL';
+    'USD for one SOL at a time, from a sample at most 120 s old, hermes before jupiter, pyth, birdeye and imported; else NULL';
 """
 
 # A row without sol_amount trades against another quote: SOL's price says nothing about it. Nothing is ever made up.
 CALCULATE_USD_VALUES = """
 CREATE FUNCTION calculate_usd_values() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    sol_usd numeric := CASE WHEN NEW.sol_amount IS NOT NULL THEN sol_usd_at(NEW.block_time) END;
+    sol_usd numeric := CASE WHEN NEW.sol_amount IS NOT NULL THEN public.sol_usd_at(NEW.block_time) END;
 BEGIN
     NEW.price_per_token_usd := NEW.price_per_token * sol_usd;
     NEW.sol_amount_usd := NEW.sol_amount * sol_usd;

@@ -45,7 +45,7 @@ SELECT time_bucket('1 minute', price_time) AS bucket,
 LATEST_SOL_USD_PRICES = """
 CREATE VIEW latest_sol_usd_prices AS
 SELECT newest.id, newest.source, newest.price_time, newest.price_usd, newest.confidence, believed.priority
-  FROM (VALUES (1, 'hermes'), (2, 'jupiter'), (3, 'pyth'), (4, 'birdeye')) AS believed (priority, source)
+  FROM (VALUES (1, 'hermes'), (2, 'jupiter'), (3, 'pyth'), (4, 'birdeye'), (5, 'imported')) AS believed (priority, source)
  CROSS JOIN LATERAL (
     SELECT * FROM sol_usd_prices WHERE sol_usd_prices.source = believed.source ORDER BY price_time DESC LIMIT 1
  ) AS newest;

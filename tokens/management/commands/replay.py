@@ -1,20 +1,17 @@
 """Play captured traffic into the database: the whole of flow 1."""
 
-import json
 import sys
 import time
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from django.core.management.base import CommandError
 
 from megatron.clients import captures
 from megatron.core import clock
 from tokens.domain.decode import Decoded
+from tokens.management.commands._door import DoorCommand, progress
 from tokens.services import candles, prices, rejections
 from tokens.services.playback import Player
 
@@ -30,44 +27,37 @@ kept under "Rejected messages" in the console, with its bytes and the reason. Ex
 """
 
 
-class Command(BaseCommand):
+class Command(DoorCommand):
     help = "Play captured launchpad traffic into the database: tokens, pools, trades, milestones, candles."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    examples = EXAMPLES
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("paths", nargs="+", metavar="PATH", help="file or folder, .gz or plain; - is standard input")
         parser.add_argument("--speed", type=float, default=0, metavar="N", help="N times real time (default: full speed)")
         parser.add_argument("--feed", default="replay", help="the name under which the stream's position is kept")
-        parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["speed"] < 0:
             raise CommandError("--speed is a factor: 1 is real time, 10 ten times as fast, 0 full speed.", returncode=2)
         paths = [path if path == "-" else Path(path) for path in options["paths"]]
         player, pace, started = Player(feed=options["feed"]), _Pace(options["speed"]), time.monotonic()
-        with _progress(options["json"]) as progress:
-            work = progress.add_task("replay", total=_size(paths), told="")
+        with progress(quiet=options["json"]) as bar:
+            work = bar.add_task("replay", total=_size(paths), told="")
             try:
                 for item in captures.read(paths):
                     self._take(item, player, pace)
-                    progress.update(work, advance=_weight(item), told=_told(player))
+                    bar.update(work, advance=_weight(item), told=_told(player))
             except FileNotFoundError as error:
                 raise CommandError(f"{error}. Name files or folders that exist, or - for standard input.", returncode=2) from error
             player.flush(now=clock.utc_now())
             while rejections.retry_answered(now=clock.utc_now()).resolved:
-                progress.update(work, told="playing waiting messages again")
+                bar.update(work, told="playing waiting messages again")
             prices.fill_all(now=clock.utc_now())
-            progress.update(work, told="computing candles")
+            bar.update(work, told="computing candles")
             rolled = candles.roll_all(now=clock.utc_now())
         result = _result(player, rolled, time.monotonic() - started)
-        if options["json"]:
-            self.stdout.write(json.dumps(result))
-        else:
-            _print(result)
+        self.show(result, as_json=options["json"])
         if player.tally.undecodable:
             sys.exit(1)
 
@@ -97,11 +87,6 @@ class _Pace:
         if ahead > 0:
             time.sleep(ahead)
         return ahead > 0
-
-
-def _progress(quiet: bool) -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    return Progress(*columns, TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=Console(stderr=True), disable=quiet)
 
 
 def _size(paths: list[Any]) -> int | None:
@@ -142,12 +127,3 @@ def _result(player: Player, rolled: int, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "rows_per_second": round((stored.transactions + stored.duplicates) / seconds) if seconds else 0,
     }
-
-
-def _print(result: dict[str, Any]) -> None:
-    table = Table(show_header=False, box=None)
-    for name, value in result.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{count:,} {key}" for key, count in value.items()) or "none"
-        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
-    Console().print(table)

@@ -1,0 +1,102 @@
+"""Import SOL/USD samples from a file, and give USD values to the trades that waited for them."""
+
+import csv
+import gzip
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from pyarrow import ArrowInvalid, feather, parquet
+
+from megatron.core import clock
+from tokens.choices import PriceOrigin
+from tokens.management.commands._door import DoorCommand, progress
+from tokens.services import candles, prices
+
+_TIMES = ("price_time", "timestamp", "time", "date", "datetime", "open_time", "block_time")
+_PRICES = ("price_usd", "price", "open", "close")
+_BATCH = 5_000
+
+
+class Command(DoorCommand):
+    help = "Import SOL/USD samples, and give USD values to the trades whose price comes with them."
+    examples = """
+examples:
+  manage.py import_sol_usd SOLUSDT_5m.csv
+  manage.py import_sol_usd SOL_USDT-1h.feather
+  manage.py import_sol_usd prices.jsonl --source hermes
+
+A file is a table (.csv, .csv.gz, .jsonl, .feather, .parquet) with a time column (price_time, timestamp, time or date; ISO-8601,
+unix seconds or milliseconds) and a price column (price_usd, price, or open: a candle's open is the one price in it whose
+moment is known). A trade takes the newest sample that is at most 120 seconds older than itself; importing the same file
+again adds nothing.
+"""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("path", type=Path, metavar="PATH")
+        parser.add_argument(
+            "--source", choices=PriceOrigin.values, default=PriceOrigin.IMPORTED.value, help="who gave the prices"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path: Path = options["path"]
+        if not path.is_file():
+            raise CommandError(f"There is no file {path}.", returncode=2)
+        read = new = 0
+        with progress(quiet=options["json"]) as bar:
+            work = bar.add_task("import", total=None, told="")
+            samples = _samples(path, PriceOrigin(options["source"]))
+            while batch := list(islice(samples, _BATCH)):
+                read += len(batch)
+                new += prices.record(samples=batch)
+                bar.update(work, told=f"{read:,} samples")
+            bar.update(work, told="filling USD values")
+            filled = prices.fill_all(now=clock.utc_now())
+            rolled = candles.roll_all(now=clock.utc_now())
+        self.show({"samples": read, "new": new, "trades_filled": filled, "candles": rolled}, as_json=options["json"])
+
+
+def _samples(path: Path, source: PriceOrigin) -> Iterator[prices.Sample]:
+    for number, row in enumerate(_rows(path), 1):
+        at, price = _first(row, _TIMES), _first(row, _PRICES)
+        try:
+            yield prices.Sample(_time(at), Decimal(str(price)).quantize(Decimal("0.000001")), source)
+        except (ValueError, InvalidOperation, TypeError, OverflowError) as error:
+            wanted = f"a time ({', '.join(_TIMES)}) and a price ({', '.join(_PRICES)})"
+            raise CommandError(f"{path}: row {number} does not hold {wanted}: {row}", returncode=1) from error
+
+
+def _rows(path: Path) -> Iterable[dict[str, Any]]:
+    name = path.name.removesuffix(".gz")
+    try:
+        if name.endswith(".feather"):
+            yield from feather.read_table(path).to_pylist()
+        elif name.endswith(".parquet"):
+            yield from parquet.read_table(path).to_pylist()
+        else:
+            with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+                yield from map(json.loads, lines) if name.endswith(".jsonl") else csv.DictReader(lines)
+    except (ArrowInvalid, OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CommandError(f"{path} cannot be read as a table: {error}", returncode=1) from error
+
+
+def _first(row: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
+
+
+def _time(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    text = str(value)
+    if text.replace(".", "", 1).isdigit():
+        seconds = Decimal(text)
+        return datetime.fromtimestamp(float(seconds / 1000 if seconds > 10**11 else seconds), UTC)
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

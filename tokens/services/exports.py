@@ -1,0 +1,49 @@
+"""Tables as files: streamed from one consistent snapshot, a bounded number of rows in memory."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, transaction
+from django.db.models import BinaryField, Field
+
+from megatron.core.timescale.fields import HypertableTimeField
+
+_CHUNK = 5_000
+
+
+def tables() -> list[str]:
+    """Return the tables that can be exported: this room's, by name, without the bytes of rejected messages."""
+    return sorted(model._meta.db_table for model in apps.get_app_config("tokens").get_models() if model._meta.managed)
+
+
+def fields(table: str) -> list[Field[Any, Any]]:
+    """Return the exported columns of a table, in order. Raises ``KeyError`` for a table that is not exported."""
+    for model in apps.get_app_config("tokens").get_models():
+        if model._meta.db_table == table:
+            return [field for field in model._meta.concrete_fields if not isinstance(field, BinaryField)]
+    raise KeyError(table)
+
+
+def stream(*, table: str, start: Any = None, end: Any = None) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows of a table, in the order of its key, a few thousand rows at a time.
+
+    ``start`` and ``end`` bound the time of a time series, half-open. Raises ``KeyError`` for a table that is not
+    exported. One transaction: all rows are of one snapshot.
+    """
+    exported = fields(table)
+    time = next((field.column for field in exported if isinstance(field, HypertableTimeField)), None)
+    where, params = [], []
+    if time is not None:
+        for bound, sign in ((start, ">="), (end, "<")):
+            if bound is not None:
+                where.append(f'"{time}" {sign} %s')
+                params.append(bound)
+    columns = ", ".join(f'"{field.column}"' for field in exported)
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    order = f'"{time}", "id"' if time is not None else '"id"'
+    with transaction.atomic(), connection.chunked_cursor() as cursor:
+        cursor.itersize = _CHUNK
+        cursor.execute(f'SELECT {columns} FROM "{table}"{condition} ORDER BY {order}', params)
+        while rows := cursor.fetchmany(_CHUNK):
+            yield rows
