@@ -101,8 +101,6 @@ def test_a_missing_database_url_is_said_in_a_sentence():
 class TestLookAlikes:
     """What stands in for TimescaleDB, installed beside it or without it, and rolled back."""
 
-    pytestmark = pytest.mark.community
-
     @pytest.fixture(autouse=True)
     def _bare(self, sql):
         with transaction.atomic():
@@ -111,12 +109,14 @@ class TestLookAlikes:
             yield
             transaction.set_rollback(True)
 
+    @pytest.mark.community
     def test_installing_twice_changes_nothing(self, sql):
         """Installing the look-alikes a second time succeeds and leaves one entry in the search path."""
         compat.install(connection)
         compat.install(connection)
         assert sql("SHOW search_path") == [(f"public, {compat.COMPAT_SCHEMA}",)]
 
+    @pytest.mark.community
     def test_the_path_is_a_default_of_the_database(self, sql):
         """The search path is kept in the database, so each session of a pool or PgBouncer begins with it."""
         compat.install(connection)

@@ -1,0 +1,202 @@
+"""TimescaleDB's own jobs: compression, retention, refresh, and that they follow the policy table."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from megatron.core.timescale import operations, policies
+from tests import factories
+from tests.factories import NOON
+from tokens.domain.retention import REFRESHES
+from tokens.models import RetentionPolicy, Transaction
+from tokens.services import retention
+
+pytestmark = [pytest.mark.django_db, pytest.mark.community]
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def figures(level) -> None:
+    """Decision C4's figures, and a server that has the licensed features."""
+    assert level == "community", "These tests need TimescaleDB's licensed features: run tests/lanes/community."
+    RetentionPolicy.objects.all().delete()
+    import_module("tokens.migrations.0002_retention_figures").seed(apps, connection.schema_editor())
+
+
+def jobs(sql, procedure: str) -> dict[str, dict[str, str]]:
+    """Return the settings of each job of one kind by its table or aggregate."""
+    rows = sql(
+        "SELECT coalesce(view_name, jobs.hypertable_name), config FROM timescaledb_information.jobs "
+        "LEFT JOIN timescaledb_information.continuous_aggregates"
+        " ON jobs.hypertable_name IN (view_name, materialization_hypertable_name) WHERE proc_name = %s",
+        procedure,
+    )
+    return {table: json.loads(config) for table, config in rows}
+
+
+def job_of(sql, procedure: str, table: str) -> int:
+    """Return the number of a table's job of one kind."""
+    return int(
+        sql(
+            "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = %s AND hypertable_name = %s",
+            procedure,
+            table,
+        )[0][0]
+    )
+
+
+def test_c4_the_migrations_set_the_jobs_of_the_policy_table(sql):
+    """After migrating, each policy has its drop and compression job with the table's figures."""
+    dropped = {table: config["drop_after"] for table, config in jobs(sql, "policy_retention").items()}
+    assert dropped == {
+        "transactions": "90 days",
+        "price_candles_1m": "30 days",
+        "price_candles_5m": "90 days",
+        "price_candles_1h": "365 days",
+        "sol_usd_prices": "90 days",
+        "price_candles_1m_cagg": "90 days",
+        "sol_usd_candles_1m": "90 days",
+    }
+    compressed = {table: config["compress_after"] for table, config in jobs(sql, "policy_compression").items()}
+    assert compressed == dict.fromkeys(("transactions", "price_candles_1m", "sol_usd_prices"), "7 days")
+    assert retention.apply(now=NOON).changed == ()
+
+
+def test_c5_the_aggregates_refresh_as_the_arithmetic_says(sql):
+    """Each refresh job reaches back as far as the domain knows, and its table keeps rows for longer."""
+    found = {
+        view: (source, start)
+        for view, source, start in sql(
+            "SELECT view_name, c.hypertable_name, (config->>'start_offset')::interval"
+            " FROM timescaledb_information.jobs j JOIN timescaledb_information.continuous_aggregates c"
+            " ON j.hypertable_name IN (view_name, materialization_hypertable_name)"
+            " WHERE proc_name = 'policy_refresh_continuous_aggregate'"
+        )
+    }
+    assert found == {refresh.aggregate: (refresh.source, refresh.start_offset) for refresh in REFRESHES}
+    assert all(policies.read(connection, source).drop_after > start for source, start in found.values())
+
+
+def test_no_job_runs_by_itself_in_a_test_database(sql):
+    """The test set-up unscheduled every job, so only run_job runs them."""
+    assert sql("SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000 AND scheduled") == [(0,)]
+
+
+def test_editing_a_policy_changes_the_jobs(sql):
+    """The next run sets the jobs to the edited figures, removes those that were cleared, and then has nothing to do."""
+    RetentionPolicy.objects.filter(table_name="transactions").update(
+        drop_after=120 * DAY, compress_after=14 * DAY, order_by="block_time DESC, id"
+    )
+    RetentionPolicy.objects.filter(table_name="sol_usd_prices").update(drop_after=None, compress_after=None)
+    RetentionPolicy.objects.filter(table_name="sol_usd_candles_1m").update(drop_after=400 * DAY)
+    assert retention.apply(now=NOON).changed == ("sol_usd_candles_1m", "sol_usd_prices", "transactions")
+    assert policies.read(connection, "transactions") == policies.Policies(
+        120 * DAY, 14 * DAY, "token_id", "block_time DESC, id"
+    )
+    assert policies.read(connection, "sol_usd_prices") == policies.Policies(
+        None, None, "source", "price_time DESC"
+    )
+    assert policies.read(connection, "sol_usd_candles_1m").drop_after == 400 * DAY
+    assert retention.apply(now=NOON).changed == ()
+
+
+def test_a_policy_of_an_unknown_table_is_left_alone():
+    """A policy for a table that is no time series of ours changes nothing and stops nothing."""
+    RetentionPolicy.objects.create(table_name="no_such_table", drop_after=DAY)
+    assert retention.apply(now=NOON).changed == ()
+
+
+def test_c5_a_due_candle_stops_the_drop_job(sql):
+    """While a candle of an expired time is due, the job that would drop its trades is gone; afterwards it is back."""
+    due = factories.candle_due(factories.token(), bucket=NOON - 91 * DAY)
+    applied = retention.apply(now=NOON)
+    assert applied.held == ("price_candles_1m", "transactions")
+    assert sorted(applied.changed) == ["price_candles_1m", "transactions"]
+    assert "transactions" not in jobs(sql, "policy_retention")
+    due.delete()
+    assert sorted(retention.apply(now=NOON).changed) == ["price_candles_1m", "transactions"]
+    assert jobs(sql, "policy_retention")["transactions"]["drop_after"] == "90 days"
+
+
+def test_the_retention_job_drops_whole_chunks(sql):
+    """Run by hand, the job drops the chunks that lie wholly before the cutoff; preview had said which rows."""
+    now = sql("SELECT now()")[0][0]
+    pool = factories.pool()
+    old = factories.transaction(pool, block_time=now - 100 * DAY)
+    factories.transaction(pool, block_time=now - DAY)
+    (expired,) = [drop for drop in retention.preview(now=now) if drop.table == "transactions"]
+    assert (expired.rows, expired.oldest) == (1, old.block_time)
+    sql("CALL run_job(%s)", job_of(sql, "policy_retention", "transactions"))
+    assert [row.block_time for row in Transaction.objects.all()] == [now - DAY]
+    assert [drop.rows for drop in retention.preview(now=now) if drop.table == "transactions"] == [0]
+
+
+def test_late_trades_enter_compressed_chunks(sql):
+    """After compression old rows read the same, a late trade goes in, a known one is refused, and totals stay exact."""
+    pool = factories.pool()
+    early = NOON - 30 * DAY
+    known = [
+        factories.transaction(pool, block_time=early + second * timedelta(seconds=1), sol_amount=Decimal("0.000000001"))
+        for second in range(20)
+    ]
+    assert sql("SELECT count(compress_chunk(chunk)) FROM show_chunks('transactions') AS chunk") == [(1,)]
+    assert Transaction.objects.filter(token=pool.token_id, block_time=known[7].block_time).get() == known[7]
+    late = factories.transaction(pool, block_time=early + timedelta(milliseconds=500), sol_amount=Decimal("2"))
+    again = factories.unsaved_transaction(
+        pool, block_time=known[3].block_time, signature=known[3].signature, sol_amount=Decimal("99")
+    )
+    Transaction.objects.bulk_create([again], ignore_conflicts=True)
+    assert sql("SELECT count(*), sum(sol_amount) FROM transactions") == [(21, Decimal("2.000000020"))]
+    assert Transaction.objects.get(pk=late.pk, block_time=late.block_time).sol_amount == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_chunks_are_compressed_by_the_job_only_when_old(sql):
+    """Run by hand, the compression job takes the chunk older than seven days and leaves today's."""
+    now = sql("SELECT now()")[0][0]
+    pool = factories.pool()
+    for age in (0, 30):
+        factories.transaction(pool, block_time=now - age * DAY)
+    sql("CALL run_job(%s)", job_of(sql, "policy_compression", "transactions"))
+    states = sql(
+        "SELECT is_compressed FROM timescaledb_information.chunks WHERE hypertable_name = 'transactions' ORDER BY range_start"
+    )
+    assert states == [(True,), (False,)]
+
+
+def test_the_operations_can_be_run_twice_and_reversed(sql):
+    """Each operation, run again, changes nothing; reversed, it leaves no job and no compression setting."""
+    ops = (
+        operations.Compression("price_candles_5m", "token_id", "bucket DESC", 7 * DAY),
+        operations.Retention("price_candles_1d", 4000 * DAY),
+    )
+    for _ in range(2):
+        for operation in ops:
+            with connection.schema_editor() as editor:
+                operation.database_forwards("tokens", editor, None, None)
+    assert policies.read(connection, "price_candles_5m").compress_after == 7 * DAY
+    assert policies.read(connection, "price_candles_1d").drop_after == 4000 * DAY
+    for operation in ops:
+        with connection.schema_editor() as editor:
+            operation.database_backwards("tokens", editor, None, None)
+    assert policies.read(connection, "price_candles_5m") == policies.Policies(90 * DAY, None, "", "")
+    assert policies.read(connection, "price_candles_1d").drop_after is None
+
+
+def test_on_apache_whole_chunks_are_dropped(monkeypatch):
+    """Without the licensed jobs the task itself drops expired chunks, one table after the other."""
+    monkeypatch.setattr(connection, "timescale_level", "apache")
+    pool = factories.pool()
+    factories.transaction(pool, block_time=NOON - 100 * DAY)
+    factories.transaction(pool, block_time=NOON - DAY)
+    factories.sol_usd(NOON - 120 * DAY)
+    applied = retention.apply(now=NOON)
+    assert (applied.chunks, applied.rows) == ({"sol_usd_prices": 1, "transactions": 1}, {})
+    assert [row.block_time for row in Transaction.objects.all()] == [NOON - DAY]
+    assert retention.apply(now=NOON).chunks == {}

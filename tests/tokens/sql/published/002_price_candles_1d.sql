@@ -1,0 +1,14 @@
+SELECT
+    token_id,
+    time_bucket('1 day', bucket) AS bucket,
+    first(open, bucket) AS open,
+    max(high) AS high,
+    min(low) AS low,
+    last(close, bucket) AS close,
+    sum(volume_token) AS volume_token,
+    sum(volume_sol) AS volume_sol,
+    sum(trade_count) AS trade_count,
+    sum(buyer_count) AS buyer_count,
+    sum(seller_count) AS seller_count
+FROM price_candles_1h
+GROUP BY token_id, time_bucket('1 day', bucket);

@@ -1,0 +1,1 @@
+SELECT platform, COUNT(*) FROM tokens GROUP BY platform;

@@ -1,0 +1,1 @@
+SELECT id FROM tokens WHERE mint_address = $1;

@@ -1,0 +1,1 @@
+SELECT * FROM timescaledb_information.retention_policies;
