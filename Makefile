@@ -33,7 +33,7 @@ run: environment ## Start everything and print the console's address; Ctrl-C sto
 	@exec $(BIN)/python -m megatron.embedded run --with-parent
 
 test: environment-dev ## Run the test suite on real databases (ARGS="-k candles" for a part)
-	@exec $(WITH) $(BIN)/python -m pytest -m "not browser and not community" $(ARGS)
+	@exec $(WITH) $(BIN)/python -m pytest -m "not browser" --ignore=tests/community $(ARGS)
 
 check: environment-dev ## Run every machine-checked rule: style, types, architecture, migrations, deployment, API schema
 	@.ci/checks $(BIN)
