@@ -1,7 +1,9 @@
 """Reads a transaction's instructions: the calls of our programs, and the events they recorded by calling themselves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
+
+import msgspec
 
 from tokens.choices import Program
 from tokens.domain import programs
@@ -11,14 +13,29 @@ from tokens.domain.decode.events import INSTRUCTIONS
 from tokens.domain.decode.results import Undecodable
 from tokens.domain.events import event_index
 
+NULL: Final = msgspec.Raw(b"null")
+_places = msgspec.json.Decoder(list[int] | None)
+_addresses = msgspec.json.Decoder(list[str] | None)
 
-class Instruction(NamedTuple):
-    """One call. ``data`` is base58 where JSON carries it; ``accounts`` are looked up only when somebody asks."""
 
-    program: str
-    data: str | bytes
-    accounts: Callable[[], tuple[str, ...]]
-    height: int | None = None
+class Instruction(msgspec.Struct, rename="camel"):
+    """An instruction as JSON has it: by places in the list of accounts (``json``), or by addresses (the others)."""
+
+    program_id_index: int | None = None
+    program_id: str | None = None
+    accounts: msgspec.Raw = NULL
+    data: str | None = None
+    stack_height: int | None = None
+
+
+class WireInstruction(NamedTuple):
+    """A top-level instruction as the transaction's own bytes have it."""
+
+    program_id_index: int
+    accounts: bytes
+    data: bytes
+    program_id: None = None
+    stack_height: None = None
 
 
 class Call(NamedTuple):
@@ -27,9 +44,19 @@ class Call(NamedTuple):
     program: Program
     name: str | None
     data: bytes
-    accounts: Callable[[], tuple[str, ...]]
+    instruction: Instruction | WireInstruction
+    keys: Sequence[str]
     outer: int
     inner: int
+
+    def accounts(self) -> tuple[str, ...]:
+        """Return the addresses of the call's accounts."""
+        accounts = self.instruction.accounts
+        if isinstance(accounts, bytes):
+            return tuple(_key(self.keys, place) for place in accounts)
+        if self.instruction.program_id is not None:
+            return tuple(_addresses.decode(accounts) or ())
+        return tuple(_key(self.keys, place) for place in _places.decode(accounts) or ())
 
 
 class InstructionView(NamedTuple):
@@ -43,41 +70,44 @@ class InstructionView(NamedTuple):
 TO_RAYDIUM: Final = "initialize2"
 """AMM v4's instruction that opens a pool; by pump.fun's migration wallet it counts as a call of pump.fun."""
 
-Group = tuple[Instruction, Sequence[Instruction]]
+Group = tuple[Instruction | WireInstruction, Sequence[Instruction]]
 """A top-level instruction and all that it called, at any depth, in order."""
 
 
-def read(groups: Sequence[Group], *, moves_to_raydium: bool = False) -> InstructionView:
-    """Return what a transaction's instructions say. Raises :class:`Undecodable`.
-
-    ``moves_to_raydium``: pump.fun's old migration wallet takes part, so AMM v4 instructions are of interest too.
-    """
+def read(groups: Sequence[Group], keys: Sequence[str]) -> InstructionView:
+    """Return what a transaction's instructions say; ``keys`` are its accounts. Raises :class:`Undecodable`."""
     emissions: list[Emission] = []
     calls: dict[int, Call] = {}
     spoke: set[Program] = set()
+    wanted = {address: programs.PROGRAMS.get(address) for address in programs.PROGRAMS}
+    if programs.PUMP_MIGRATION_ACCOUNT in keys:
+        wanted[programs.RAYDIUM_AMM] = None
+    places = {place for place, address in enumerate(keys) if address in wanted}
     outer = -1
     for top, called in groups:
-        if top.program in programs.PRECOMPILES:
+        if _program(top, keys) in programs.PRECOMPILES:
             continue
         outer += 1
-        running: list[tuple[str, int]] = []  # the programs that wait for the current one, with their places
+        latest: dict[tuple[Program, int | None], int] = {}  # where each program was last called, by height
         emitted: dict[int, int] = {}
         for inner, instruction in enumerate((top, *called)):
-            height = instruction.height if inner else 1
-            program = programs.PROGRAMS.get(instruction.program)
-            if program is None and not (moves_to_raydium and instruction.program == programs.RAYDIUM_AMM):
-                if height is not None:
-                    running[height - 1 :] = [(instruction.program, -1)]
+            # Nearly all instructions are other programs': they are passed over with as little work as possible.
+            place_of_program = instruction.program_id_index
+            if place_of_program is not None and place_of_program not in places and place_of_program < len(keys):
                 continue
-            data = _bytes(instruction.data)
+            address = _program(instruction, keys)
+            if address not in wanted:
+                continue
+            program, data = wanted[address], _bytes(instruction.data)
+            height = instruction.stack_height if inner else 1
             if program is not None and data.startswith(programs.EVENT_TAG):
-                place = _emitter(running, height, instruction.program)
-                if place is not None:
-                    emitted[place] = emitted.get(place, 0) + 1
-                    emissions.append(_emission(calls[place], emitted[place], data))
+                # The caller is the same program: no other can sign for its event authority, and none is re-entered.
+                caller = latest.get((program, None if height is None else height - 1))
+                if caller is not None:
+                    emitted[caller] = emitted.get(caller, 0) + 1
+                    emissions.append(_emission(calls[caller], emitted[caller], data))
                     spoke.add(program)
                     continue
-            place = _place(outer, inner, 0)
             name: str | None = TO_RAYDIUM
             if program is not None:
                 name = INSTRUCTIONS[program].get(data[:8])
@@ -85,16 +115,27 @@ def read(groups: Sequence[Group], *, moves_to_raydium: bool = False) -> Instruct
                 program = Program.PUMPFUN
             else:
                 continue
-            calls[place] = Call(program, name, data, instruction.accounts, outer, inner)
-            if height is not None:
-                running[height - 1 :] = [(instruction.program, place)]
-            else:
-                running.append((instruction.program, place))
+            place = _place(outer, inner, 0)
+            calls[place] = Call(program, name, data, instruction, keys, outer, inner)
+            latest[program, height] = latest[program, None] = place
     return InstructionView(emissions, calls, spoke)
 
 
-def _bytes(data: str | bytes) -> bytes:
-    return base58.decode(data) if isinstance(data, str) else data
+def _program(instruction: Instruction | WireInstruction, keys: Sequence[str]) -> str:
+    if instruction.program_id is not None:
+        return instruction.program_id
+    place = instruction.program_id_index
+    return _key(keys, -1 if place is None else place)
+
+
+def _key(keys: Sequence[str], place: int) -> str:
+    if not 0 <= place < len(keys):
+        raise Undecodable("bad_transaction", f"points at account {place} of {len(keys)}")
+    return keys[place]
+
+
+def _bytes(data: str | bytes | None) -> bytes:
+    return data if isinstance(data, bytes) else base58.decode(data or "")
 
 
 def _place(outer: int, inner: int, ordinal: int) -> int:
@@ -102,18 +143,6 @@ def _place(outer: int, inner: int, ordinal: int) -> int:
         return event_index(outer, inner, ordinal)
     except ValueError as refusal:
         raise Undecodable("bad_transaction", str(refusal)) from None
-
-
-def _emitter(running: list[tuple[str, int]], height: int | None, program: str) -> int | None:
-    """Return the place of the call that records an event: the caller, which is the same program.
-
-    Where the source gives no heights, it is the program's latest call.
-    """
-    if height is not None and 2 <= height <= len(running) + 1:
-        caller, place = running[height - 2]
-        if caller == program and place >= 0:
-            return place
-    return next((place for caller, place in reversed(running) if caller == program and place >= 0), None)
 
 
 def _emission(call: Call, ordinal: int, data: bytes) -> Emission:

@@ -8,8 +8,9 @@ import msgspec
 
 from tokens.domain.decode import export, pumpportal, rows, transactions, webhooks
 from tokens.domain.decode.emissions import Header
+from tokens.domain.decode.instructions import NULL
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
-from tokens.domain.decode.transactions import NULL, Run
+from tokens.domain.decode.transactions import Run
 
 _ABSENT: Final = msgspec.Raw(b"")
 _DEEPEST: Final = 6  # envelopes in envelopes: a recorder's line with a frame with a block is three

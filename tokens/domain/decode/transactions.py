@@ -5,7 +5,7 @@ from binascii import a2b_base64
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from solders.transaction import VersionedTransaction
@@ -14,30 +14,18 @@ from tokens.choices import Program, RejectionReason
 from tokens.domain import programs
 from tokens.domain.decode import base58, events, facts, instructions, logs
 from tokens.domain.decode.emissions import Emission, Header
-from tokens.domain.decode.instructions import Group, Instruction
+from tokens.domain.decode.instructions import NULL, Group, Instruction, WireInstruction
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
 from tokens.domain.events import ChainEvent, call_place
-
-NULL: Final = msgspec.Raw(b"null")
 
 
 class _Key(msgspec.Struct):
     pubkey: str
 
 
-class _Call(msgspec.Struct, rename="camel"):
-    """An instruction as ``json`` (indexes), ``jsonParsed`` or a webhook (addresses) writes it."""
-
-    program_id_index: int | None = None
-    program_id: str | None = None
-    accounts: msgspec.Raw = NULL
-    data: str | None = None
-    stack_height: int | None = None
-
-
 class _Message(msgspec.Struct, rename="camel"):
     account_keys: list[str | _Key]
-    instructions: list[_Call]
+    instructions: list[Instruction]
 
 
 class _Transaction(msgspec.Struct):
@@ -47,7 +35,7 @@ class _Transaction(msgspec.Struct):
 
 class _Inner(msgspec.Struct):
     index: int
-    instructions: list[_Call]
+    instructions: list[Instruction]
 
 
 class _Loaded(msgspec.Struct):
@@ -78,8 +66,6 @@ class Run(NamedTuple):
 
 _meta = msgspec.json.Decoder(Meta)
 _transaction = msgspec.json.Decoder(_Transaction)
-_places = msgspec.json.Decoder(list[int])
-_addresses = msgspec.json.Decoder(list[str])
 _strings = msgspec.json.Decoder(list[str])
 _encoded = msgspec.json.Decoder(str | tuple[str, str])
 
@@ -117,44 +103,20 @@ def _from_json(message: _Message | None, meta: Meta) -> tuple[Sequence[Group] | 
     keys = [key if isinstance(key, str) else key.pubkey for key in message.account_keys]
     if message.account_keys and isinstance(message.account_keys[0], str):
         keys += _loaded(meta)
-    tops = [_instruction(call, keys) for call in message.instructions]
-    return _grouped(tops, meta, keys), keys
+    return _grouped(message.instructions, meta), keys
 
 
 def _loaded(meta: Meta) -> list[str]:
     return [] if meta.loaded_addresses is None else meta.loaded_addresses.writable + meta.loaded_addresses.readonly
 
 
-def _grouped(tops: list[Instruction], meta: Meta, keys: list[str]) -> Sequence[Group]:
+def _grouped(tops: Sequence[Instruction | WireInstruction], meta: Meta) -> Sequence[Group]:
     called: dict[int, list[Instruction]] = {}
     for inner in meta.inner_instructions or ():
         if not 0 <= inner.index < len(tops):
             raise Undecodable("bad_transaction", f"calls from instruction {inner.index} of {len(tops)}")
-        called[inner.index] = [_instruction(call, keys) for call in inner.instructions]
+        called[inner.index] = inner.instructions
     return [(top, called.get(i, ())) for i, top in enumerate(tops)]
-
-
-def _instruction(call: _Call, keys: list[str]) -> Instruction:
-    program = call.program_id
-    if program is None:
-        program = _key(keys, -1 if call.program_id_index is None else call.program_id_index)
-        return Instruction(program, call.data or "", partial(_by_place, call.accounts, keys), call.stack_height)
-    return Instruction(program, call.data or "", partial(_by_address, call.accounts), call.stack_height)
-
-
-def _key(keys: Sequence[str], place: int) -> str:
-    if not 0 <= place < len(keys):
-        raise Undecodable("bad_transaction", f"points at account {place} of {len(keys)}")
-    return keys[place]
-
-
-def _by_place(accounts: msgspec.Raw, keys: Sequence[str]) -> tuple[str, ...]:
-    places = () if accounts == NULL else _places.decode(accounts)
-    return tuple(_key(keys, place) for place in places)
-
-
-def _by_address(accounts: msgspec.Raw) -> tuple[str, ...]:
-    return () if accounts == NULL else tuple(_addresses.decode(accounts))
 
 
 def _wire(transaction: msgspec.Raw) -> bytes:
@@ -174,15 +136,8 @@ def _from_wire(wire: bytes, meta: Meta) -> tuple[str, Sequence[Group], Sequence[
         raise Undecodable("bad_transaction", f"not a transaction: {refusal}") from None
     message = transaction.message
     keys = [programs.address(bytes(key)) for key in message.account_keys] + _loaded(meta)
-    tops = [
-        Instruction(_key(keys, ix.program_id_index), ix.data, partial(_by_index, ix.accounts, keys))
-        for ix in message.instructions
-    ]
-    return signature, _grouped(tops, meta, keys), keys
-
-
-def _by_index(accounts: bytes, keys: Sequence[str]) -> tuple[str, ...]:
-    return tuple(_key(keys, place) for place in accounts)
+    tops = [WireInstruction(ix.program_id_index, ix.accounts, ix.data) for ix in message.instructions]
+    return signature, _grouped(tops, meta), keys
 
 
 def decode(transaction: Run) -> Decoded:
@@ -194,8 +149,7 @@ def decode(transaction: Run) -> Decoded:
         return _decoded(transaction, Outcome.FAILED)
     if transaction.groups is None:
         return _from_log(transaction)
-    moves = programs.PUMP_MIGRATION_ACCOUNT in transaction.keys
-    view = instructions.read(transaction.groups, moves_to_raydium=moves)
+    view = instructions.read(transaction.groups, transaction.keys)
     if not view.calls:
         return _decoded(transaction, Outcome.NOT_OURS)
     emissions, truncated = view.emissions, False

@@ -2,20 +2,15 @@
 
 import msgspec
 
+from tokens.domain import programs
 from tokens.domain.decode.emissions import Header
-from tokens.domain.decode.instructions import Instruction
+from tokens.domain.decode.instructions import NULL, Instruction
 from tokens.domain.decode.results import Undecodable
-from tokens.domain.decode.transactions import NULL, Run
+from tokens.domain.decode.transactions import Run
 
 
-class _Call(msgspec.Struct, rename="camel"):
-    program_id: str
-    accounts: list[str] = []
-    data: str = ""
-
-
-class _Top(_Call, rename="camel"):
-    inner_instructions: list[_Call] = []
+class _Top(Instruction, rename="camel"):
+    inner_instructions: list[Instruction] = []
 
 
 class _Body(msgspec.Struct, rename="camel"):
@@ -35,18 +30,12 @@ def run(raw: bytes) -> Run:
     body = _body.decode(raw)
     if not body.signature:
         raise Undecodable("bad_transaction", "has no signature")
-    groups = [(_instruction(top), [_instruction(call) for call in top.inner_instructions]) for top in body.instructions]
-    keys = [account for top in body.instructions for account in top.accounts]
+    keys = [programs.PUMP_MIGRATION_ACCOUNT] if programs.PUMP_MIGRATION_ACCOUNT.encode() in raw else []
     return Run(
         Header(body.signature, body.slot, body.timestamp),
-        groups,
+        [(top, top.inner_instructions) for top in body.instructions],
         lambda: None,
         body.transaction_error != NULL,
         body.fee,
         keys,
     )
-
-
-def _instruction(call: _Call) -> Instruction:
-    accounts = tuple(call.accounts)
-    return Instruction(call.program_id, call.data, lambda: accounts)
