@@ -99,7 +99,6 @@ def milestone(of: Pool, *, threshold_pct: int = 25, **fields: Any) -> PoolMilest
         "slot": 420_000_000,
         "invariant": 32_190_000_000_000_000_000_000_000,
         "event_index": 0,
-        "invariant": 32_190_000_000_000_000_000_000_000,
         "signature": signature(f"{threshold_pct} of {of.pool_address}"),
     }
     return PoolMilestone.objects.create(pool=of, threshold_pct=threshold_pct, **{**defaults, **fields})
@@ -127,9 +126,7 @@ def unsaved_transaction(of: Pool, **fields: Any) -> Transaction:
         "price_per_token_usd": Decimal("0.000004285714285714"),
         "sol_amount_usd": Decimal("150"),
     }
-    return Transaction(
-        signature=at_signature, event_index=event_index, block_time=block_time, **{**defaults, **fields}
-    )
+    return Transaction(signature=at_signature, event_index=event_index, block_time=block_time, **{**defaults, **fields})
 
 
 def transaction(of: Pool | None = None, **fields: Any) -> Transaction:
@@ -139,7 +136,9 @@ def transaction(of: Pool | None = None, **fields: Any) -> Transaction:
     return made
 
 
-def candle(of: Token, *, model: type[PriceCandle] = PriceCandle1m, bucket: datetime = NOON, **fields: Any) -> PriceCandle:
+def candle(
+    of: Token, *, model: type[PriceCandle] = PriceCandle1m, bucket: datetime = NOON, **fields: Any
+) -> PriceCandle:
     """Create a rising candle of ``of`` that starts at ``bucket``."""
     defaults = {
         "id": ids.event_id(bucket, of.pk),

@@ -42,7 +42,12 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": "Overview",
         "now": now,
-        "attention": [_rejections(now), _candles(now), _price(now), _feeds(now, [feed.last_block_time for feed in feeds])],
+        "attention": [
+            _rejections(now),
+            _candles(now),
+            _price(now),
+            _feeds(now, [feed.last_block_time for feed in feeds]),
+        ],
         "stock": list(_stock()),
         "feeds": [{"row": feed, "delay": feed.observed_at - feed.last_block_time} for feed in feeds],
         "newest_at": newest_at,

@@ -9,7 +9,10 @@ _NONE = "—"
 
 
 def price(value: Decimal | None, *, digits: int = 4) -> str:
-    """Return ``value`` with ``digits`` significant digits; many leading zeros become a subscript: ``0.0₇2797`` is 2.797e-8."""
+    """Return ``value`` with ``digits`` significant digits; three or more leading zeros become a subscript.
+
+    ``0.0₇2797`` is 2.797e-8.
+    """
     if value is None:
         return _NONE
     if value == 0:
@@ -17,7 +20,7 @@ def price(value: Decimal | None, *, digits: int = 4) -> str:
     rounded = Context(prec=digits, rounding=ROUND_HALF_EVEN).plus(value)
     zeros = -rounded.adjusted() - 1
     if zeros < 3:
-        return f"{rounded:,f}" if abs(rounded) < 1000 else f"{value:,.2f}"
+        return f"{rounded.normalize():,f}" if abs(rounded) < 1000 else f"{value:,.2f}"
     significant = "".join(map(str, rounded.as_tuple().digits)).rstrip("0")
     return f"{'-' if rounded < 0 else ''}0.0{str(zeros).translate(_SUBSCRIPT)}{significant}"
 

@@ -12,11 +12,21 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-WATCH = "window.violations = []; document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI))"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WATCH = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+"""
 
 _Answer = TypeVar("_Answer")
 
@@ -29,7 +39,7 @@ def _chromium() -> str:
 
 
 class Operator:
-    """A browser in a thread of its own: Playwright keeps an event loop running, and Django refuses the database beside one."""
+    """A browser in a thread of its own: beside Playwright's event loop Django would refuse the database."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="browser")
@@ -94,7 +104,9 @@ def visit(operator: Operator, live_server: Any) -> Iterator[Callable[..., Visit]
             made.page.set_default_timeout(20_000)
             made.page.on("console", lambda said: made.complaints.append(said.text) if _is_complaint(said) else None)
             made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
-            made.page.on("request", lambda request: made.complaints.append(request.url) if _is_elsewhere(request.url) else None)
+            made.page.on(
+                "request", lambda request: made.complaints.append(request.url) if _is_elsewhere(request.url) else None
+            )
             return made
 
         def _is_complaint(said: Any) -> bool:

@@ -15,7 +15,18 @@ from tokens.models import CandleDue, PriceCandle, PriceCandle1d, PriceCandle1h, 
 class CandleAdmin(FactAdmin):
     """Ordered by the key of the table, (token, bucket): search a mint to see one token's candles, newest first."""
 
-    list_display = ("bucket_cell", "token_cell", "opened", "highest", "lowest", "closed", "closed_usd", "volume", "trade_count", "people")
+    list_display = (
+        "bucket_cell",
+        "token_cell",
+        "opened",
+        "highest",
+        "lowest",
+        "closed",
+        "closed_usd",
+        "volume",
+        "trade_count",
+        "people",
+    )
     list_select_related = ("token",)
     search_fields = ("=token__mint_address", "=token__symbol")
     search_help_text = "Exact mint or symbol: one token's candles, newest first"

@@ -45,7 +45,11 @@ def market_cap(pool: Pool | None) -> str:
     """Return the FDV of the pool that prices a token, in USD where known, else in SOL."""
     if pool is None:
         return "—"
-    return display.amount(pool.market_cap_usd, "USD") if pool.market_cap_usd is not None else display.amount(pool.market_cap, "SOL")
+    return (
+        display.amount(pool.market_cap_usd, "USD")
+        if pool.market_cap_usd is not None
+        else display.amount(pool.market_cap, "SOL")
+    )
 
 
 def short(value: str | None) -> str:

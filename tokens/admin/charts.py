@@ -19,8 +19,10 @@ def quote_name(pool: Pool | None) -> str:
 
 
 def candles(*, token: Token, interval: int, currency: Currency) -> dict[str, Any]:
-    """Return the chart of ``token``: bars ``[unix seconds, open, high, low, close, volume, trades]`` with decimals as text,
-    markers, and why there is nothing to draw."""
+    """Return the chart of ``token``: its bars, markers, units, and why there is nothing to draw.
+
+    A bar is ``[unix seconds, open, high, low, close, volume, trades]`` with decimals as text.
+    """
     bars = charts.latest_bars(token=token, interval=interval, currency=currency)
     quote = quote_name(token_reads.current_of(token.pools.all()))
     return {
@@ -53,7 +55,10 @@ def token_page(*, token: Token, now: datetime) -> dict[str, Any]:
 def sol_usd(*, since: datetime, until: datetime) -> dict[str, Any]:
     """Return the SOL/USD line of ``[since, until)`` for the chart."""
     points = charts.sol_usd_points(since=since, until=until)
-    return {"whole": False, "lines": [{"name": "SOL/USD", "points": [[int(at.timestamp()), _text(value)] for at, value in points]}]}
+    return {
+        "whole": False,
+        "lines": [{"name": "SOL/USD", "points": [[int(at.timestamp()), _text(value)] for at, value in points]}],
+    }
 
 
 def _bar(bar: Bar) -> list[int | str]:
@@ -79,7 +84,7 @@ def _markers(token: Token, bars: Any, interval: int) -> list[dict[str, Any]]:
 def _why_empty(token: Token, interval: int, currency: Currency) -> str:
     label = CandleInterval(interval).label
     if currency == "usd" and charts.latest_bars(token=token, interval=interval, currency="quote", limit=1):
-        return "These candles have no USD values: no SOL/USD price was fresh when the trades happened. Switch to the quote."
+        return "These candles have no USD values: no SOL/USD price was fresh at their trades. Switch to the quote."
     other = charts.first_filled_interval(token=token)
     if other is not None:
         return f"No {label} candle is kept for this token; {CandleInterval(other).label} has some."

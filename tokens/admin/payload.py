@@ -33,7 +33,7 @@ def preview(head: bytes, *, size_bytes: int) -> Preview:
 
 
 def _as_text(head: bytes, *, is_whole: bool) -> str | None:
-    """Return ``head`` as text if it is, forgiving a last character that the cut split; control characters are not text."""
+    """Return ``head`` as text if it is, without a last character that the cut split; control characters are no text."""
     try:
         text = head.decode()
     except UnicodeDecodeError as error:

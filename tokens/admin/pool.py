@@ -1,17 +1,33 @@
 """Pools and the milestones of their curves."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
 from megatron.core.display import price
 from tokens.admin import cells, charts
+from tokens.domain.milestones import THRESHOLDS
 from tokens.models import Pool, PoolMilestone
 
 
 @admin.register(Pool)
 class PoolAdmin(FactAdmin):
-    list_display = ("address", "token_cell", "platform", "kind", "state", "sold", "raised", "spot", "market_cap", "last_trade")
+    list_display = (
+        "address",
+        "token_cell",
+        "platform",
+        "kind",
+        "state",
+        "sold",
+        "raised",
+        "spot",
+        "market_cap",
+        "last_trade",
+    )
     list_filter = ("status", "pool_type", "platform")
     list_select_related = ("token",)
     search_fields = ("=pool_address", "=base_mint", "=token__mint_address")
@@ -55,10 +71,24 @@ class PoolAdmin(FactAdmin):
         return cells.age(pool.last_trade_at)
 
 
+class ThresholdFilter(admin.SimpleListFilter):
+    """The known thresholds; asking the table which ones it holds would read all of it."""
+
+    title = "tokens sold"
+    parameter_name = "threshold_pct"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(threshold), f"{threshold} %") for threshold in THRESHOLDS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PoolMilestone]) -> QuerySet[PoolMilestone]:
+        wanted = [threshold for threshold in THRESHOLDS if str(threshold) == self.value()]
+        return queryset.filter(threshold_pct=wanted[0]) if wanted else queryset
+
+
 @admin.register(PoolMilestone)
 class MilestoneAdmin(FactAdmin):
     list_display = ("threshold", "token_cell", "pool_cell", "reached", "slot", "signature_cell")
-    list_filter = ("threshold_pct",)
+    list_filter = (ThresholdFilter,)
     list_select_related = ("pool__token",)
     search_fields = ("=pool__pool_address", "=pool__token__mint_address")
     search_help_text = "Exact pool address or mint"

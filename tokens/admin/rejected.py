@@ -57,7 +57,9 @@ class RejectedAdmin(FactAdmin):
         page: dict[str, Any] = {}
         if message is not None:
             head = Substr("payload", 1, HEAD_BYTES, output_field=BinaryField())
-            start = RejectedMessage.objects.filter(pk=message.pk).annotate(head=head).values_list("head", flat=True).get()
+            start = (
+                RejectedMessage.objects.filter(pk=message.pk).annotate(head=head).values_list("head", flat=True).get()
+            )
             page = {
                 "payload": preview(bytes(start), size_bytes=message.size_bytes),
                 "is_waiting": message.status == RejectionStatus.WAITING,
@@ -75,7 +77,9 @@ class RejectedAdmin(FactAdmin):
         done = rejections.retry(messages=list(queryset.values_list("pk", flat=True)), now=utc_now())
         tone = messages.SUCCESS if done.resolved else messages.WARNING
         self.message_user(
-            request, f"Played {done.played} again: {done.resolved} resolved, {done.stored} new rows. The others still wait.", tone
+            request,
+            f"Played {done.played} again: {done.resolved} resolved, {done.stored} new rows. The others still wait.",
+            tone,
         )
 
     @action(description="Discard…", permissions=["repair"])

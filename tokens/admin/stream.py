@@ -11,7 +11,17 @@ from tokens.models import StreamCursor
 
 @admin.register(StreamCursor)
 class CursorAdmin(FactAdmin):
-    list_display = ("source", "venue_cell", "newest_block", "read", "delay", "last_slot", "message_count", "event_count", "signature_cell")
+    list_display = (
+        "source",
+        "venue_cell",
+        "newest_block",
+        "read",
+        "delay",
+        "last_slot",
+        "message_count",
+        "event_count",
+        "signature_cell",
+    )
     list_filter = ("venue",)
     search_fields = ("=source", "=venue")
     search_help_text = "Exact source or venue"

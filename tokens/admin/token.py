@@ -24,7 +24,7 @@ _INTERVALS = {str(interval.value): interval.label for interval in CandleInterval
 class TokenAdmin(FactAdmin):
     list_display = ("symbol_cell", "name", "mint_cell", "platform_cell", "launched", "sold", "market_cap", "stage")
     list_display_links = ("symbol_cell",)
-    list_filter = ("platform", "is_graduated", "graduation_platform")
+    list_filter = ("platform", "is_graduated")
     list_filter_submit = False
     search_fields = ("=mint_address", "=creator_address", "=symbol")
     search_help_text = "Exact mint, creator or symbol"
@@ -41,7 +41,10 @@ class TokenAdmin(FactAdmin):
                 )
             },
         ),
-        ("Graduation", {"fields": (("is_graduated", "graduation_timestamp"), ("graduation_platform", "graduation_signature"))}),
+        (
+            "Graduation",
+            {"fields": (("is_graduated", "graduation_timestamp"), ("graduation_platform", "graduation_signature"))},
+        ),
         ("Record", {"fields": (("id", "last_holder_score_progress"), ("created_at", "updated_at"), "metadata")}),
     )
 
@@ -97,7 +100,9 @@ class TokenAdmin(FactAdmin):
             case str(wallet):
                 target = f"{reverse('admin:tokens_transaction_changelist')}?q={wallet}"
             case None:
-                messages.warning(request, f"Nothing here is named {key[:100]!r}. Keys are matched exactly, capital letters too.")
+                messages.warning(
+                    request, f"Nothing here is named {key[:100]!r}. Keys are matched exactly, capital letters too."
+                )
                 target = reverse("admin:index")
         return HttpResponseRedirect(target)
 
@@ -107,11 +112,15 @@ class TokenAdmin(FactAdmin):
         if not self.has_view_permission(request) or interval not in _INTERVALS or currency not in ("quote", "usd"):
             raise Http404("No such chart")
         token = get_object_or_404(Token.objects.prefetch_related("pools"), pk=pk)
-        return JsonResponse(charts.candles(token=token, interval=int(interval), currency=currency))
+        return JsonResponse(
+            charts.candles(token=token, interval=int(interval), currency="usd" if currency == "usd" else "quote")
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         token = self.get_object(request, object_id)
         page = {} if token is None else charts.token_page(token=token, now=utc_now())
-        return super().change_view(request, object_id, form_url, {**page, "intervals": _INTERVALS, **(extra_context or {})})
+        return super().change_view(
+            request, object_id, form_url, {**page, "intervals": _INTERVALS, **(extra_context or {})}
+        )

@@ -13,7 +13,17 @@ from tokens.models import Transaction
 
 @admin.register(Transaction)
 class TransactionAdmin(FactAdmin):
-    list_display = ("kind", "token_cell", "quote_moved", "tokens_moved", "unit_price", "usd", "trader", "happened", "signature_cell")
+    list_display = (
+        "kind",
+        "token_cell",
+        "quote_moved",
+        "tokens_moved",
+        "unit_price",
+        "usd",
+        "trader",
+        "happened",
+        "signature_cell",
+    )
     list_filter = ("type",)
     list_select_related = ("token", "pool")
     search_fields = ("=signature", "=user_address", "=token__mint_address")

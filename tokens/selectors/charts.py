@@ -41,7 +41,7 @@ class Bar:
 
 
 def latest_bars(*, token: Token, interval: int, currency: Currency, limit: int = 1500) -> Sequence[Bar]:
-    """Return the newest ``limit`` candles of ``token``, oldest first; in ``usd`` those without a USD price are left out.
+    """Return the newest ``limit`` candles of ``token``, oldest first; in ``usd`` those without a USD price left out.
 
     Raises ``KeyError`` for an interval that has no table.
     """

@@ -86,7 +86,9 @@ def count_waiting_rejections() -> int:
 def waiting_for(*, token: Token) -> Sequence[RejectedMessage]:
     """Return at most 20 waiting messages that ``token`` or one of its pools would let in."""
     keys = [token.mint_address, *token.pools.values_list("pool_address", flat=True)]
-    return list(RejectedMessage.objects.filter(status=RejectionStatus.WAITING, waits_for__in=keys).defer("payload")[:20])
+    return list(
+        RejectedMessage.objects.filter(status=RejectionStatus.WAITING, waits_for__in=keys).defer("payload")[:20]
+    )
 
 
 def due_candles() -> Backlog:
@@ -124,8 +126,10 @@ def estimated_rows(model: type[Model]) -> Rows:
 
 
 def find(key: str) -> Token | Pool | Transaction | str | None:
-    """Return what ``key`` names exactly: a token's mint, a pool's address, a signature, a trader's or creator's wallet (the
-    wallet itself then), or ``None``."""
+    """Return what ``key`` names exactly, or ``None``.
+
+    A token by its mint, a pool by its address, a transaction by its signature; a trader's or creator's wallet is itself.
+    """
     if token := Token.objects.filter(mint_address=key).first():
         return token
     if pool := Pool.objects.filter(pool_address=key).first():
@@ -145,7 +149,7 @@ def trades_a_minute(*, since: datetime, until: datetime) -> Sequence[Minute]:
     """Return the buys and sells of each minute in ``[since, until)``, oldest first, quiet minutes included as zeros."""
     minute = Trunc("block_time", "minute", tzinfo=UTC)
     rows = (
-        _between(since, until)
+        transactions_between(since, until)
         .values_list(minute)
         .annotate(
             buys=Count("id", filter=Q(type=TransactionType.BUY)), sells=Count("id", filter=Q(type=TransactionType.SELL))
@@ -161,7 +165,7 @@ def trades_a_minute(*, since: datetime, until: datetime) -> Sequence[Minute]:
 def hot_tokens(*, since: datetime, until: datetime, limit: int = 8) -> Sequence[HotToken]:
     """Return the tokens with the most SOL traded in ``[since, until)``, most first."""
     ranked = list(
-        _between(since, until)
+        transactions_between(since, until)
         .filter(type__in=(TransactionType.BUY, TransactionType.SELL), sol_amount__isnull=False)
         .values_list("token_id")
         .annotate(volume=Sum("sol_amount"), trades=Count("id"), traders=Count("user_address", distinct=True))
@@ -198,8 +202,11 @@ def pools_of(*, token: Token) -> Sequence[tuple[Pool, Sequence[PoolMilestone]]]:
     return [(pool, sorted(pool.milestones.all(), key=lambda reached: reached.threshold_pct)) for pool in ordered]
 
 
-def _between(since: datetime, until: datetime) -> QuerySet[Transaction]:
-    """Return the transactions in ``[since, until)`` by their ids, which are in the order of time, so that an index serves it."""
+def transactions_between(since: datetime, until: datetime) -> QuerySet[Transaction]:
+    """Return the transactions in ``[since, until)`` by their ids.
+
+    Ids are in the order of time, so the key's index serves it.
+    """
     ids = {"id__gte": _first_id(since), "id__lt": _first_id(until)}
     return Transaction.objects.filter(**ids, block_time__gte=since, block_time__lt=until)
 

@@ -1,7 +1,7 @@
 """What the console's templates need to show numbers, times and keys.
 
-A template hands an empty string where a step of a dotted name is missing (``pool.latest_price`` without a pool), so each of
-these takes empty for unknown.
+A template hands an empty string where a step of a dotted name is missing (``pool.latest_price`` without a pool), so each
+of these takes empty for unknown.
 """
 
 from datetime import datetime, timedelta
@@ -49,7 +49,10 @@ def copyable(key: str | None) -> SafeString | str:
     if not key:
         return "—"
     return format_html(
-        '<button type="button" class="mg-key" data-copy="{}" title="Copy {}">{}</button>', key, key, display.short_key(key)
+        '<button type="button" class="mg-key" data-copy="{}" title="Copy {}">{}</button>',
+        key,
+        key,
+        display.short_key(key),
     )
 
 
@@ -58,4 +61,9 @@ def ago(at: datetime | Missing, now: datetime) -> SafeString | str:
     """Return the age of ``at``, with the exact time as its title."""
     if not at:
         return "—"
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC", display.age(at, now=now))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        f"{at:%Y-%m-%d %H:%M:%S} UTC",
+        display.age(at, now=now),
+    )

@@ -1,0 +1,149 @@
+"""The overview: each tile's answer, and that nothing on any page comes from elsewhere."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
+from django.test import Client
+from django.urls import reverse
+
+from megatron.console import page
+from tests import factories
+from tests.factories import NOON
+
+STATIC = Path(settings.BASE_DIR) / "megatron" / "static"
+
+
+@pytest.fixture
+def console(client: Client, db: None) -> Iterator[Client]:
+    with time_machine.travel(NOON + timedelta(seconds=30), tick=False):
+        client.force_login(User.objects.create_superuser("operator"))
+        yield client
+
+
+def answers(console: Client) -> dict[str, tuple[str, str]]:
+    """Return answer and tone of each tile by its question."""
+    context = console.get(reverse("admin:index")).context
+    return {tile.question: (tile.answer, tile.tone) for tile in [*context["attention"], *context["stock"]]}
+
+
+def test_an_empty_house_says_what_is_missing(console: Client) -> None:
+    """Without any row the overview names the missing price and feed and calms about the rest."""
+    assert answers(console) == {
+        "Was a message rejected?": ("None waits", "good"),
+        "Are candles up to date?": ("Yes", "good"),
+        "What is SOL worth?": ("Unknown", "bad"),
+        "Are the feeds alive?": ("No feed yet", "warn"),
+        "How many tokens are kept?": ("0", ""),
+        "How many pools are kept?": ("0", ""),
+        "How many transactions are kept?": ("0", ""),
+    }
+
+
+def test_fresh_data_is_good_and_work_is_named(console: Client) -> None:
+    """A 30 seconds old price and block are fresh; a waiting message and candle are counted."""
+    factories.candle_due(factories.transaction().token)
+    factories.sol_usd()
+    factories.cursor()
+    factories.rejected()
+    told = answers(console)
+    assert told["Was a message rejected?"] == ("1 wait", "warn")
+    assert told["Are candles up to date?"] == ("1 due", "")
+    assert told["What is SOL worth?"] == ("$150.00", "good")
+    assert told["Are the feeds alive?"] == ("Live", "good")
+
+
+def test_old_data_is_shown_and_called_old(console: Client) -> None:
+    """A capture of last week fills the charts with its own last hour, and the page says which hour."""
+    factories.sol_usd(NOON - timedelta(days=7))
+    factories.cursor(last_block_time=NOON - timedelta(days=7), observed_at=NOON)
+    factories.transaction(block_time=NOON - timedelta(days=7))
+    answer = console.get(reverse("admin:index"))
+    assert answer.context["is_old"]
+    assert answer.context["until"] == NOON - timedelta(days=7) + timedelta(seconds=1)
+    assert len(answer.context["hot"]) == 1
+    assert "No trade in the last hour." in answer.content.decode()
+    told = answers(console)
+    assert told["Are the feeds alive?"] == ("7 d behind", "warn")
+    assert told["What is SOL worth?"][1] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("mode", "label", "prefix"),
+    [("simulation", ["here · SIMULATION", "success"], ""), ("live", ["here · LIVE", "danger"], "[LIVE]")],
+)
+def test_every_page_names_environment_and_mode(
+    rf: object, settings: object, mode: str, label: list[str], prefix: str
+) -> None:
+    """Simulation is green; live is red and also in the title."""
+    settings.CONSOLE_MODE, settings.CONSOLE_ENVIRONMENT = mode, "here"  # type: ignore[attr-defined] # pytest-django's wrapper
+    assert page.environment(rf) == label  # type: ignore[arg-type] # the request is not read
+    assert page.title_prefix(rf) == prefix  # type: ignore[arg-type] # the request is not read
+
+
+def test_the_overview_costs_the_same_for_any_number_of_rows(
+    console: Client, django_assert_max_num_queries: object
+) -> None:
+    """Eight hot, new and graduated tokens are read with 32 queries at most."""
+    for number in range(8):
+        token = factories.token(is_graduated=True, graduation_timestamp=NOON)
+        factories.transaction(factories.pool(token), block_time=NOON)
+        factories.cursor(source=f"feed {number}")
+    with django_assert_max_num_queries(32):  # type: ignore[operator] # pytest-django's fixture is a context manager factory
+        console.get(reverse("admin:index"))
+
+
+def test_no_page_refers_to_another_host(console: Client) -> None:
+    """Every script, style, image and font of a page and of the styles comes from this server."""
+    token = factories.transaction().token
+    factories.sol_usd()
+    paths = [
+        reverse("admin:index"),
+        reverse("admin:tokens_token_change", args=[token.pk]),
+        reverse("admin:tokens_solusdprice_changelist"),
+    ]
+    client = Client()
+    pages = [console.get(path).content.decode() for path in paths] + [
+        client.get(reverse("admin:login")).content.decode()
+    ]
+    loaded = {name for text in pages for name in re.findall(r'<(?:script|link|img)[^>]*?(?:src|href)="([^"]+)"', text)}
+    assert loaded
+    assert {name for name in loaded if not name.startswith(("/static/", "/console/"))} == set()
+    for name in loaded:
+        found = finders.find(name.removeprefix("/static/")) if name.startswith("/static/") else None
+        if found and name.endswith(".css"):
+            assert re.findall(r"(?:url\(|@import )[\"']?(?:https?:)?//", Path(found).read_text()) == []
+
+
+def test_vendored_scripts_are_the_published_ones() -> None:
+    """Each script of others has the digest that is written beside it, and compiles no text into code."""
+    listed = re.findall(
+        r"^\| `([^`]+)` .* `([0-9a-f]{64})` \|$", (STATIC / "vendor" / "README.md").read_text(), re.MULTILINE
+    )
+    assert len(listed) == 2
+    for name, digest in listed:
+        content = (STATIC / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest
+        assert b"new Function" not in content
+        assert b"eval(" not in content
+
+
+def test_alpine_without_eval_stands_in_front_of_unfolds() -> None:
+    """The file that a page gets under Unfold's name is ours."""
+    assert finders.find("unfold/js/alpine/alpine.js") == str(STATIC / "unfold/js/alpine/alpine.js")
+
+
+def test_price_is_stale_just_after_the_two_minutes_of_the_rule(console: Client) -> None:
+    """A price of exactly 120 seconds ago is fresh, as it is for the value of a trade (T8)."""
+    asked_at = NOON + timedelta(seconds=30)
+    factories.sol_usd(asked_at - timedelta(seconds=120))
+    assert answers(console)["What is SOL worth?"] == ("$150.00", "good")
+    with time_machine.travel(asked_at + timedelta(seconds=1), tick=False):
+        assert answers(console)["What is SOL worth?"] == ("$150.00", "warn")

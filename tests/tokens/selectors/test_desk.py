@@ -1,0 +1,134 @@
+"""What the overview reads."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from tests import factories
+from tests.factories import NOON
+from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
+from tokens.models import PriceCandle1d, Token, Transaction
+from tokens.selectors import charts, desk
+from tokens.selectors.desk import Backlog, Minute, Rejections, Rows
+
+pytestmark = pytest.mark.django_db
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_waiting_rejections_are_grouped_by_reason() -> None:
+    """Most first, with the oldest of each; resolved ones are not counted."""
+    factories.rejected(b"1", reason=RejectionReason.UNKNOWN_POOL)
+    factories.rejected(b"2", reason=RejectionReason.UNKNOWN_POOL, observed_at=NOON - MINUTE)
+    factories.rejected(b"3")
+    factories.rejected(b"4", status=RejectionStatus.RESOLVED, resolved_at=NOON)
+    assert desk.waiting_rejections() == [
+        Rejections(RejectionReason.UNKNOWN_POOL, 2, NOON - MINUTE),
+        Rejections(RejectionReason.UNDECODABLE, 1, NOON),
+    ]
+    assert desk.count_waiting_rejections() == 3
+
+
+def test_backlog_of_candles_knows_its_oldest_wish() -> None:
+    """Two wishes, the older of which came a minute earlier; none without wishes."""
+    assert desk.due_candles() == Backlog(0, None)
+    token = factories.token()
+    factories.candle_due(token)
+    factories.candle_due(token, interval=300, marked_at=NOON - MINUTE)
+    assert desk.due_candles() == Backlog(2, NOON - MINUTE)
+
+
+def test_newest_price_wins_whatever_its_source() -> None:
+    """Jupiter's price a minute later is newer than Hermes's."""
+    factories.sol_usd(NOON)
+    newer = factories.sol_usd(NOON + MINUTE, source=PriceOrigin.JUPITER)
+    assert desk.latest_sol_usd() == newer
+
+
+def test_trades_a_minute_counts_quiet_minutes_too() -> None:
+    """A buy and a sell in the first minute, nothing in the second, the end of the window left out."""
+    pool = factories.pool()
+    factories.transaction(pool)
+    factories.transaction(pool, type=TransactionType.SELL, block_time=NOON + timedelta(seconds=59))
+    factories.transaction(pool, block_time=NOON + 2 * MINUTE)
+    assert desk.trades_a_minute(since=NOON, until=NOON + 2 * MINUTE) == [
+        Minute(NOON, 1, 1),
+        Minute(NOON + MINUTE, 0, 0),
+    ]
+
+
+def test_hot_tokens_are_ranked_by_sol_traded_in_the_window() -> None:
+    """Liquidity and trades outside the window do not count; traders are counted once."""
+    quiet, busy = factories.pool(), factories.pool()
+    for number in range(2):
+        factories.transaction(busy, sol_amount=Decimal(3), block_time=NOON + number * MINUTE)
+    factories.transaction(busy, type=TransactionType.ADD_LIQUIDITY, sol_amount=Decimal(500))
+    factories.transaction(quiet, sol_amount=Decimal(5))
+    factories.transaction(quiet, sol_amount=Decimal(100), block_time=NOON - MINUTE)
+    first, second = desk.hot_tokens(since=NOON, until=NOON + timedelta(hours=1))
+    assert (first.token, first.pool, first.volume_sol, first.trades, first.traders) == (
+        busy.token,
+        busy,
+        Decimal(6),
+        2,
+        1,
+    )
+    assert (second.token, second.volume_sol) == (quiet.token, Decimal(5))
+
+
+def test_window_is_read_through_the_key() -> None:
+    """The plan of an hour's trades names the index of the key and no sequential scan of the table."""
+    pool = factories.pool()
+    Transaction.objects.bulk_create(
+        factories.unsaved_transaction(pool, block_time=NOON + timedelta(seconds=number)) for number in range(3000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE transactions")
+    plan = desk.transactions_between(NOON, NOON + MINUTE).explain()
+    assert "Seq Scan" not in plan
+    assert "transactions_pkey" in plan
+
+
+def test_small_tables_are_counted_exactly() -> None:
+    """Below the limit a count is not an estimate."""
+    factories.token()
+    assert desk.stock()["token"] == Rows(1, is_estimate=False)
+
+
+def test_find_knows_mints_pools_signatures_and_wallets() -> None:
+    """Exact keys only; a creator is a wallet too."""
+    trade = factories.transaction()
+    assert desk.find(trade.token.mint_address) == trade.token
+    assert desk.find(trade.pool.pool_address) == trade.pool
+    assert desk.find(trade.signature) == trade
+    assert desk.find(trade.user_address) == trade.user_address
+    assert desk.find(trade.token.creator_address or "") == trade.token.creator_address
+    assert desk.find(trade.signature[:-1]) is None
+
+
+def test_bars_are_the_newest_in_order() -> None:
+    """Of three candles the newest two, oldest first."""
+    token = factories.token()
+    for number in range(3):
+        factories.candle(token, bucket=NOON + number * MINUTE)
+    bars = charts.latest_bars(token=token, interval=60, currency="quote", limit=2)
+    assert [bar.at for bar in bars] == [NOON + MINUTE, NOON + 2 * MINUTE]
+
+
+def test_first_filled_interval_is_the_shortest() -> None:
+    """A token with a day only has 86,400 seconds; one without candles has none."""
+    token: Token = factories.token()
+    assert charts.first_filled_interval(token=token) is None
+    factories.candle(token, model=PriceCandle1d, bucket=datetime(2026, 7, 3, tzinfo=UTC))
+    assert charts.first_filled_interval(token=token) == 86400
+
+
+def test_sol_usd_line_is_of_the_most_believed_source() -> None:
+    """Hermes is drawn where it has a price in the window, else Jupiter."""
+    factories.sol_usd(NOON, price_usd=Decimal(150))
+    factories.sol_usd(NOON, price_usd=Decimal(151), source=PriceOrigin.JUPITER)
+    factories.sol_usd(NOON + MINUTE, price_usd=Decimal(152), source=PriceOrigin.JUPITER)
+    assert charts.sol_usd_points(since=NOON, until=NOON + MINUTE) == [(NOON, Decimal(150))]
+    assert charts.sol_usd_points(since=NOON + MINUTE, until=NOON + 2 * MINUTE) == [(NOON + MINUTE, Decimal(152))]
