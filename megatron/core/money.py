@@ -23,7 +23,7 @@ def whole_to_raw(whole: Decimal, decimals: int) -> int:
     """Return ``whole`` units as base units. Raises :class:`NotExact` when a fraction of a base unit would be lost."""
     scaled = whole.scaleb(decimals, _EXACT)
     if scaled != scaled.to_integral_value():
-        raise NotExact(f"{whole} has more than {decimals} decimals.")
+        raise NotExact(f"{whole:f} has more than {decimals} decimals.")
     return int(scaled)
 
 

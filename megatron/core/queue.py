@@ -91,7 +91,7 @@ def _attempt(
         logger.warning("work.failed", table=row._meta.db_table, row=str(row.pk), attempt=row.attempts, exc_info=True)
         if isinstance(error, hopeless) or row.attempts >= max_attempts:
             return _close(row, quarantined_at=now, last_error=reason)
-        pause = min(FIRST_PAUSE * 2 ** (row.attempts - 1), LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** min(row.attempts - 1, 20), LONGEST_PAUSE)
         return _close(row, due_at=now + max(pause, getattr(error, "retry_after", None) or pause), last_error=reason)
     return _close(row, finished_at=now, last_error="")
 

@@ -2,6 +2,7 @@
 
 from megatron.settings.apps import *  # noqa: F403
 from megatron.settings.base import *  # noqa: F403
+from megatron.settings.clients import *  # noqa: F403
 from megatron.settings.console import *  # noqa: F403
 from megatron.settings.database import *  # noqa: F403
 from megatron.settings.http import *  # noqa: F403

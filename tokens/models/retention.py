@@ -21,19 +21,24 @@ class RetentionPolicy(Row):
     table_name = models.CharField(max_length=63, unique=True, help_text="A hypertable or a continuous aggregate")
     drop_after = models.DurationField(null=True, blank=True, help_text="Rows older than this are dropped; empty: never")
     compress_after = models.DurationField(
-        null=True, blank=True, help_text="Chunks older than this are compressed; empty: never. Needs TimescaleDB community"
+        null=True,
+        blank=True,
+        help_text="Chunks older than this are compressed; empty: never. Needs TimescaleDB community",
     )
-    segment_by = models.CharField(max_length=200, blank=True, default="", help_text="Columns that a compressed batch shares")
+    segment_by = models.CharField(
+        max_length=200, blank=True, default="", help_text="Columns that a compressed batch shares"
+    )
     order_by = models.CharField(max_length=200, blank=True, default="", help_text="Order inside a compressed batch")
     note = models.CharField(max_length=300, blank=True, default="", help_text="Why these figures")
 
-    class Meta:
+    class Meta(Row.Meta):
         db_table = "retention_policies"
         verbose_name_plural = "retention policies"
         constraints = (
             models.CheckConstraint(condition=Q(table_name__regex=_IDENTIFIER), name="retention_table_is_an_identifier"),
             models.CheckConstraint(
-                condition=Q(segment_by__regex=_COLUMNS, order_by__regex=_COLUMNS), name="retention_columns_are_identifiers"
+                condition=Q(segment_by__regex=_COLUMNS, order_by__regex=_COLUMNS),
+                name="retention_columns_are_identifiers",
             ),
             models.CheckConstraint(
                 condition=Q(drop_after=None) | Q(drop_after__gt=timedelta(0)), name="retention_drop_after_positive"
@@ -55,7 +60,9 @@ class RetentionPolicy(Row):
         """Refuse to drop rows that an aggregate still refreshes from."""
         if retention.too_short(self.table_name, self.drop_after):
             least = retention.shortest_keep(self.table_name)
-            raise ValidationError({"drop_after": f"An aggregate refreshes from the last {least}; keep longer than that."})
+            raise ValidationError(
+                {"drop_after": f"An aggregate refreshes from the last {least}; keep longer than that."}
+            )
 
     @classmethod
     def check(cls, *, databases: Sequence[str] | None = None, **options: Any) -> list[checks.CheckMessage]:
@@ -68,8 +75,8 @@ class RetentionPolicy(Row):
                 if retention.too_short(policy.table_name, policy.drop_after):
                     messages.append(
                         checks.Error(
-                            f"{policy.table_name} is dropped after {policy.drop_after}, but an aggregate refreshes from the "
-                            f"last {retention.shortest_keep(policy.table_name)}.",
+                            f"{policy.table_name} is dropped after {policy.drop_after}, but an aggregate refreshes "
+                            f"from the last {retention.shortest_keep(policy.table_name)}.",
                             hint="Set a longer drop_after in the retention policies.",
                             obj=policy,
                             id="tokens.E001",
