@@ -41,7 +41,9 @@ def stop_jobs() -> None:
                 cursor.execute("SELECT _timescaledb_functions.stop_background_workers()")
         except DatabaseError:
             pass  # only a superuser may; an unscheduled job is not started either
-        cursor.execute("SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000")
+        cursor.execute(
+            "SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000"
+        )
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def sql(db: None) -> Any:
 def catalogue_names(db: None) -> frozenset[str]:
     """The names of all tables and views of the project's schema."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r','v','m','p')")
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r','v','m','p')"
+        )
         return frozenset(name for (name,) in cursor.fetchall())
-
-

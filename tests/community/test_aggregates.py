@@ -35,12 +35,14 @@ def trade(pool, second: int, price: str, trader: str = "ann", kind: str = "buy")
 
 def minutes(sql) -> list[tuple[object, ...]]:
     """Return the aggregate's minutes."""
-    return sql("SELECT bucket, open, high, low, close, trade_count, buyer_count FROM price_candles_1m_cagg ORDER BY bucket")
+    return sql(
+        "SELECT bucket, open, high, low, close, trade_count, buyer_count FROM price_candles_1m_cagg ORDER BY bucket"
+    )
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_refresh_materialises_exact_counts_and_late_trades_need_another(sql):
-    """Distinct traders are exact after a refresh; a late trade shows after the next one. So the table is the truth (C1)."""
+    """Distinct traders are exact after a refresh; a late trade only after the next: the table is the truth (C1)."""
     pool = factories.pool()
     for second, trader in ((1, "ann"), (2, "bob"), (3, "ann")):
         trade(pool, second, "0.00000003", trader)
@@ -62,7 +64,17 @@ def test_c1_the_aggregate_equals_the_table(sql):
         trade(pool, second, price, kind=kind)
     candles.mark(start=NOON, end=NOON + timedelta(minutes=1), now=NOON)
     candles.roll_all(now=NOON + timedelta(hours=1))
-    columns = ("open", "high", "low", "close", "volume_token", "volume_sol", "trade_count", "buyer_count", "seller_count")
+    columns = (
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume_token",
+        "volume_sol",
+        "trade_count",
+        "buyer_count",
+        "seller_count",
+    )
     (candle,) = PriceCandle1m.objects.values_list(*columns)
     assert sql(f"SELECT {', '.join(columns)} FROM price_candles_1m_cagg") == [candle]
 

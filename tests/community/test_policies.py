@@ -99,9 +99,7 @@ def test_editing_a_policy_changes_the_jobs(sql):
     assert policies.read(connection, "transactions") == policies.Policies(
         120 * DAY, 14 * DAY, "token_id", "block_time DESC, id"
     )
-    assert policies.read(connection, "sol_usd_prices") == policies.Policies(
-        None, None, "source", "price_time DESC"
-    )
+    assert policies.read(connection, "sol_usd_prices") == policies.Policies(None, None, "source", "price_time DESC")
     assert policies.read(connection, "sol_usd_candles_1m").drop_after == 400 * DAY
     assert retention.apply(now=NOON).changed == ()
 
@@ -165,7 +163,8 @@ def test_chunks_are_compressed_by_the_job_only_when_old(sql):
         factories.transaction(pool, block_time=now - age * DAY)
     sql("CALL run_job(%s)", job_of(sql, "policy_compression", "transactions"))
     states = sql(
-        "SELECT is_compressed FROM timescaledb_information.chunks WHERE hypertable_name = 'transactions' ORDER BY range_start"
+        "SELECT is_compressed FROM timescaledb_information.chunks WHERE hypertable_name = 'transactions' "
+        "ORDER BY range_start"
     )
     assert states == [(True,), (False,)]
 

@@ -5,7 +5,14 @@ from django.db import migrations
 DAY = timedelta(days=1)
 KEPT = (
     # table, drop after, compress after, segment by, order by, note
-    ("transactions", 90 * DAY, 7 * DAY, "token_id", "block_time DESC", "Also what candles and prices are computed from"),
+    (
+        "transactions",
+        90 * DAY,
+        7 * DAY,
+        "token_id",
+        "block_time DESC",
+        "Also what candles and prices are computed from",
+    ),
     ("price_candles_1m", 30 * DAY, 7 * DAY, "token_id", "bucket DESC", "The longer candles keep what matters of it"),
     ("price_candles_5m", 90 * DAY, None, "", "", ""),
     ("price_candles_1h", 365 * DAY, None, "", "", ""),

@@ -1,7 +1,7 @@
 from django.db import migrations
 
-# Decision T8. The best source that has a sample in the window wins, and its newest sample counts. COALESCE asks the next
-# source only when the one before has none. Names carry their schema: a restore runs with an empty search path.
+# Decision T8. The best source that has a sample in the window wins, and its newest sample counts. COALESCE asks the
+# next source only when the one before has none. Names carry their schema: a restore runs with an empty search path.
 SOL_USD_AT = """
 CREATE FUNCTION sol_usd_at(at timestamptz) RETURNS numeric LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
     SELECT coalesce(
@@ -22,7 +22,7 @@ CREATE FUNCTION sol_usd_at(at timestamptz) RETURNS numeric LANGUAGE sql STABLE S
           ORDER BY price_time DESC LIMIT 1))
 $$;
 COMMENT ON FUNCTION sol_usd_at(timestamptz) IS
-    'USD for one SOL at a time, from a sample at most 120 s old, hermes before jupiter, pyth, birdeye and imported; else NULL';
+    'USD for one SOL: a sample at most 120 s old, hermes before jupiter, pyth, birdeye, imported; else NULL';
 """
 
 # A row without sol_amount trades against another quote: SOL's price says nothing about it. Nothing is ever made up.
@@ -37,8 +37,8 @@ BEGIN
 END $$;
 """
 
-# A writer that prices its rows itself, set-based, says so with SET LOCAL megatron.usd_known = 'on'; then the function is
-# not even called.
+# A writer that prices its rows itself, set-based, says so with SET LOCAL megatron.usd_known = 'on'; then the function
+# is not even called.
 TRIGGER = """
 CREATE TRIGGER update_transaction_usd_values BEFORE INSERT ON transactions FOR EACH ROW
     WHEN (current_setting('megatron.usd_known', true) IS DISTINCT FROM 'on')

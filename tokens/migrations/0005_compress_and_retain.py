@@ -8,7 +8,7 @@ DAY = timedelta(days=1)
 
 
 class Migration(migrations.Migration):
-    """The figures that 0002 wrote into retention_policies, as jobs; from then on retention.apply keeps the two equal."""
+    """The figures that 0002 wrote into retention_policies, as jobs; from here retention.apply keeps the two equal."""
 
     dependencies = [("tokens", "0004_aggregates_and_latest_views")]
 

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """What a policy would drop now: ``rows`` with a time in ``[oldest, cutoff)``. ``held`` says why they stay for now."""
+    """What a policy would drop now: ``rows`` with a time in ``[oldest, cutoff)``; ``held`` says why they still stay."""
 
     table: str
     cutoff: datetime
@@ -38,7 +38,7 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What one run did. ``rows`` and ``chunks`` dropped by table; ``held`` tables wait for candles; ``changed`` jobs."""
+    """What one run did: ``rows`` and ``chunks`` dropped by table, tables ``held`` for candles, ``changed`` jobs."""
 
     rows: dict[str, int]
     chunks: dict[str, int]
@@ -52,7 +52,7 @@ def preview(*, now: datetime) -> list[Expired]:
 
     TimescaleDB drops whole chunks, so there the cutoff is the end of the newest chunk that lies wholly before it.
     """
-    level = connection.timescale_level
+    level = policies.level(connection)
     expired = []
     for table, column, cutoff in _cutoffs(now=now):
         until = cutoff if level == "none" else _end_of_expired_chunks(table, cutoff)
@@ -67,7 +67,7 @@ def apply(*, now: datetime, batch_size: int = 10_000, max_batches: int = 500) ->
     Not one transaction: each batch is committed by itself under an advisory lock that lasts as long, so a second worker
     that runs meanwhile does nothing.
     """
-    level = connection.timescale_level
+    level = policies.level(connection)
     held = tuple(table for table, _, cutoff in _cutoffs(now=now) if _reason_to_hold(table, cutoff))
     for table in held:
         logger.warning("Nothing of %s is dropped while candles of that time are due.", table)
@@ -163,7 +163,7 @@ def _drop_chunks(expired: Iterable[tuple[str, str, datetime]]) -> dict[str, int]
 
 
 def _set_jobs(held: Iterable[str]) -> Iterable[str]:
-    """Make TimescaleDB's jobs equal to the policies and yield the tables that were changed. A held table has no drop job."""
+    """Make TimescaleDB's jobs equal to the policies, none that drops for a held table; yield the tables changed."""
     known = time_columns().keys() | {refresh.aggregate for refresh in REFRESHES}
     for policy in RetentionPolicy.objects.filter(table_name__in=known).order_by("table_name"):
         table = policy.table_name

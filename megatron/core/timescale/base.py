@@ -1,7 +1,7 @@
 """The engine: django-timescaledb's, made to live with every kind of PostgreSQL server.
 
-It survives a server without the extension, tells which level the server has, and gives a hypertable the primary key that
-its time field asks for on every server, so that a duplicate is impossible everywhere.
+It survives a server without the extension, tells which level the server has, and gives a hypertable the primary key
+that its time field asks for on every server, so that a duplicate is impossible everywhere.
 """
 
 import logging
@@ -63,14 +63,17 @@ class DatabaseWrapper(TimescaleDatabaseWrapper):
         if self.settings_dict["NAME"] == "":  # None is Django's own connection to no database in particular
             raise ImproperlyConfigured(
                 "DATABASE_URL is not set and the embedded PostgreSQL is not running. "
-                "Set DATABASE_URL=postgresql://user:password@host:5432/name, or start it with `make run` or `make services-up`."
+                "Set DATABASE_URL=postgresql://user:password@host:5432/name, "
+                "or start it with `make run` or `make services-up`."
             )
         return cast(dict[str, Any], super().get_connection_params())
 
     @cached_property
     def timescale_level(self) -> Level:
         """``none`` without TimescaleDB, ``apache`` with its free half, ``community`` with the licensed features too."""
-        row = self._row("SELECT current_setting('timescaledb.license', true) FROM pg_extension WHERE extname = 'timescaledb'")
+        row = self._row(
+            "SELECT current_setting('timescaledb.license', true) FROM pg_extension WHERE extname = 'timescaledb'"
+        )
         if row is None:
             return "none"
         return "apache" if row[0] == "apache" else "community"

@@ -53,8 +53,8 @@ SELECT current_user, current_database(), current_setting('search_path'),
 def install(connection: Any) -> None:
     """Create the look-alikes in the connected database and put their schema at the end of the search path.
 
-    The path is a default kept in the database, not an option of the connection: a pooler such as PgBouncer then hands out
-    sessions that have it, in every pooling mode. A role that does not own the database sets the default for itself only.
+    The path is a default kept in the database, not an option of the connection: a pooler such as PgBouncer then hands
+    out sessions that have it, in every pooling mode. A role that does not own the database sets it for itself only.
     Raises ``ImproperlyConfigured`` with the statements to run when the role may not create the schema.
     """
     with connection.cursor() as cursor:
@@ -67,8 +67,9 @@ def install(connection: Any) -> None:
         except ProgrammingError as error:
             if not exists:
                 raise ImproperlyConfigured(
-                    f"This server has no TimescaleDB, and the role {role} may not create the schema {COMPAT_SCHEMA} that "
-                    f"stands in for it. Run as the owner of the database: GRANT CREATE ON DATABASE {database} TO {role};"
+                    f"This server has no TimescaleDB, and the role {role} may not create the schema {COMPAT_SCHEMA} "
+                    "that stands in for it. Run as the owner of the database: "
+                    f"GRANT CREATE ON DATABASE {database} TO {role};"
                 ) from error
             logger.info("The schema %s belongs to another role and is used as it is.", COMPAT_SCHEMA)
         if COMPAT_SCHEMA not in path:

@@ -13,7 +13,7 @@ class TimeBucket(timescale_expressions.TimeBucket):
 
     def __init__(self, expression: Any, width: timedelta) -> None:
         super().__init__(expression, models.Value(width, models.DurationField()))
-        self.output_field = models.DateTimeField()
+        self.output_field: Any = models.DateTimeField()
 
 
 class _AtTime(models.Aggregate):

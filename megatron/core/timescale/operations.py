@@ -1,8 +1,8 @@
 """Migration operations for what TimescaleDB does with time series.
 
-On the level ``community`` they do it. Below it compression and retention jobs are logged no-ops (retention then runs as a
-batched task), a continuous aggregate is a plain view of the same name and columns, and on ``none`` a BRIN index stands in
-for the chunks. Each can be run twice and can be reversed.
+On the level ``community`` they do it. Below it compression and retention jobs are logged no-ops (retention then runs as
+a batched task), a continuous aggregate is a plain view of the same name and columns, and on ``none`` a BRIN index
+stands in for the chunks. Each can be run twice and can be reversed.
 """
 
 import logging
@@ -14,6 +14,7 @@ from typing import Any
 from django.db.migrations.operations.base import Operation
 
 from megatron.core.timescale import policies
+from megatron.core.timescale.base import Level
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +30,11 @@ class _Timescale(Operation):
     def state_forwards(self, app_label: str, state: Any) -> None:
         """Change nothing: these objects are not models."""
 
-    def forward(self, level: policies.Level) -> Iterable[str]:
+    def forward(self, level: Level) -> Iterable[str]:
         """Return the statements for a server of this level."""
         raise NotImplementedError
 
-    def backward(self, level: policies.Level) -> Iterable[str]:
+    def backward(self, level: Level) -> Iterable[str]:
         """Return the statements that undo :meth:`forward`."""
         raise NotImplementedError
 
@@ -64,12 +65,12 @@ class Compression(_Timescale):
     def describe(self) -> str:
         return f"Compress {self.table} after {self.after.days} days"
 
-    def forward(self, level: policies.Level) -> Iterable[str]:
+    def forward(self, level: Level) -> Iterable[str]:
         if level == "community":
             yield policies.compression_settings_sql(self.table, self.segment_by, self.order_by)
             yield policies.add_compression_sql(self.table, self.after)
 
-    def backward(self, level: policies.Level) -> Iterable[str]:
+    def backward(self, level: Level) -> Iterable[str]:
         if level == "community":
             yield policies.remove_compression_sql(self.table)
             yield f"SELECT decompress_chunk(chunk, true) FROM show_chunks('{self.table}') AS chunk"
@@ -88,11 +89,11 @@ class Retention(_Timescale):
     def describe(self) -> str:
         return f"Keep {self.table} for {self.after.days} days"
 
-    def forward(self, level: policies.Level) -> Iterable[str]:
+    def forward(self, level: Level) -> Iterable[str]:
         if level == "community":
             yield policies.add_retention_sql(self.table, self.after)
 
-    def backward(self, level: policies.Level) -> Iterable[str]:
+    def backward(self, level: Level) -> Iterable[str]:
         if level == "community":
             yield policies.remove_retention_sql(self.table)
 
@@ -114,7 +115,7 @@ class ContinuousAggregate(_Timescale):
     def describe(self) -> str:
         return f"Aggregate {self.name}"
 
-    def forward(self, level: policies.Level) -> Iterable[str]:
+    def forward(self, level: Level) -> Iterable[str]:
         if level != "community":
             yield f"CREATE OR REPLACE VIEW {self.name} AS {self.query}"
             return
@@ -123,12 +124,13 @@ class ContinuousAggregate(_Timescale):
             f"WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS {self.query} WITH NO DATA"
         )
         yield (
-            f"SELECT add_continuous_aggregate_policy('{self.name}', start_offset => {policies.interval(self.start_offset)}, "
-            f"end_offset => {policies.interval(self.end_offset)}, schedule_interval => {policies.interval(self.every)}, "
-            "if_not_exists => true)"
+            f"SELECT add_continuous_aggregate_policy('{self.name}', "
+            f"start_offset => {policies.interval(self.start_offset)}, "
+            f"end_offset => {policies.interval(self.end_offset)}, "
+            f"schedule_interval => {policies.interval(self.every)}, if_not_exists => true)"
         )
 
-    def backward(self, level: policies.Level) -> Iterable[str]:
+    def backward(self, level: Level) -> Iterable[str]:
         kind = "MATERIALIZED VIEW" if level == "community" else "VIEW"
         yield f"DROP {kind} IF EXISTS {self.name}"
 
@@ -152,9 +154,9 @@ class TimeIndex(_Timescale):
     def describe(self) -> str:
         return f"Find rows of {self.table} by {self.column}"
 
-    def forward(self, level: policies.Level) -> Iterable[str]:
+    def forward(self, level: Level) -> Iterable[str]:
         if level == "none":
             yield f"CREATE INDEX IF NOT EXISTS {self.name} ON {self.table} USING brin ({self.column})"
 
-    def backward(self, level: policies.Level) -> Iterable[str]:
+    def backward(self, level: Level) -> Iterable[str]:
         yield f"DROP INDEX IF EXISTS {self.name}"

@@ -10,8 +10,6 @@ from typing import Any
 
 from megatron.core.timescale.base import Level
 
-__all__ = ["Level", "Policies", "interval", "read"]
-
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 _ORDER = re.compile(r"[a-z_][a-z0-9_]*( (ASC|DESC))?(, [a-z_][a-z0-9_]*( (ASC|DESC))?)*")
 
@@ -24,6 +22,12 @@ class Policies:
     compress_after: timedelta | None = None
     segment_by: str = ""
     order_by: str = ""
+
+
+def level(connection: Any) -> Level:
+    """Return what the server of ``connection`` can do: ``none``, ``apache`` or ``community``."""
+    found: Level = connection.timescale_level
+    return found
 
 
 def name(table: str) -> str:
@@ -40,7 +44,7 @@ def interval(length: timedelta) -> str:
 
 
 def compression_settings_sql(table: str, segment_by: str, order_by: str) -> str:
-    """Return the statement that says how chunks are compressed from now on; raises ``ValueError`` for anything but columns."""
+    """Return the statement that says how chunks are compressed from now on; raises ``ValueError`` for no columns."""
     for columns in filter(None, (segment_by, order_by)):
         if not _ORDER.fullmatch(columns):
             raise ValueError(f"Not a list of columns: {columns!r}")
@@ -81,7 +85,8 @@ SELECT (SELECT (config->>'drop_after')::interval FROM timescaledb_information.jo
 _SETTINGS = """
 SELECT coalesce(string_agg(attname, ', ' ORDER BY segmentby_column_index)
                 FILTER (WHERE segmentby_column_index IS NOT NULL), ''),
-       coalesce(string_agg(attname || CASE WHEN orderby_asc THEN '' ELSE ' DESC' END, ', ' ORDER BY orderby_column_index)
+       coalesce(string_agg(attname || CASE WHEN orderby_asc THEN '' ELSE ' DESC' END, ', '
+                           ORDER BY orderby_column_index)
                 FILTER (WHERE orderby_column_index IS NOT NULL), '')
   FROM timescaledb_information.compression_settings WHERE hypertable_name = %(table)s
 """

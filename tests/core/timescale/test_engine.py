@@ -42,12 +42,13 @@ def test_the_primary_key_contains_the_time(sql, model, columns):
 
 @pytest.mark.community
 def test_time_fields_make_hypertables_where_the_server_can(sql, level):
-    """With TimescaleDB every table with a time field is a hypertable with the chunks its field asks for, else a plain one."""
+    """With TimescaleDB each table with a time field is a hypertable with the field's chunks, else a plain table."""
     if level == "none":
         assert sql("SELECT to_regnamespace('timescaledb_information')") == [(None,)]
         return
     rows = sql(
-        "SELECT hypertable_name, time_interval FROM timescaledb_information.dimensions WHERE hypertable_schema = 'public'"
+        "SELECT hypertable_name, time_interval FROM timescaledb_information.dimensions "
+        "WHERE hypertable_schema = 'public'"
     )
     assert dict(rows) == {
         "transactions": timedelta(days=1),
@@ -69,7 +70,7 @@ def test_no_index_is_made_that_no_model_names(sql):
 
 @pytest.mark.community
 def test_changing_the_interval_or_the_key_follows_on_every_server(sql, level):
-    """A migration that changes a time field's interval and key changes the chunks and the primary key, or just the key."""
+    """A migration that changes a time field's interval and key changes the chunks, where there are any, and the key."""
 
     def model(interval: str, key: tuple[str, ...]) -> type[models.Model]:
         fields = {
@@ -87,7 +88,9 @@ def test_changing_the_interval_or_the_key_follows_on_every_server(sql, level):
         editor.alter_field(before, before._meta.get_field("at"), after._meta.get_field("at"))
     assert primary_key(sql, "measured_for_test") == ["source", "at"]
     if level != "none":
-        asked = "SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = 'measured_for_test'"
+        asked = (
+            "SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = 'measured_for_test'"
+        )
         assert sql(asked) == [(timedelta(days=2),)]
 
 

@@ -25,8 +25,10 @@ ANSWERS = (
 @pytest.mark.parametrize(("rows", "first", "last"), ANSWERS)
 def test_first_and_last_agree_with_timescale(sql, rows, first, last):
     """Rows without a time are ignored, of equal times the row read first stays, and a NULL value is a value."""
-    answer = sql(f"SELECT first(v, at), last(v, at) FROM (VALUES {rows}) AS r (v, raw), LATERAL (SELECT raw::timestamptz AS at)"
-                 " AS t")
+    answer = sql(
+        f"SELECT first(v, at), last(v, at) FROM (VALUES {rows}) AS r (v, raw), LATERAL (SELECT raw::timestamptz AS at)"
+        " AS t"
+    )
     assert answer == [tuple(None if value is None else Decimal(value) for value in (first, last))]
 
 

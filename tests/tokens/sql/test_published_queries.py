@@ -110,7 +110,9 @@ LATER = {
     "003_s5_score_distribution": Later("Scores", SCORES),
     "003_s6_hot_tokens": Later("Scores", SCORES),
     "003_s7_cleanup_old_scores": Later("Scores", SCORES),
-    "003_final_system_health": Later("Scores", SCORES, "then replace the database's name megatron_v2 by current_database()"),
+    "003_final_system_health": Later(
+        "Scores", SCORES, "then replace the database's name megatron_v2 by current_database()"
+    ),
     "003_final_token_pipeline": Later("Scores", SCORES),
 }
 
@@ -154,7 +156,12 @@ def values() -> Mapping[str, Any]:
     import_module("tokens.migrations.0002_retention_figures").seed(apps, connection.schema_editor())
     factories.candle(token, model=PriceCandle5m, bucket=minute)
     factories.candle(token, model=PriceCandle1h, bucket=minute)
-    return {"token": token.pk, "mint": MINT, "new_mint": factories.address("new"), "new_pool": factories.address("pool")}
+    return {
+        "token": token.pk,
+        "mint": MINT,
+        "new_mint": factories.address("new"),
+        "new_pool": factories.address("pool"),
+    }
 
 
 def test_each_published_query_is_in_one_list():
@@ -203,7 +210,7 @@ def test_a_query_of_a_later_stage_waits_for_its_tables(name, catalogue_names):
 
 
 def test_the_published_candles_equal_ours(values, level):
-    """The aggregate's published SELECT and our view of that name give the same candle for trades of different seconds."""
+    """The aggregate's published SELECT and our view of that name give the same candle when no two trades tie."""
     (published_row,) = run(published("001_price_candles_1m_cagg"), (), values)
     (row,) = run("SELECT * FROM price_candles_1m_cagg", (), values)
     assert row == published_row

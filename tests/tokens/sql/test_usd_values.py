@@ -1,4 +1,4 @@
-"""Decision T8: the USD values of a transaction, as the database computes them for rows written any other way than ingest."""
+"""Decision T8: the USD values of a transaction, as the database computes them for rows that ingest did not write."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
 SECOND = timedelta(seconds=1)
 MICROSECOND = timedelta(microseconds=1)
+PRICES = ("150", "151", "152", "153", "154")
 
 
 def price(source: str, usd: str, before: timedelta) -> None:
@@ -55,14 +56,14 @@ def test_t8_the_newest_sample_of_the_source_counts(sql):
 
 
 def test_t8_the_source_is_believed_before_the_age(sql):
-    """An older sample of a better source beats a newer one of a lesser source, through all four."""
-    for age, (source, usd) in enumerate(zip(PriceOrigin.values, ("150", "151", "152", "153"), strict=True)):
+    """An older sample of a better source beats a newer one of a lesser source, through all of them."""
+    for age, (source, usd) in enumerate(zip(PriceOrigin.values, PRICES, strict=True)):
         price(source, usd, (100 - 20 * age) * SECOND)
     believed = []
     for source in PriceOrigin.values:
         believed.append((source, usd_at_noon(sql)))
         sql("DELETE FROM sol_usd_prices WHERE source = %s", source)
-    assert believed == [("hermes", 150), ("jupiter", 151), ("pyth", 152), ("birdeye", 153)]
+    assert believed == [("hermes", 150), ("jupiter", 151), ("pyth", 152), ("birdeye", 153), ("imported", 154)]
     assert usd_at_noon(sql) is None
 
 

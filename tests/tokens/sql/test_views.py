@@ -32,7 +32,11 @@ def test_t14_the_launch_curve_prices_a_token_before_graduation(sql):
     token = factories.token()
     curve = factories.pool(token, latest_price=Decimal("0.00000003"))
     factories.pool(
-        token, pool_type=PoolType.PERMISSIONLESS, platform=Venue.PUMPSWAP, latest_price=Decimal(7), last_trade_at=NOON + MINUTE
+        token,
+        pool_type=PoolType.PERMISSIONLESS,
+        platform=Venue.PUMPSWAP,
+        latest_price=Decimal(7),
+        last_trade_at=NOON + MINUTE,
     )
     rows = sql("SELECT mint_address, pool_id, latest_price FROM latest_token_prices WHERE token_id = %s", token.pk)
     assert rows == [(token.mint_address, curve.pk, Decimal("0.00000003"))]
@@ -43,9 +47,16 @@ def test_t14_the_graduated_pool_prices_a_token_after_it(sql):
     token = factories.token(is_graduated=True, graduation_timestamp=NOON)
     factories.pool(token, last_trade_at=NOON + MINUTE)
     graduated = factories.pool(
-        token, pool_type=PoolType.GRADUATED, platform=Venue.PUMPSWAP, latest_price=Decimal("0.0000004"), last_trade_at=NOON
+        token,
+        pool_type=PoolType.GRADUATED,
+        platform=Venue.PUMPSWAP,
+        latest_price=Decimal("0.0000004"),
+        last_trade_at=NOON,
     )
-    columns = "pool_address, latest_price, latest_price_usd, market_cap, market_cap_usd, bonding_curve_progress, last_trade_at"
+    columns = (
+        "pool_address, latest_price, latest_price_usd, market_cap, market_cap_usd, bonding_curve_progress, "
+        "last_trade_at"
+    )
     (row,) = sql(f"SELECT {columns} FROM latest_token_prices WHERE token_id = %s", token.pk)
     graduated.refresh_from_db()
     assert row == tuple(getattr(graduated, name) for name in columns.split(", "))
