@@ -17,7 +17,7 @@ def tables() -> list[str]:
     return sorted(model._meta.db_table for model in apps.get_app_config("tokens").get_models() if model._meta.managed)
 
 
-def fields(table: str) -> list[Field[Any, Any]]:
+def fields(table: str) -> "list[Field[Any, Any]]":
     """Return the exported columns of a table, in order. Raises ``KeyError`` for a table that is not exported."""
     for model in apps.get_app_config("tokens").get_models():
         if model._meta.db_table == table:

@@ -60,7 +60,6 @@ renamed when it is whole, so a run that was cut short leaves nothing half done.
 
 
 Chunks = Iterator[list[tuple[Any, ...]]]
-Fields = list[models.Field[Any, Any]]
 
 
 def _counted(chunks: Chunks, tell: Callable[[int], None]) -> Chunks:
@@ -82,7 +81,7 @@ def _file(output: Path | None) -> Iterator[IO[str]]:
     unfinished.replace(output)
 
 
-def _csv(fields: Fields, chunks: Chunks, output: Path | None) -> int:
+def _csv(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path | None) -> int:
     total = 0
     with _file(output) as file:
         writer = csv.writer(file)
@@ -93,7 +92,7 @@ def _csv(fields: Fields, chunks: Chunks, output: Path | None) -> int:
     return total
 
 
-def _jsonl(fields: Fields, chunks: Chunks, output: Path | None) -> int:
+def _jsonl(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path | None) -> int:
     total, names = 0, [field.column for field in fields]
     with _file(output) as file:
         for rows in chunks:
@@ -103,7 +102,7 @@ def _jsonl(fields: Fields, chunks: Chunks, output: Path | None) -> int:
     return total
 
 
-def _parquet(fields: Fields, chunks: Chunks, output: Path | None) -> int:
+def _parquet(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path | None) -> int:
     if output is None:
         raise CommandError("Parquet needs a file: add --output FILE.", returncode=2)
     total, unfinished = 0, output.with_name(f"{output.name}.part")
@@ -121,7 +120,7 @@ def _parquet(fields: Fields, chunks: Chunks, output: Path | None) -> int:
     return total
 
 
-def _arrow_type(field: models.Field[Any, Any]) -> arrow.DataType:
+def _arrow_type(field: "models.Field[Any, Any]") -> arrow.DataType:
     """Return the column type that keeps every digit: decimals of the database's width, times in UTC, the rest as it is."""
     if isinstance(field, models.GeneratedField):
         return _arrow_type(field.output_field)
@@ -153,7 +152,6 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> Any:
-    value = _plain(value)
     if isinstance(value, dict | list):
-        value = json.dumps(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+        return json.dumps(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else _plain(value)

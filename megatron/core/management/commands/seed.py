@@ -51,4 +51,6 @@ class Command(BaseCommand):
         elif apps.get_model("tokens", "Token")._default_manager.exists():
             self.stdout.write("Demo: there are tokens already.")
         else:
+            for prices in sorted(capture.with_name("demo_prices").glob("*")):
+                call_command("import_sol_usd", str(prices))
             call_command("replay", str(capture))
