@@ -68,7 +68,19 @@ _NAVIGATION = [
     {
         "title": "Are the feeds alive?",
         "separator": True,
-        "items": [_list("Streams and lag", "sensors", "tokens.streamcursor")],
+        "items": [
+            _list("Streams and lag", "sensors", "tokens.streamcursor"),
+            _list("Scheduled tasks", "schedule", "django_celery_beat.periodictask"),
+        ],
+    },
+    {
+        "title": "Who may, and who did?",
+        "separator": True,
+        "items": [
+            _list("Operators", "group", "auth.user"),
+            _list("API keys", "key", "core.apikey"),
+            _list("Audit log", "history", "core.auditentry"),
+        ],
     },
 ]
 

@@ -128,7 +128,8 @@ def estimated_rows(model: type[Model]) -> Rows:
 def find(key: str) -> Token | Pool | Transaction | str | None:
     """Return what ``key`` names exactly, or ``None``.
 
-    A token by its mint, a pool by its address, a transaction by its signature; a trader's or creator's wallet is itself.
+    A token by its mint, a pool by its address, a transaction by its signature; the wallet of a trader or a creator is
+    itself.
     """
     if token := Token.objects.filter(mint_address=key).first():
         return token

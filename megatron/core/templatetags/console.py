@@ -1,7 +1,7 @@
 """What the console's templates need to show numbers, times and keys.
 
-A template hands an empty string where a step of a dotted name is missing (``pool.latest_price`` without a pool), so each
-of these takes empty for unknown.
+A template hands an empty string where a step of a dotted name is missing (``pool.latest_price`` without a pool), so
+each of these takes empty for unknown.
 """
 
 from datetime import datetime, timedelta

@@ -57,7 +57,7 @@
       layout: { background: { type: "solid", color: colour.card }, textColor: colour.text, fontFamily: "Inter, sans-serif" },
       grid: { vertLines: { color: faded(colour.line, 0.6) }, horzLines: { color: faded(colour.line, 0.6) } },
       rightPriceScale: { borderColor: colour.line },
-      timeScale: { borderColor: colour.line, timeVisible: true, secondsVisible: false },
+      timeScale: { borderColor: colour.line, timeVisible: true, secondsVisible: false, rightOffset: 6 },
     };
   }
 
@@ -117,10 +117,12 @@
         shown.markers.map(({ time, text }) => ({ time, text, position: "aboveBar", shape: "arrowDown", color: colour.main })),
       );
       if (!fit) return;
-      const last = shown.bars.length;
-      if (last > 180) chart.timeScale().setVisibleLogicalRange({ from: last - 150, to: last + 8 });
-      else if (last > 40) chart.timeScale().fitContent();
-      else chart.timeScale().setVisibleLogicalRange({ from: last - 40, to: last + 8 });
+      // Eight pixels a candle and room for a marker's text at the right, once the price axis has taken its width.
+      requestAnimationFrame(() => {
+        const fitting = Math.max(24, Math.floor(canvas.clientWidth / 8));
+        const last = shown.bars.length;
+        chart.timeScale().setVisibleLogicalRange({ from: last - Math.min(fitting, Math.max(last, 40)), to: last + 6 });
+      });
     }
 
     function tell(bar) {

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from tests import factories
 from tests.factories import NOON
+from tokens.choices import PriceOrigin
 from tokens.models import Pool, PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m, Token, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +25,7 @@ QUERIES = {
     "pricecandle1h": 6,
     "pricecandle1d": 6,
     "candledue": 6,
-    "solusdprice": 11,
+    "solusdprice": 7 + len(PriceOrigin),
     "streamcursor": 7,
     "rejectedmessage": 6,
 }
