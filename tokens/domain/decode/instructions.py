@@ -92,10 +92,12 @@ def read(groups: Sequence[Group], keys: Sequence[str]) -> InstructionView:
         emitted: dict[int, int] = {}
         for inner, instruction in enumerate((top, *called)):
             # Nearly all instructions are other programs': they are passed over with as little work as possible.
-            place_of_program = instruction.program_id_index
-            if place_of_program is not None and place_of_program not in places and place_of_program < len(keys):
-                continue
-            address = _program(instruction, keys)
+            address = instruction.program_id
+            if address is None:
+                place_of_program = instruction.program_id_index
+                if place_of_program not in places and place_of_program is not None and place_of_program < len(keys):
+                    continue
+                address = _program(instruction, keys)
             if address not in wanted:
                 continue
             program, data = wanted[address], _bytes(instruction.data)

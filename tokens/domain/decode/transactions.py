@@ -214,6 +214,10 @@ def _decoded(
 
 def lacks(found: Sequence[ChainEvent]) -> tuple[RejectionReason, ...]:
     """Return what the events need and do not have: slot, time."""
-    slotless = any(event.slot is None for event in found)
-    timeless = any(event.block_time is None for event in found)
+    slotless = timeless = False
+    for event in found:
+        slotless = slotless or event.slot is None
+        timeless = timeless or event.block_time is None
+    if not (slotless or timeless):
+        return ()
     return (RejectionReason.NO_SLOT,) * slotless + (RejectionReason.NO_BLOCK_TIME,) * timeless
