@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
 from structlog.typing import EventDict, Processor
 
@@ -22,7 +23,7 @@ def request_ids(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
     def middleware(request: HttpRequest) -> HttpResponse:
         asked = request.headers.get("X-Request-ID", "")
         name = asked if _SAFE_ID.fullmatch(asked) else uuid4().hex
-        # Not taken back afterwards: Django logs a refused request when all middleware is left.
+        # Taken back by forget(): Django logs a refused request when all middleware is left.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=name)
         response = get_response(request)
@@ -30,6 +31,14 @@ def request_ids(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
         return response
 
     return middleware
+
+
+def forget(**_: Any) -> None:
+    """Take the id back when the reply is out."""
+    structlog.contextvars.unbind_contextvars("request_id")
+
+
+request_finished.connect(forget)
 
 
 def config(*, level: str, secrets: Iterable[str]) -> dict[str, Any]:

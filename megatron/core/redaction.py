@@ -20,6 +20,8 @@ _SECRET_TOKEN_NAME = re.compile(r"(?:access|auth|bearer|csrf|csrfmiddleware|metr
 _PATTERNS = (
     # user:password@ in any address
     (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]*://)[^/\s@\"'<>]*@", re.IGNORECASE), rf"\g<keep>{HIDDEN}@"),
+    # Authorization: Bearer …; before the names, which would take the scheme for the secret
+    (re.compile(r"(?P<keep>\b(?:Api-Key|Bearer|Basic|Token)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\g<keep>{HIDDEN}"),
     # ?api-key=… and the like, in addresses and in forms
     (
         re.compile(rf"(?P<keep>(?<![a-z0-9])(?:{_NAMES})=)[^&\s\"'<>#]+", re.IGNORECASE),
@@ -30,8 +32,6 @@ _PATTERNS = (
         re.compile(rf"(?P<keep>[\"'](?:{_NAMES})[\"']\s*:\s*)(?P<quote>[\"']).*?(?P=quote)", re.IGNORECASE),
         rf'\g<keep>"{HIDDEN}"',
     ),
-    # Authorization: Bearer …
-    (re.compile(r"(?P<keep>\b(?:Api-Key|Bearer|Basic|Token)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\g<keep>{HIDDEN}"),
     # our own keys, wherever they stand
     (re.compile(r"\b(?P<keep>mgt_[0-9a-f]{8})_[A-Za-z0-9_-]{20,}"), rf"\g<keep>_{HIDDEN}"),
 )

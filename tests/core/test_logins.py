@@ -1,0 +1,89 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from megatron.core.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 7, 3, 12, tzinfo=UTC)
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def ann(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the count is tested, not the hash
+    get_user_model().objects.create_superuser("ann", password=PASSWORD)
+
+
+@pytest.fixture(autouse=True)
+def at_noon() -> Any:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+def sign_in(password: str, *, name: str = "ann", address: str = "203.0.113.5", **headers: str) -> bool:
+    """Return whether the console's login let the visitor in."""
+    reply = Client().post("/console/login/", {"username": name, "password": password}, REMOTE_ADDR=address, headers=headers)
+    return reply.status_code == 302
+
+
+def test_the_right_password_opens() -> None:
+    """Four failures are forgiven."""
+    assert [sign_in("wrong") for _ in range(4)] == [False] * 4
+    assert sign_in(PASSWORD)
+
+
+def test_five_failures_close_the_door_for_that_account_and_address(at_noon: Any) -> None:
+    """Even the right password is refused then; from elsewhere, and a quarter of an hour later, it opens."""
+    for _ in range(5):
+        sign_in("wrong")
+    assert not sign_in(PASSWORD)
+    assert sign_in(PASSWORD, address="198.51.100.9")
+    at_noon.move_to(NOON + timedelta(minutes=16))
+    assert sign_in(PASSWORD)
+
+
+def test_thirty_failures_close_the_door_for_an_address() -> None:
+    """Trying many names does not help."""
+    for number in range(30):
+        sign_in("wrong", name=f"guess{number}")
+    assert not sign_in(PASSWORD)
+    assert AuditEntry.objects.count() == 30
+
+
+def test_a_closed_door_writes_nothing_more() -> None:
+    """Whoever keeps knocking does not fill the log."""
+    for _ in range(20):
+        sign_in("wrong")
+    assert AuditEntry.objects.count() == 5
+
+
+def test_failures_are_in_the_audit_log_without_what_was_typed() -> None:
+    """A known account is named; an unknown one may be a password in the wrong field and is kept as a digest."""
+    sign_in("wrong")
+    sign_in("wrong", name=PASSWORD)
+    known, unknown = AuditEntry.objects.order_by("sequence")
+    assert (known.actor, known.action, known.object_id) == ("ann", "login.failed", "203.0.113.5")
+    assert unknown.actor.startswith("unknown:")
+    assert PASSWORD not in str(list(AuditEntry.objects.values()))
+
+
+def test_a_forged_address_does_not_open_another_door() -> None:
+    """X-Forwarded-For is not believed when there is no proxy of ours."""
+    for number in range(5):
+        sign_in("wrong", **{"X-Forwarded-For": f"198.51.100.{number}"})
+    assert not sign_in(PASSWORD, **{"X-Forwarded-For": "198.51.100.77"})
+
+
+def test_behind_our_proxy_the_forwarded_address_counts(settings: Any) -> None:
+    """With TRUSTED_PROXIES=1 the last hop is the visitor; what he wrote before it is not believed."""
+    settings.TRUSTED_PROXIES = 1
+    for number in range(5):
+        sign_in("wrong", address="10.0.0.1", **{"X-Forwarded-For": f"192.0.2.{number}, 203.0.113.8"})
+    assert not sign_in(PASSWORD, address="10.0.0.1", **{"X-Forwarded-For": "203.0.113.8"})
+    assert sign_in(PASSWORD, address="10.0.0.1", **{"X-Forwarded-For": "203.0.113.9"})

@@ -1,0 +1,56 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+from prometheus_client import REGISTRY
+
+from megatron.core import api_keys, metrics
+
+pytestmark = pytest.mark.django_db
+
+
+def get(address: str = "203.0.113.5", **headers: str) -> Any:
+    return Client().get("/metrics", REMOTE_ADDR=address, headers=headers)
+
+
+def key_with(scope: str) -> str:
+    return api_keys.issue(name=scope, scopes=[scope], actor="ann", now=datetime.now(UTC))[1]
+
+
+def test_what_services_count_is_shown() -> None:
+    """A counter's value is on the page under its name and label."""
+    before = REGISTRY.get_sample_value("megatron_messages_rejected_total", {"reason": "truncated"}) or 0
+    metrics.rejected.labels(reason="truncated").inc(3)
+    assert f'megatron_messages_rejected_total{{reason="truncated"}} {before + 3}' in get("127.0.0.1").content.decode()
+
+
+def test_a_stranger_sees_nothing() -> None:
+    """Without a key the answer is 401."""
+    assert get().status_code == 401
+
+
+def test_a_caller_on_this_machine_needs_no_key() -> None:
+    """Loopback may read, over IPv4 and IPv6."""
+    assert get("127.0.0.1").status_code == 200
+    assert get("::1").status_code == 200
+
+
+def test_behind_a_proxy_on_this_machine_everybody_needs_a_key() -> None:
+    """A forwarded request comes from elsewhere, whatever the socket says."""
+    assert get("127.0.0.1", **{"X-Forwarded-For": "203.0.113.5"}).status_code == 401
+
+
+def test_a_key_needs_the_scope() -> None:
+    """A key with the scope metrics reads; one that only reads the API does not, not even from here."""
+    assert get(Authorization=f"Api-Key {key_with('metrics')}").status_code == 200
+    assert get("127.0.0.1", Authorization=f"Api-Key {key_with('read')}").status_code == 401
+
+
+def test_the_token_of_the_settings_opens(settings: Any) -> None:
+    """METRICS_TOKEN works as a bearer; another one does not; an empty setting opens nothing."""
+    settings.METRICS_TOKEN = "scrape-me-0123456789"
+    assert get(Authorization="Bearer scrape-me-0123456789").status_code == 200
+    assert get(Authorization="Bearer scrape-me").status_code == 401
+    settings.METRICS_TOKEN = ""
+    assert get(Authorization="Bearer ").status_code == 401
