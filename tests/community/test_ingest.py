@@ -1,0 +1,66 @@
+"""Flow 1 on real TimescaleDB, by INSERT where the server cannot take COPY: the same rows as anywhere else."""
+
+import pytest
+from django.db import transaction
+
+from tests.tokens.services.capture import Message, messages, play, rows
+from tokens.models import PriceCandle1m, Transaction
+
+pytestmark = [pytest.mark.django_db, pytest.mark.community]
+
+COLUMNS = "token_id, bucket, open, high, low, close, volume_token, volume_sol, trade_count, buyer_count, seller_count"
+
+
+@pytest.fixture
+def traffic(settings) -> list[Message]:
+    """Recorded log frames and transactions, to be stored without COPY."""
+    settings.INGEST_COPY = False
+    return messages("frames", "transactions")
+
+
+def test_a_replay_fills_hypertables_and_again_adds_nothing(traffic):
+    """Recorded traffic becomes transactions and candles once, however often it is replayed."""
+    first = play(traffic)
+    assert first.stored.transactions == Transaction.objects.count() > 40
+    assert PriceCandle1m.objects.count() > 10
+    before = rows()
+    again = play(traffic)
+    assert (again.stored.transactions, again.stored.duplicates) == (0, first.stored.transactions)
+    assert rows() == before
+
+
+def test_a_replay_into_compressed_chunks_changes_nothing(traffic, sql, level):
+    """Once chunks are compressed they refuse the duplicates of a replay as before, and all rows read the same."""
+    play(traffic)
+    before = rows()
+    if level == "community":
+        sql("SET CONSTRAINTS ALL IMMEDIATE")  # what is still to be checked must not be moved by compression
+        for table in ("transactions", "price_candles_1m"):
+            sql(f"SELECT compress_chunk(chunk) FROM show_chunks('{table}') AS chunk")
+        (compressed,) = sql("SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed")[0]
+        assert compressed > 0
+    again = play(traffic)
+    assert again.stored.transactions == 0
+    assert rows() == before
+
+
+def test_a_replay_that_begins_late_fills_compressed_chunks(traffic, sql, level):
+    """Trades that come after their chunk was compressed end in the same rows as if they had come in time."""
+    with transaction.atomic():
+        play(traffic)
+        expected = rows()
+        transaction.set_rollback(True)
+    middle = len(traffic) // 2
+    play(traffic[middle:])
+    if level == "community":
+        sql("SELECT compress_chunk(chunk) FROM show_chunks('transactions') AS chunk")
+    play(traffic[:middle])
+    assert rows() == expected
+
+
+def test_c1_the_aggregate_equals_the_candles_of_real_trades(traffic, sql):
+    """For recorded trades every minute of the aggregate is the minute of the table, to the last digit."""
+    play(traffic)
+    table = sql(f"SELECT {COLUMNS} FROM price_candles_1m ORDER BY token_id, bucket")
+    assert len(table) > 10
+    assert sql(f"SELECT {COLUMNS} FROM price_candles_1m_cagg ORDER BY token_id, bucket") == table
