@@ -64,10 +64,17 @@ POOL_ORDERS: Mapping[str, Order] = {
 
 INTERVALS = {interval.label: interval.value for interval in CandleInterval}
 
-MINT = OpenApiParameter("mint", {"type": "string", "pattern": f"^{_BASE58}{{32,44}}$"}, "path", description="Address of the token")
-ADDRESS = OpenApiParameter("address", {"type": "string", "pattern": f"^{_BASE58}{{32,44}}$"}, "path", description="Address of the pool")
+MINT = OpenApiParameter(
+    "mint", {"type": "string", "pattern": f"^{_BASE58}{{32,44}}$"}, "path", description="Address of the token"
+)
+ADDRESS = OpenApiParameter(
+    "address", {"type": "string", "pattern": f"^{_BASE58}{{32,44}}$"}, "path", description="Address of the pool"
+)
 SIGNATURE = OpenApiParameter(
-    "signature", {"type": "string", "pattern": f"^{_BASE58}{{64,88}}$"}, "path", description="Signature of the transaction"
+    "signature",
+    {"type": "string", "pattern": f"^{_BASE58}{{64,88}}$"},
+    "path",
+    description="Signature of the transaction",
 )
 
 
@@ -244,8 +251,10 @@ class SolUsdQuery(Query):
 
 
 class SolUsdCandleQuery(WindowQuery):
-    source = Choice(
-        PriceOrigin.choices, required=False, help_text="Whose samples; by default the most believed with any in the window"
+    source = Choice(  # type: ignore[assignment]  # a declared field, not Field.source
+        PriceOrigin.choices,
+        required=False,
+        help_text="Whose samples; by default the most believed with any in the window",
     )
 
 

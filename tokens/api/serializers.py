@@ -21,7 +21,6 @@ from tokens.choices import (
 )
 from tokens.models import Pool, Token, Transaction
 from tokens.selectors import indexing, tokens
-from tokens.selectors.trades import Candle
 
 _GIVES_QUOTE = (TransactionType.BUY, TransactionType.ADD_LIQUIDITY)
 
@@ -83,7 +82,9 @@ class TokenSerializer(serializers.Serializer[Token]):
     graduated = serializers.BooleanField(source="is_graduated")
     graduated_at = serializers.DateTimeField(source="graduation_timestamp", allow_null=True)
     graduated_to = serializers.CharField(source="graduation_platform", allow_null=True)
-    uri = serializers.CharField(allow_null=True, help_text="Its maker's, not checked: do not fetch it from a trusted network")
+    uri = serializers.CharField(
+        allow_null=True, help_text="Its maker's, not checked: do not fetch it from a trusted network"
+    )
     image_url = serializers.CharField(allow_null=True)
     current_pool = serializers.SerializerMethodField(
         help_text="The pool that prices it: the graduated one, else the launch curve"
@@ -124,7 +125,9 @@ class TransactionSerializer(serializers.Serializer[Transaction]):
     type = serializers.ChoiceField(TransactionType.choices)
     block_time = serializers.DateTimeField()
     slot = serializers.IntegerField()
-    commitment = serializers.ChoiceField([level.name.lower() for level in Commitment], help_text="How settled the slot was")
+    commitment = serializers.ChoiceField(
+        [level.name.lower() for level in Commitment], help_text="How settled the slot was"
+    )
     mint = serializers.CharField(source="pool.base_mint")
     pool = serializers.CharField(source="pool.pool_address")
     platform = serializers.ChoiceField(Venue.choices, source="pool.platform")
@@ -153,7 +156,7 @@ class TransactionEventsSerializer(serializers.Serializer[Any]):
     results = TransactionSerializer(many=True)
 
 
-class CandleSerializer(serializers.Serializer[Candle]):
+class CandleSerializer(serializers.Serializer[Any]):
     bucket = serializers.DateTimeField(help_text="Start of the candle")
     open = DecimalText()
     high = DecimalText()
@@ -197,12 +200,12 @@ class SolUsdCandleSerializer(serializers.Serializer[Any]):
 
 
 class SolUsdCandlesSerializer(WindowSerializer):
-    source = serializers.ChoiceField(PriceOrigin.choices, allow_null=True)
+    source = serializers.ChoiceField(PriceOrigin.choices, allow_null=True)  # type: ignore[assignment]  # a declared field, not Field.source
     results = SolUsdCandleSerializer(many=True, help_text="Oldest first")
 
 
 class SolUsdSampleSerializer(serializers.Serializer[Any]):
-    source = serializers.ChoiceField(PriceOrigin.choices)
+    source = serializers.ChoiceField(PriceOrigin.choices)  # type: ignore[assignment]  # a declared field, not Field.source
     price_usd = DecimalText(help_text="USD for one SOL")
     confidence_usd = DecimalText(source="confidence", help_text="Plus or minus, USD")
     price_time = serializers.DateTimeField(help_text="When the source says the price held")
@@ -211,7 +214,8 @@ class SolUsdSampleSerializer(serializers.Serializer[Any]):
 class SolUsdSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     price = SolUsdSampleSerializer(
-        allow_null=True, help_text="What priced SOL then: the most believed source's newest sample of the last 120 seconds"
+        allow_null=True,
+        help_text="What priced SOL then: the most believed source's newest sample of the last 120 seconds",
     )
     latest = SolUsdSampleSerializer(many=True, help_text="The newest sample of each source, the most believed first")
 
@@ -228,7 +232,7 @@ class Seconds(serializers.Field[timedelta, Any, float, Any]):
 
 
 class LagSerializer(serializers.Serializer[indexing.Lag]):
-    source = serializers.CharField(source="cursor.source")
+    source = serializers.CharField(source="cursor.source")  # type: ignore[assignment]  # a declared field, not Field.source
     venue = serializers.CharField(source="cursor.venue")
     synced = serializers.BooleanField(help_text="At most 30 seconds behind")
     lag_seconds = Seconds(source="behind", help_text="Since its newest block time")

@@ -63,7 +63,9 @@ class ListView(ReadView, GenericAPIView[Any]):
 class TokenListView(ListView):
     serializer_class = shapes.TokenSerializer
 
-    @extend_schema(operation_id="list_tokens", parameters=[filters.TokenQuery])
+    @extend_schema(
+        operation_id="list_tokens", parameters=[filters.TokenQuery], responses=shapes.TokenSerializer(many=True)
+    )
     def get(self, request: Request) -> Response:
         """Tokens with the state of the pool that prices each."""
         asked = _asked(request, filters.TokenQuery)
@@ -88,7 +90,11 @@ class TokenView(ReadView):
 class TransactionListView(ListView):
     serializer_class = shapes.TransactionSerializer
 
-    @extend_schema(operation_id="list_token_transactions", parameters=[filters.MINT, filters.TransactionQuery])
+    @extend_schema(
+        operation_id="list_token_transactions",
+        parameters=[filters.MINT, filters.TransactionQuery],
+        responses=shapes.TransactionSerializer(many=True),
+    )
     def get(self, request: Request, mint: str) -> Response:
         """Trades and liquidity events of a token on all its pools, newest first."""
         asked = _asked(request, filters.TransactionQuery)
@@ -104,7 +110,9 @@ class TransactionListView(ListView):
 
 class CandlesView(ReadView):
     @extend_schema(
-        operation_id="list_token_candles", parameters=[filters.MINT, filters.CandleQuery], responses=shapes.CandlesSerializer
+        operation_id="list_token_candles",
+        parameters=[filters.MINT, filters.CandleQuery],
+        responses=shapes.CandlesSerializer,
     )
     def get(self, request: Request, mint: str) -> HttpResponseBase:
         """Candles of a token that start in a half-open window, oldest first.
@@ -130,7 +138,9 @@ class CandlesView(ReadView):
 class PoolListView(ListView):
     serializer_class = shapes.PoolSerializer
 
-    @extend_schema(operation_id="list_pools", parameters=[filters.PoolQuery])
+    @extend_schema(
+        operation_id="list_pools", parameters=[filters.PoolQuery], responses=shapes.PoolSerializer(many=True)
+    )
     def get(self, request: Request) -> Response:
         """Launch curves and AMM pools with their newest known state."""
         asked = _asked(request, filters.PoolQuery)
@@ -179,7 +189,9 @@ class SolUsdView(ReadView):
 
 class SolUsdCandlesView(ReadView):
     @extend_schema(
-        operation_id="list_sol_usd_candles", parameters=[filters.SolUsdCandleQuery], responses=shapes.SolUsdCandlesSerializer
+        operation_id="list_sol_usd_candles",
+        parameters=[filters.SolUsdCandleQuery],
+        responses=shapes.SolUsdCandlesSerializer,
     )
     def get(self, request: Request) -> HttpResponseBase:
         """Minutes of SOL in USD from one source, oldest first.

@@ -37,7 +37,7 @@ class DueCandles:
 
     @property
     def label(self) -> str:
-        return CandleInterval(self.interval).label
+        return str(CandleInterval(self.interval).label)
 
 
 def lags(*, now: datetime) -> Sequence[Lag]:

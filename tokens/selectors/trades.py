@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -137,5 +137,6 @@ def _flat(last: Candle, bucket: datetime) -> Candle:
     return Candle(bucket, *prices, *prices_usd, nothing, nothing, nothing, 0, 0, 0, filled=True)
 
 
-def _candles(token: Token, interval: int) -> "QuerySet[PriceCandle]":
+def _candles(token: Token, interval: int) -> QuerySet[Any]:
+    # Any: each of the four tables brings its own ``bucket``, which the shared base does not have.
     return _TABLES[interval]._default_manager.filter(token=token)

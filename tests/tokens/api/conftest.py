@@ -39,7 +39,9 @@ def problem(client: APIClient) -> Callable[..., dict[str, Any]]:
 
     def ask(status: int, address: str, **query: Any) -> dict[str, Any]:
         response = client.get(f"/api/v1/{address}", query)
-        assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json"), response.content
+        assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json"), (
+            response.content
+        )
         body: dict[str, Any] = response.json()
         return body
 

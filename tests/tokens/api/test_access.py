@@ -14,7 +14,8 @@ from tokens.api.urls import urlpatterns
 pytestmark = pytest.mark.django_db
 
 ADDRESSES = [
-    "/api/v1/" + str(pattern.pattern).replace("<str:signature>", "x").replace("<str:mint>", "x").replace("<str:address>", "x")
+    "/api/v1/"
+    + str(pattern.pattern).replace("<str:signature>", "x").replace("<str:mint>", "x").replace("<str:address>", "x")
     for pattern in urlpatterns
 ]
 

@@ -106,7 +106,10 @@ def test_empty_minutes_are_filled_on_request(client: APIClient, get: Get, time_m
         "bucket": "2026-07-03T12:02:00Z",
         "filled": True,
     }
-    paged, address = [], f"/api/v1/tokens/{token.mint_address}/candles/?fill=previous&limit=2&start={window['start']}&end={window['end']}"
+    paged, address = (
+        [],
+        f"/api/v1/tokens/{token.mint_address}/candles/?fill=previous&limit=2&start={window['start']}&end={window['end']}",
+    )
     while address:
         page = client.get(address).json()
         paged += page["results"]

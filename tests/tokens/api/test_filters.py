@@ -56,4 +56,8 @@ def test_times_are_read_as_utc() -> None:
     assert read.is_valid(), read.errors
     assert read.validated_data["start"].isoformat() == "2026-07-03T12:00:00+00:00"
     assert read.validated_data["end"].isoformat() == "2026-07-03T13:00:00+00:00"
-    assert (read.validated_data["interval"], read.validated_data["fill"], read.validated_data["limit"]) == ("1m", "none", 1440)
+    assert (read.validated_data["interval"], read.validated_data["fill"], read.validated_data["limit"]) == (
+        "1m",
+        "none",
+        1440,
+    )

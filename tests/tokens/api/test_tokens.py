@@ -148,7 +148,9 @@ def test_pages_are_stable_while_tokens_arrive(client: APIClient, ordering: str) 
         body = client.get(address).json()
         seen += _mints(body)
         address = body["next"]
-        factories.pool(factories.token(creation_timestamp=NOON + timedelta(hours=1)), last_trade_at=NOON - timedelta(hours=1))
+        factories.pool(
+            factories.token(creation_timestamp=NOON + timedelta(hours=1)), last_trade_at=NOON - timedelta(hours=1)
+        )
         assert len(seen) < 50
     assert [mint for mint in seen if mint in whole] == whole
     assert len(seen) == len(set(seen))
@@ -194,7 +196,9 @@ def test_a_bad_parameter_is_named(problem: Callable[..., dict[str, Any]]) -> Non
     assert fields == {"platform": "Must be one of: pumpfun, raydium_launchpad, unknown."}
     (unknown,) = problem(400, "tokens/", colour="red")["errors"]
     assert unknown["field"] == "colour"
-    assert unknown["detail"].startswith("Unknown parameter. Known here: created_after, created_before, creator, cursor,")
+    assert unknown["detail"].startswith(
+        "Unknown parameter. Known here: created_after, created_before, creator, cursor,"
+    )
     assert problem(400, "tokens/", page_size="1000000000")["errors"][0]["field"] == "page_size"
     assert problem(400, "tokens/", cursor="made up")["errors"][0]["field"] == "cursor"
     assert problem(400, "tokens/", creator="1\x00")["errors"][0]["field"] == "creator"

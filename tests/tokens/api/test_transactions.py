@@ -18,7 +18,11 @@ def test_one_trade_in_full(get: Get) -> None:
     factories.sol_usd(NOON)
     pool = factories.pool()
     trade = factories.transaction(
-        pool, protocol_fee=9_500_000, transaction_fee=5000, quote_reserves=38_000_000_000, token_reserves=835_000_000_000_000
+        pool,
+        protocol_fee=9_500_000,
+        transaction_fee=5000,
+        quote_reserves=38_000_000_000,
+        token_reserves=835_000_000_000_000,
     )
     assert get(f"tokens/{pool.token.mint_address}/transactions/") == {
         "next": None,
@@ -72,7 +76,9 @@ def test_filters_and_order(get: Get) -> None:
     first = factories.transaction(pool, slot=1, event_index=9)
     third = factories.transaction(pool, slot=2, event_index=1, type=TransactionType.SELL)
     second = factories.transaction(pool, slot=2, event_index=0)
-    last = factories.transaction(pool, slot=3, block_time=NOON + timedelta(seconds=1), user_address=factories.address("bob"))
+    last = factories.transaction(
+        pool, slot=3, block_time=NOON + timedelta(seconds=1), user_address=factories.address("bob")
+    )
     address = f"tokens/{pool.token.mint_address}/transactions/"
 
     def seen(**query: str) -> list[str]:

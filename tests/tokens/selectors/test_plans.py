@@ -83,7 +83,13 @@ def test_a_day_of_minutes_comes_from_the_key(pool: Pool) -> None:
     assert "price_candles_1m" not in _tables(scans)
     assert any("price_candles_1m_pkey" in index for _, index in scans), scans
     found = trades.series(
-        token=pool.token, interval=CandleInterval.M1, start=NOON, end=NOON + timedelta(days=1), limit=1440, fill=False, now=NOON
+        token=pool.token,
+        interval=CandleInterval.M1,
+        start=NOON,
+        end=NOON + timedelta(days=1),
+        limit=1440,
+        fill=False,
+        now=NOON,
     )
     assert (len(found.candles), found.rest_from) == (1440, None)
 

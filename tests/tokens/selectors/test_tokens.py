@@ -60,13 +60,17 @@ def test_filters_of_tokens() -> None:
 
 def test_progress_filters_read_the_current_pool_only() -> None:
     """A graduated token's complete curve does not count: its current pool has no progress."""
-    curve = factories.pool(initial_real_token_reserves=1000, real_token_reserves=400, real_sol_reserves=10, quote_target=40)
+    curve = factories.pool(
+        initial_real_token_reserves=1000, real_token_reserves=400, real_sol_reserves=10, quote_target=40
+    )
     done = factories.pool(initial_real_token_reserves=1000, real_token_reserves=0)
     factories.pool(done.token, pool_type=PoolType.GRADUATED, initial_real_token_reserves=None, quote_target=None)
     assert _mints(tokens.tokens(progress_min=Decimal(60))) == _mints([curve.token])
     assert _mints(tokens.tokens(progress_min=Decimal("60.0001"))) == set()
     assert _mints(tokens.tokens(progress_max=Decimal(60))) == _mints([curve.token])
-    assert _mints(tokens.tokens(progress_quote_min=Decimal(25), progress_quote_max=Decimal(25))) == _mints([curve.token])
+    assert _mints(tokens.tokens(progress_quote_min=Decimal(25), progress_quote_max=Decimal(25))) == _mints(
+        [curve.token]
+    )
     found = tokens.tokens(by_current_pool=True).get(Q(pk=curve.token_id))
     assert (found.progress_pct, found.progress_quote_pct, found.last_trade_at) == (60, 25, NOON)
 

@@ -60,8 +60,9 @@ def test_the_latest_candle() -> None:
     assert trades.find_latest_candle(**minutes) is None
     factories.candle(token)
     factories.candle(token, bucket=NOON + timedelta(minutes=7))
-    newest, before = trades.find_latest_candle(**minutes), trades.find_latest_candle(
-        **minutes, before=NOON + timedelta(minutes=7)
+    newest, before = (
+        trades.find_latest_candle(**minutes),
+        trades.find_latest_candle(**minutes, before=NOON + timedelta(minutes=7)),
     )
     assert newest and newest.bucket == NOON + timedelta(minutes=7)
     assert before and before.bucket == NOON

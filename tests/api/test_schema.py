@@ -1,0 +1,102 @@
+"""The whole API against its own schema: whatever a program asks, it gets what the schema promises and never a 500."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+
+from megatron.core import api_keys
+from megatron.core.choices import Scope
+from tests import factories
+from tests.factories import NOON
+from tokens.choices import PoolType
+
+pytestmark = pytest.mark.django_db
+
+EXAMPLES = 20
+"""For each operation, once with what its schema allows and once with what it does not."""
+
+OPERATIONS = (
+    "/api/v1/indexing/",
+    "/api/v1/pools/",
+    "/api/v1/pools/{address}/",
+    "/api/v1/sol-usd/",
+    "/api/v1/sol-usd/candles/",
+    "/api/v1/tokens/",
+    "/api/v1/tokens/{mint}/",
+    "/api/v1/tokens/{mint}/candles/",
+    "/api/v1/tokens/{mint}/transactions/",
+    "/api/v1/transactions/{signature}/",
+)
+
+
+@pytest.fixture
+def headers(db: None) -> dict[str, str]:
+    """The headers of a program that may read as often as it likes."""
+    _, key = api_keys.issue(name="any", scopes=[Scope.READ], actor="test", now=NOON, rate_per_minute=1_000_000)
+    return {"Authorization": f"Api-Key {key}"}
+
+
+@pytest.fixture
+def kept_connection() -> Iterator[None]:
+    """Keep the connection that holds the test's transaction, as Django's own test client does."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def schema(headers: dict[str, str], kept_connection: None) -> Any:
+    """Our OpenAPI schema, asked of the application itself, with a row behind each address."""
+    curve = factories.pool()
+    factories.pool(curve.token, pool_type=PoolType.GRADUATED)
+    factories.milestone(curve)
+    factories.transaction(curve)
+    factories.candle(curve.token)
+    factories.sol_usd()
+    factories.cursor()
+    factories.rejected()
+    return schemathesis.openapi.from_wsgi("/api/schema", get_wsgi_application(), headers=headers)
+
+
+def test_the_schema_lists_every_operation(schema: Any) -> None:
+    """Nothing is served below the API's root that the schema does not describe, and the list here is whole."""
+    assert tuple(sorted(path for path in schema.raw_schema["paths"] if path.startswith("/api/v1/"))) == OPERATIONS
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_f11_any_request_gets_what_the_schema_promises(
+    schema: Any, headers: dict[str, str], path: str, mode: GenerationMode
+) -> None:
+    """Status, content type and body are as described for valid and for broken requests; no request is a server error."""
+    asked: list[int] = []
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(case=schema[path]["GET"].as_strategy(generation_mode=mode))
+    def ask(case: Any) -> None:
+        response = case.call(headers=headers)
+        asked.append(response.status_code)
+        case.validate_response(
+            response,
+            checks=[
+                schemathesis.checks.not_a_server_error,
+                schemathesis.specs.openapi.checks.status_code_conformance,
+                schemathesis.specs.openapi.checks.content_type_conformance,
+                schemathesis.specs.openapi.checks.response_schema_conformance,
+            ],
+        )
+
+    ask()
+    assert asked
+    assert not [status for status in asked if status >= 500]
