@@ -84,7 +84,7 @@ class Retention(_Timescale):
     table: str
     after: timedelta
 
-    skipped = "no job; retention.apply deletes the rows"
+    skipped = "no job; retention.apply drops what is older"
 
     def describe(self) -> str:
         return f"Keep {self.table} for {self.after.days} days"
