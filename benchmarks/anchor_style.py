@@ -2,8 +2,8 @@
 
 It reads the log with the standard library's JSON, follows the invoke stack, and parses with small objects for types
 and fields that pass a stream, a context and a path to each other: the design of construct, on which anchorpy stands
-(construct itself is slower still). It does less than what it is compared with: no reserves before the trade, no fees by name, no
-places, no addresses as text.
+(construct itself is slower still). It does less than what it is compared with: no reserves before the trade, no fees by
+name, no places, no addresses as text.
 """
 
 import base64
@@ -68,7 +68,7 @@ class Format(Construct):
         self.code, self.size = code, struct.calcsize(code)
 
     def parse_stream(self, stream: io.BytesIO, context: Container, path: str) -> Any:
-        """Return the next number."""
+        """Return the next number; what was parsed before does not matter to it."""
         return struct.unpack(self.code, _read(stream, self.size, path))[0]
 
 

@@ -52,7 +52,7 @@ class Call(NamedTuple):
     def accounts(self) -> tuple[str, ...]:
         """Return the addresses of the call's accounts."""
         accounts = self.instruction.accounts
-        if isinstance(accounts, bytes):
+        if not isinstance(accounts, msgspec.Raw):
             return tuple(_key(self.keys, place) for place in accounts)
         if self.instruction.program_id is not None:
             return tuple(_addresses.decode(accounts) or ())

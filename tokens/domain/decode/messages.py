@@ -67,6 +67,18 @@ class _LogFrame(msgspec.Struct):
     params: _LogParams
 
 
+class _Found(msgspec.Struct, rename={"block_time": "blockTime"}):
+    transaction: msgspec.Raw
+    meta: msgspec.Raw
+    slot: int
+    block_time: int | None = None
+
+
+class _FoundReply(msgspec.Struct):
+    result: _Found
+
+
+_found = msgspec.json.Decoder(_FoundReply)
 _parts = msgspec.json.Decoder(_Parts)
 _log_frame = msgspec.json.Decoder(_LogFrame)
 _items = msgspec.json.Decoder(list[msgspec.Raw])
@@ -99,6 +111,8 @@ def _message(raw: bytes, depth: int) -> list[Decoded]:
     if b'"logsNotification"' in raw[:200]:
         return [_logs_frame(raw)]
     raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
+    if raw.startswith(b'{"jsonrpc"') and (found := _found_transaction(raw)) is not None:
+        return [found]
     if raw[:1] == b"{":
         return _object(_parts.decode(raw), raw, depth)
     if raw[:1] == b"[":
@@ -108,6 +122,17 @@ def _message(raw: bytes, depth: int) -> list[Decoded]:
     if raw in (b"ping", b"pong"):
         return [_CONTROL]
     raise Undecodable("not_json", "empty" if not raw else f"starts with {raw[:20]!r}")
+
+
+def _found_transaction(raw: bytes) -> Decoded | None:
+    """Read a reply of ``getTransaction`` without looking twice at its envelope; ``None`` if it is something else."""
+    if b'"transactions"' in raw:
+        return None
+    try:
+        found = _found.decode(raw).result
+    except msgspec.ValidationError:
+        return None
+    return _one(transactions.run(found.transaction, found.meta, slot=found.slot, block_time=found.block_time))
 
 
 def _object(parts: _Parts, raw: bytes, depth: int, *, slot: int | None = None) -> list[Decoded]:
