@@ -1,0 +1,46 @@
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from megatron import clients
+from megatron.clients.registry import NotConfigured
+from megatron.clients.solana_rpc import SolanaRpc
+
+
+class Silent:
+    """A chain on which nothing happens."""
+
+    def get_transaction(self, signature: str) -> bytes | None:
+        return None
+
+    def get_block_time(self, slot: int) -> datetime | None:
+        return None
+
+
+def test_the_chain_is_read_where_the_settings_say(settings: Any) -> None:
+    """One reader an address, as its budget is counted in it."""
+    settings.SOLANA_RPC_URL, settings.SOLANA_RPC_PER_SECOND = "https://rpc.example.com", 5.0
+    chain = clients.chain()
+    assert isinstance(chain, SolanaRpc)
+    assert clients.chain() is chain
+
+
+def test_without_an_address_it_is_said_what_to_set(settings: Any) -> None:
+    """Nothing is asked of anybody by default."""
+    settings.SOLANA_RPC_URL = ""
+    with pytest.raises(NotConfigured, match="set SOLANA_RPC_URL"):
+        clients.chain()
+
+
+def test_a_test_puts_its_own_in_place(settings: Any) -> None:
+    """The innermost answers, and afterwards all is as before, whatever happened inside."""
+    settings.SOLANA_RPC_URL = ""
+    outer, inner = Silent(), Silent()
+    with clients.override(chain=outer):
+        with pytest.raises(ZeroDivisionError), clients.override(chain=inner):
+            assert clients.chain() is inner
+            raise ZeroDivisionError
+        assert clients.chain() is outer
+    with pytest.raises(NotConfigured):
+        clients.chain()
