@@ -77,7 +77,8 @@ def test_the_schema_lists_every_operation(schema: Any) -> None:
 def test_f11_any_request_gets_what_the_schema_promises(
     schema: Any, headers: dict[str, str], path: str, mode: GenerationMode
 ) -> None:
-    """Status, content type and body are as described for valid and for broken requests; no request is a server error."""
+    """Status, content type and body are as described for valid and for broken requests; no request is a server
+    error."""
     asked: list[int] = []
 
     @settings(

@@ -178,8 +178,8 @@ class TokenQuery(PageQuery):
     ordering = Choice(
         list(TOKEN_ORDERS),
         default="-created",
-        help_text="`-` is newest or highest first. `-created` lists tokens whose creation was not observed last; the other "
-        "orders leave out tokens for which the value is not known. Trade and progress are the current pool's",
+        help_text="`-` is newest or highest first. `-created` lists tokens whose creation was not observed last; the "
+        "other orders leave out tokens for which the value is not known. Trade and progress are the current pool's",
     )
     platform = Choice(Platform.choices, required=False, help_text="Where the token was launched")
     graduated = Flag(required=False, help_text="Whether its launch curve is complete")
@@ -200,7 +200,7 @@ class PoolQuery(PageQuery):
     ordering = Choice(
         list(POOL_ORDERS),
         default="address",
-        help_text="`-` is newest or highest first. Orders other than `address` leave out pools for which the value is not known",
+        help_text="`-` is newest or highest first. Orders other than `address` leave out pools without the value",
     )
     platform = Choice(Venue.choices, required=False, help_text="Which program runs the pool")
     type = Choice(PoolType.choices, required=False, help_text="What the pool is to its token")

@@ -1,4 +1,5 @@
-"""The API's doors to tokens, pools, trades, candles and prices. Reading only; docs/api.md tells the rules that all share."""
+"""The API's doors to tokens, pools, trades, candles and prices. Reading only; docs/api.md tells the rules that all
+share."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -117,7 +118,8 @@ class CandlesView(ReadView):
     def get(self, request: Request, mint: str) -> HttpResponseBase:
         """Candles of a token that start in a half-open window, oldest first.
 
-        Without `end` the window ends right after the newest candle; without `start` it is 24 hours long (30 days for `1d`).
+        Without `end` the window ends right after the newest candle; without `start` it is 24 hours long (30 days for
+        `1d`).
         """
         asked = _asked(request, filters.CandleQuery)
         token, now, interval = _token(mint), utc_now(), filters.INTERVALS[asked["interval"]]

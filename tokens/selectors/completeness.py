@@ -1,9 +1,9 @@
 """Proof that no trade is missing: on a curve the reserves before a trade are the reserves after the one before it.
 
-Each stored trade carries the reserves after it, and its own amounts give the reserves before it. So a missing trade shows
-as a break between two stored ones, without asking any third party, and the size of the break is what the missing trades
-moved in sum. The product of the reserves only grows on a constant-product curve (rounding favours the curve), which gives
-the order of trades inside one slot.
+Each stored trade carries the reserves after it, and its own amounts give the reserves before it. So a missing trade
+shows as a break between two stored ones, without asking any third party, and the size of the break is what the missing
+trades moved in sum. The product of the reserves only grows on a constant-product curve (rounding favours the curve),
+which gives the order of trades inside one slot.
 """
 
 from collections.abc import Sequence
@@ -53,8 +53,8 @@ LIMIT %(limit)s
 class Gap:
     """A place in a curve's history where trades are missing, between two stored ones.
 
-    The missing trades happened in slots ``slot_from`` to ``slot_to``, both included. The sums are what they moved in base
-    units: positive into the pool.
+    The missing trades happened in slots ``slot_from`` to ``slot_to``, both included. The sums are what they moved in
+    base units: positive into the pool.
     """
 
     pool_address: str

@@ -15,7 +15,8 @@ SYNCED_WITHIN = timedelta(seconds=30)
 
 @dataclass(frozen=True, kw_only=True)
 class Lag:
-    """How far one source has been read for one venue. ``behind`` is since the block time of its newest event, ``silent`` since
+    """How far one source has been read for one venue. ``behind`` is since the block time of its newest event,
+    ``silent`` since
     its newest batch was stored."""
 
     cursor: StreamCursor

@@ -39,7 +39,8 @@ def latest_by_source() -> Sequence[SolUsdPrice]:
 
 
 def find_price(at: datetime) -> SolUsdPrice | None:
-    """Return the sample that prices SOL at ``at``: the newest of the most believed source with a fresh one, else ``None``."""
+    """Return the sample that prices SOL at ``at``: the newest of the most believed source with a fresh one, else
+    ``None``."""
     fresh = SolUsdPrice.objects.filter(price_time__gte=at - FRESH, price_time__lte=at)
     return fresh.order_by(_BELIEF, "-price_time").first()
 

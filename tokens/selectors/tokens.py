@@ -17,7 +17,8 @@ _MILESTONES = Prefetch("milestones", PoolMilestone.objects.order_by("threshold_p
 def current_of(pools: Iterable[Pool]) -> Pool | None:
     """Return the pool that prices their token: the graduated one, else the launch curve, else ``None``.
 
-    Side pools never price a token. Of several graduated pools it is the one with the lowest id, so the answer is stable.
+    Side pools never price a token. Of several graduated pools it is the one with the lowest id, so the answer is
+    stable.
     """
     known = sorted((pool for pool in pools if pool.pool_type in _PRICING), key=lambda pool: pool.id)
     graduated = [pool for pool in known if pool.pool_type == PoolType.GRADUATED]
@@ -50,7 +51,8 @@ def tokens(
 
     The creation window is half-open; progress is the current pool's, in percent, both ends included. With
     ``by_current_pool`` (or a progress limit) tokens without a current pool are left out and each carries that pool's
-    ``last_trade_at``, ``progress_pct`` and ``progress_quote_pct``, so that a caller can order by them on the pool's indexes.
+    ``last_trade_at``, ``progress_pct`` and ``progress_quote_pct``, so that a caller can order by them on the pool's
+    indexes.
     """
     of_token = {
         "platform": platform,

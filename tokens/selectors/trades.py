@@ -11,7 +11,8 @@ from tokens.choices import CandleInterval
 from tokens.models import PriceCandle, PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m, Token, Transaction
 
 NEWEST_FIRST = ("-block_time", "-slot", "-event_index", "-id")
-"""The order of a list of trades. Between transactions of one slot it is by place inside the transaction, then arbitrary but fixed."""
+"""The order of a list of trades. Between transactions of one slot it is by place inside the transaction, then
+arbitrary but fixed."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -62,14 +63,16 @@ def transactions(
     after: datetime | None = None,
     before: datetime | None = None,
 ) -> QuerySet[Transaction]:
-    """Return the trades and liquidity events of ``token`` that fit, unordered, each with its pool. The window is half-open."""
+    """Return the trades and liquidity events of ``token`` that fit, unordered, each with its pool. The window is
+    half-open."""
     wanted = {"type": kind, "user_address": user, "block_time__gte": after, "block_time__lt": before}
     fitting = {name: value for name, value in wanted.items() if value is not None}
     return Transaction.objects.filter(token=token, **fitting).select_related("pool")
 
 
 def events_of(signature: str) -> Sequence[Transaction]:
-    """Return everything stored of one transaction in the order in which it happened, with pools and tokens; may be empty."""
+    """Return everything stored of one transaction in the order in which it happened, with pools and tokens; may be
+    empty."""
     found = Transaction.objects.filter(signature=signature).select_related("pool", "token")
     return list(found.order_by("event_index"))
 
@@ -92,7 +95,8 @@ def find_latest_candle(*, token: Token, interval: int, before: datetime | None =
 def series(
     *, token: Token, interval: int, start: datetime, end: datetime, limit: int, fill: bool, now: datetime
 ) -> Series:
-    """Return the oldest ``limit`` candles of ``token`` that start in ``[start, end)``, with ``fill`` also the flat ones.
+    """Return the oldest ``limit`` candles of ``token`` that start in ``[start, end)``, with ``fill`` also the flat
+    ones.
 
     Nothing is made up beyond ``now``.
     """
@@ -112,8 +116,8 @@ def filled(
 ) -> Sequence[Candle]:
     """Return ``candles`` with a flat one for each empty interval of ``[start, end)``.
 
-    A flat candle stands at the close before it, in the quote and in USD, and has no volume. Before the first close that is
-    known (``previous`` or a candle) nothing is made up.
+    A flat candle stands at the close before it, in the quote and in USD, and has no volume. Before the first close
+    that is known (``previous`` or a candle) nothing is made up.
     """
     step, stored = timedelta(seconds=interval), {candle.bucket: candle for candle in candles}
     bucket, last, complete = _first_bucket(start, step), previous, []

@@ -63,7 +63,8 @@ def test_a_revoked_key_is_refused_at_once(anonymous: APIClient) -> None:
 
 @pytest.mark.usefixtures("counted_in_memory")
 def test_a_key_has_its_own_limit(anonymous: APIClient) -> None:
-    """The request after the last one of the minute gets 429 and is told when to come back; another key is not touched."""
+    """The request after the last one of the minute gets 429 and is told when to come back; another key is not
+    touched."""
     keys = [
         api_keys.issue(name=name, scopes=[Scope.READ], actor="test", now=NOON, rate_per_minute=rate)[1]
         for name, rate in (("slow", 2), ("fast", 600))

@@ -99,10 +99,10 @@ def test_empty_minutes_are_filled_on_request(client: APIClient, get: Get, time_m
         ("0.00000003", 0, True),
     ]
     assert body["results"][2] == {
-        **{name: "0.00000003" for name in ("open", "high", "low", "close")},
-        **{name: "0.0000045" for name in ("open_usd", "high_usd", "low_usd", "close_usd")},
-        **{name: "0" for name in ("volume_token", "volume_sol", "volume_usd")},
-        **{name: 0 for name in ("trade_count", "buyer_count", "seller_count")},
+        **dict.fromkeys(("open", "high", "low", "close"), "0.00000003"),
+        **dict.fromkeys(("open_usd", "high_usd", "low_usd", "close_usd"), "0.0000045"),
+        **dict.fromkeys(("volume_token", "volume_sol", "volume_usd"), "0"),
+        **dict.fromkeys(("trade_count", "buyer_count", "seller_count"), 0),
         "bucket": "2026-07-03T12:02:00Z",
         "filled": True,
     }

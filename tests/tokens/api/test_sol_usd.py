@@ -14,7 +14,8 @@ pytestmark = pytest.mark.django_db
 
 
 def test_t8_the_price_at_a_time_and_the_newest_of_each_source(get: Get) -> None:
-    """The price that held then by the rule of belief and freshness, null when none was fresh, and all newest samples."""
+    """The price that held then by the rule of belief and freshness, null when none was fresh, and all newest
+    samples."""
     factories.sol_usd(NOON, confidence=Decimal("0.05"))
     factories.sol_usd(NOON + timedelta(seconds=60), source=PriceOrigin.BIRDEYE, price_usd=Decimal("151.5"))
     hermes = {"source": "hermes", "price_usd": "150", "confidence_usd": "0.05", "price_time": "2026-07-03T12:00:00Z"}

@@ -22,7 +22,8 @@ def _of(*tokens: Any) -> list[str]:
 
 
 def test_one_token_in_full(get: Get) -> None:
-    """A token tells its state, its current pool, all its pools with milestones, and amounts as text with their decimals."""
+    """A token tells its state, its current pool, all its pools with milestones, and amounts as text with their
+    decimals."""
     curve = factories.pool(factories.token(symbol="TOK", name="Token", creator_address=factories.address("ann")))
     factories.milestone(curve)
     token = curve.token
@@ -134,7 +135,8 @@ def test_orders(get: Get) -> None:
 
 @pytest.mark.parametrize("ordering", ["-created", "created", "-last_trade", "progress_quote"])
 def test_pages_are_stable_while_tokens_arrive(client: APIClient, ordering: str) -> None:
-    """Following ``next`` shows every token of the first moment once, in order, although others arrive between the pages."""
+    """Following ``next`` shows every token of the first moment once, in order, although others arrive between the
+    pages."""
     for minute in (0, 1, 1, 2, 3):
         factories.pool(
             factories.token(creation_timestamp=NOON + timedelta(minutes=minute)),
@@ -191,7 +193,8 @@ def test_a_mint_that_is_not_known_is_not_found(problem: Callable[..., dict[str, 
 
 
 def test_a_bad_parameter_is_named(problem: Callable[..., dict[str, Any]]) -> None:
-    """The problem lists each wrong parameter with what is allowed, an unknown one with the known ones, and bounds pages."""
+    """The problem lists each wrong parameter with what is allowed, an unknown one with the known ones, and bounds
+    pages."""
     fields = {error["field"]: error["detail"] for error in problem(400, "tokens/", platform="moon")["errors"]}
     assert fields == {"platform": "Must be one of: pumpfun, raydium_launchpad, unknown."}
     (unknown,) = problem(400, "tokens/", colour="red")["errors"]

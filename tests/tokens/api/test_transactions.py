@@ -61,7 +61,8 @@ def test_one_trade_in_full(get: Get) -> None:
 
 
 def test_a_sell_gives_tokens_for_quote(get: Get) -> None:
-    """Whatever the direction, ``token_amount`` is the token and ``quote_amount`` the quote; unknown decimals are null."""
+    """Whatever the direction, ``token_amount`` is the token and ``quote_amount`` the quote; unknown decimals are
+    null."""
     sell = factories.transaction(
         type=TransactionType.SELL, amount_in=7_000_000, amount_in_decimals=6, amount_out=3, amount_out_decimals=None
     )

@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from tests import factories
 from tests.factories import NOON
@@ -12,7 +11,8 @@ pytestmark = pytest.mark.django_db
 
 
 def test_lag_of_each_source_and_venue() -> None:
-    """Behind counts from the newest block time, silent from the newest stored batch; 30 seconds behind is still synced."""
+    """Behind counts from the newest block time, silent from the newest stored batch; 30 seconds behind is still
+    synced."""
     near = factories.cursor()
     far = factories.cursor(venue=Venue.PUMPSWAP, last_block_time=NOON - timedelta(seconds=1))
     lags = indexing.lags(now=NOON + timedelta(seconds=30))
@@ -27,7 +27,7 @@ def test_what_waits() -> None:
     factories.rejected(b"1")
     factories.rejected(b"2")
     factories.rejected(b"3", reason=RejectionReason.NO_SLOT)
-    factories.rejected(b"4", status=RejectionStatus.RESOLVED, resolved_at=timezone.now())
+    factories.rejected(b"4", status=RejectionStatus.RESOLVED, resolved_at=NOON)
     assert indexing.waiting_by_reason() == {"no_slot": 1, "undecodable": 2}
     token = factories.token()
     factories.candle_due(token, marked_at=NOON)

@@ -1,4 +1,5 @@
-"""The hot queries are read off an index. Judged on thousands of rows of which the asked token has a fifth, statistics fresh."""
+"""The hot queries are read off an index. Judged on thousands of rows of which the asked token has a fifth,
+statistics fresh."""
 
 import json
 from collections.abc import Iterator

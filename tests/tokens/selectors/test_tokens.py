@@ -84,7 +84,8 @@ def test_a_token_comes_with_its_pools_and_milestones(django_assert_num_queries: 
     with django_assert_num_queries(3):  # type: ignore[operator]
         found = tokens.get_token_with_pools(curve.token.mint_address)
         reached = {pool.pk: [it.threshold_pct for it in pool.milestones.all()] for pool in found.pools.all()}
-    assert reached[curve.pk] == [10, 25] and len(reached) == 2
+    assert reached[curve.pk] == [10, 25]
+    assert len(reached) == 2
     assert [pool.pk for pool in tokens.tokens().get().pools.all()] == [curve.pk]
     with pytest.raises(Token.DoesNotExist):
         tokens.get_token(factories.address("nobody"))

@@ -28,7 +28,8 @@ def test_transactions_fit_type_user_and_a_half_open_window() -> None:
 
 
 def test_events_of_a_signature_come_in_order() -> None:
-    """All events of one transaction, on whichever pool, in the order of their place; nothing for an unknown signature."""
+    """All events of one transaction, on whichever pool, in the order of their place; nothing for an unknown
+    signature."""
     mine = factories.signature("mine")
     second = factories.transaction(signature=mine, event_index=300_000)
     first = factories.transaction(signature=mine, event_index=200_100)
@@ -64,8 +65,10 @@ def test_the_latest_candle() -> None:
         trades.find_latest_candle(**minutes),
         trades.find_latest_candle(**minutes, before=NOON + timedelta(minutes=7)),
     )
-    assert newest and newest.bucket == NOON + timedelta(minutes=7)
-    assert before and before.bucket == NOON
+    assert newest
+    assert newest.bucket == NOON + timedelta(minutes=7)
+    assert before
+    assert before.bucket == NOON
 
 
 def test_empty_minutes_are_filled_flat_at_the_close_before_them() -> None:
