@@ -128,7 +128,7 @@ def pumpswap_sell(effective_quote: int, base: int, base_in: int, fees_bps: tuple
 
 
 def launchlab_fees(gross_raw: int, trade_ppm: int, *others_ppm: int) -> tuple[int, ...]:
-    """Return LaunchLab's fees, the protocol's first: the total rounds up, the others down, the protocol has the rest."""
+    """Return LaunchLab's fees, the protocol's first: the total rounds up, the others down, it has the rest."""
     others = tuple(gross_raw * ppm // PPM for ppm in others_ppm)
     return ceil_div(gross_raw * (trade_ppm + sum(others_ppm)), PPM) - sum(others), *others
 

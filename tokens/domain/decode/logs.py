@@ -59,7 +59,7 @@ The same few thousand lines make up most of all logs, so each is read once.
 _MOST_KNOWN: Final = 50_000
 
 
-def read(lines: Sequence[str]) -> LogView:
+def read(lines: Sequence[str]) -> LogView:  # noqa: C901, PLR0912  # hot: a function a line would double its cost
     """Return what a log says, up to where it is cut. Raises :class:`Undecodable`.
 
     A line of a program's own text starts with ``Program log:``, so no text can pass for a line of the runtime.

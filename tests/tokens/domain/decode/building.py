@@ -95,9 +95,9 @@ class Transaction:
                 continue
             if isinstance(what, bytes):
                 self.lines.append(f"Program data: {base64.b64encode(what).decode()}")
-                what = Call(call.program, [key("event authority")], EVENT_TAG + what)
-            self.inner[-1].append((what, height + 1))
-            self._run(what, height + 1)
+            called = what if isinstance(what, Call) else Call(call.program, [key("event authority")], EVENT_TAG + what)
+            self.inner[-1].append((called, height + 1))
+            self._run(called, height + 1)
         if seen:
             self.lines.append(f"Program {call.program} consumed 2125 of 200000 compute units")
             self.lines.append(f"Program {call.program} success")
