@@ -43,7 +43,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "title": "Overview",
         "now": now,
         "attention": [
-            _rejections(now),
+            _rejections(),
             _candles(now),
             _price(now),
             _feeds(now, [feed.last_block_time for feed in feeds]),
@@ -60,7 +60,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rejections(now: datetime) -> Tile:
+def _rejections() -> Tile:
     waiting = desk.waiting_rejections()
     link = f"{reverse('admin:tokens_rejectedmessage_changelist')}?status__exact=waiting"
     if not waiting:

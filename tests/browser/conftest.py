@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -96,7 +96,7 @@ def visit(operator: Operator, live_server: Any) -> Iterator[Callable[..., Visit]
     """Return what opens a tab: ``visit(user=…, width=…, scheme="dark")``. Complaints fail the test at its end."""
     opened: list[Visit] = []
 
-    def start(*, user: Any = None, width: int = 1280, scheme: str = "light") -> Visit:
+    def start(*, user: Any = None, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Visit:
         def steps() -> Visit:
             tab = operator.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
             tab.add_init_script(WATCH)
@@ -121,8 +121,10 @@ def visit(operator: Operator, live_server: Any) -> Iterator[Callable[..., Visit]
         if user is not None:
             client = Client()
             client.force_login(user)
-            cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
-            made.do(lambda page: page.context.add_cookies([cookie]))
+            key = client.cookies["sessionid"].value
+            made.do(
+                lambda page: page.context.add_cookies([{"name": "sessionid", "value": key, "url": live_server.url}])
+            )
         return made
 
     yield start
