@@ -50,9 +50,7 @@ def _no_network() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(settings: Any) -> Iterator[None]:
+def _own_cache(settings: Any) -> None:
     """Give each test an empty cache of its own in memory; what tests Redis names it."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    cache.clear()
-    yield
     cache.clear()
