@@ -1,10 +1,10 @@
 """What may go wrong outside the house, told by what to do about it. Every transport error is exactly one of these.
 
-    ClientError
-    ├── TryLater         the same call may be repeated
-    ├── Refused          repeating will not help; an operator should look
-    ├── Malformed        the reply is not what was agreed; a programmer should look
-    └── OutcomeUnknown   a write may have happened: look it up, never repeat it blindly
+ClientError
+├── TryLater         the same call may be repeated
+├── Refused          repeating will not help; an operator should look
+├── Malformed        the reply is not what was agreed; a programmer should look
+└── OutcomeUnknown   a write may have happened: look it up, never repeat it blindly
 """
 
 from datetime import timedelta
@@ -15,7 +15,8 @@ class ClientError(Exception):
 
 
 class TryLater(ClientError):
-    """The same call may be repeated: nothing was done. ``retry_after`` is how long the other side asks to wait, if it says so."""
+    """The same call may be repeated: nothing was done. ``retry_after`` is how long the other side asks to wait, if it
+    says so."""
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)

@@ -1,5 +1,5 @@
-"""The one way out over HTTP: always with a time-out and a size limit, never inside a database transaction, and with every
-failure told as one of our four errors."""
+"""The one way out over HTTP: always with a time-out and a size limit, never inside a database transaction, and with
+every failure told as one of our four errors."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
@@ -59,16 +59,17 @@ class HttpClient:
         )
 
     def read(self, method: str, path: str = "", *, params: Mapping[str, Any] | None = None, json: Any = None) -> bytes:
-        """Return the reply's body; repeat the call up to three times while it may be. Raises ``TryLater``, ``Refused`` or
-        ``Malformed``; :class:`NetworkInsideTransaction` inside a transaction. For calls that change nothing over there."""
+        """Return the reply's body; repeat the call up to three times while it may be. Raises ``TryLater``, ``Refused``
+        or ``Malformed``; :class:`NetworkInsideTransaction` inside a transaction. For calls that change nothing over
+        there."""
         for attempt in stamina.retry_context(on=_worth_waiting, attempts=ATTEMPTS, timeout=60.0):
             with attempt:
                 return self._once(method, path, params, json, writes=False)
         raise AssertionError("stamina either returns or raises")
 
     def write(self, method: str, path: str = "", *, params: Mapping[str, Any] | None = None, json: Any = None) -> bytes:
-        """Return the reply's body; the call is made once. Raises like :meth:`read`, and ``OutcomeUnknown`` whenever it may have
-        been done over there."""
+        """Return the reply's body; the call is made once. Raises like :meth:`read`, and ``OutcomeUnknown`` whenever it
+        may have been done over there."""
         return self._once(method, path, params, json, writes=True)
 
     def _once(self, method: str, path: str, params: Mapping[str, Any] | None, json: Any, *, writes: bool) -> bytes:

@@ -55,7 +55,12 @@ def HasScope(scope: Scope) -> type[permissions.BasePermission]:  # noqa: N802  #
             if request.user.is_active and request.user.is_staff:
                 return True
             anonymous = not request.user.is_authenticated
-            return anonymous and scope is Scope.READ and settings.API_ANONYMOUS_READ and request.method in permissions.SAFE_METHODS
+            return (
+                anonymous
+                and scope is Scope.READ
+                and settings.API_ANONYMOUS_READ
+                and request.method in permissions.SAFE_METHODS
+            )
 
     return ScopeRequired
 

@@ -1,7 +1,7 @@
 """The audit log: who did what, why, and what changed. Each entry is chained to the one before by its hash.
 
-Entries are written one after the other under an advisory lock, in the transaction of the change they speak of, so there is
-no change without its entry and no entry without its change.
+Entries are written one after the other under an advisory lock, in the transaction of the change they speak of, so
+there is no change without its entry and no entry without its change.
 """
 
 import hashlib
@@ -39,8 +39,9 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Append one entry about the object ``key`` of ``kind``, in the surrounding transaction when there is one. ``before`` and ``after`` may hold what JSON can,
-    times, Decimals and UUIDs; never a secret. The request id is taken from the log's context."""
+    """Append one entry about the object ``key`` of ``kind``, in the surrounding transaction when there is one.
+    ``before`` and ``after`` may hold what JSON can, times, Decimals and UUIDs; never a secret. The request id is taken
+    from the log's context."""
     locks.hold_until_commit("audit.record")
     newest = AuditEntry.objects.order_by("-sequence").first()
     entry = AuditEntry(
@@ -62,8 +63,8 @@ def record(
 
 
 def verify() -> int:
-    """Read the whole log, oldest first, and return how many entries it has. Raises :class:`ChainBroken` at the first entry
-    that was changed, removed, inserted or put elsewhere."""
+    """Read the whole log, oldest first, and return how many entries it has. Raises :class:`ChainBroken` at the first
+    entry that was changed, removed, inserted or put elsewhere."""
     expected, count = FIRST, 0
     for entry in AuditEntry.objects.order_by("sequence").iterator(chunk_size=2000):
         count += 1

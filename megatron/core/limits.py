@@ -43,11 +43,12 @@ class PerMinute(BaseThrottle):
 
 
 def address_of(request: HttpRequest | Request) -> str:
-    """Return the address that the request came from. ``X-Forwarded-For`` is believed only as far as ``TRUSTED_PROXIES`` says."""
+    """Return the address that the request came from. ``X-Forwarded-For`` is believed only as far as
+    ``TRUSTED_PROXIES`` says."""
     forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     proxies: int = settings.TRUSTED_PROXIES
     if proxies and forwarded:
-        return forwarded[-min(proxies, len(forwarded))]
+        return str(forwarded[-min(proxies, len(forwarded))])
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
@@ -56,6 +57,6 @@ def _count(name: str) -> int:
     try:
         cache.add(name, 0, 2 * _MINUTE)
         return cache.incr(name)
-    except Exception as error:  # whatever a cache may raise, a reader is served
+    except Exception as error:  # noqa: BLE001  # whatever a cache may raise, a reader is served
         logger.warning("limits.cache_away", error=str(error))
         return 0

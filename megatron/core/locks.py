@@ -7,7 +7,6 @@ from megatron.core.transactions import require_transaction
 LOCKS = {
     "audit.record": 7001,
     "retention.apply": 7002,
-    "retention.apply": 7002,
 }
 """Name → number, permanent: never renumber, never reuse."""
 
@@ -32,4 +31,4 @@ def try_hold(name: str) -> bool:
     require_transaction()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
-        return cursor.fetchone() == (True,)
+        return bool(cursor.fetchone() == (True,))

@@ -18,7 +18,8 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def request_ids(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Give each request an id: the caller's ``X-Request-ID`` when it is a plain word, else a new one. The reply carries it."""
+    """Give each request an id: the caller's ``X-Request-ID`` when it is a plain word, else a new one. The reply
+    carries it."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         asked = request.headers.get("X-Request-ID", "")

@@ -1,7 +1,8 @@
 """Signing in to the console, slowed down for those who guess.
 
-Five failures of one account from one address, or thirty from one address, close the door to that address for a quarter of an
-hour; nobody can lock an account for others. The failures are counted in the audit log, so no restart forgets them.
+Five failures of one account from one address, or thirty from one address, close the door to that address for a quarter
+of an hour; nobody can lock an account for others. The failures are counted in the audit log, so no restart forgets
+them.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
@@ -29,7 +30,7 @@ class GuardedBackend(ModelBackend):
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
-    ) -> AbstractBaseUser | None:
+    ) -> User | None:
         """Return the user, or ``None`` for a wrong password. Raises ``PermissionDenied`` while the door is closed."""
         if request is None or not username:
             return super().authenticate(request, username, password, **kwargs)
@@ -44,14 +45,16 @@ class GuardedBackend(ModelBackend):
 
 def is_closed(*, account: str, address: str, now: datetime) -> bool:
     """Return whether ``address`` has failed too often, for ``account`` or at all."""
-    recent = AuditEntry.objects.filter(object_kind="address", object_id=address, action="login.failed", at__gt=now - WINDOW)
+    recent = AuditEntry.objects.filter(
+        object_kind="address", object_id=address, action="login.failed", at__gt=now - WINDOW
+    )
     actors = list(recent.order_by("-at").values_list("actor", flat=True)[:OF_AN_ADDRESS])
     return len(actors) >= OF_AN_ADDRESS or actors.count(account) >= OF_AN_ACCOUNT
 
 
 def _account(username: str) -> str:
-    """Return how the log names an account: by its name when there is one, else by a digest of what was typed, which may be a
-    password in the wrong field."""
+    """Return how the log names an account: by its name when there is one, else by a digest of what was typed, which
+    may be a password in the wrong field."""
     if get_user_model()._default_manager.filter(username=username).exists():
         return username
     digest = hmac.new(settings.SECRET_KEY.encode(), username.encode("utf-8", "replace"), hashlib.sha256)

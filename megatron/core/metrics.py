@@ -1,6 +1,7 @@
 """Our own numbers for Prometheus. Services count (``metrics.stored.inc(n)``); the address ``/metrics`` shows.
 
-Each process counts for itself. With ``PROMETHEUS_MULTIPROC_DIR`` they share one folder, and any web process shows the sum.
+Each process counts for itself. With ``PROMETHEUS_MULTIPROC_DIR`` they share one folder, and any web process shows the
+sum.
 """
 
 import secrets
@@ -28,7 +29,8 @@ candles_due = Gauge(
 @require_safe
 @never_cache
 def view(request: HttpRequest) -> HttpResponse:
-    """Answer with all metrics, for a key with the scope ``metrics``, for METRICS_TOKEN, and for a caller on this machine."""
+    """Answer with all metrics, for a key with the scope ``metrics``, for METRICS_TOKEN, and for a caller on this
+    machine."""
     if not _may_read(request):
         return HttpResponse("This needs an API key with the scope metrics.\n", status=401, content_type="text/plain")
     response: HttpResponse = ExportToDjangoView(request)

@@ -9,20 +9,25 @@ from django.db.models.functions import Now
 from megatron.core import ids
 from megatron.core.choices import Scope
 
+_SHA256 = "^[0-9a-f]{64}$"
+
 
 class Row(models.Model):
-    """A row with a UUID key and audit times. A child's ``Meta`` inherits ``Row.Meta``: it brings the ``updated_at`` trigger.
+    """A row with a UUID key and audit times. A child's ``Meta`` inherits ``Row.Meta``: it brings the ``updated_at``
+    trigger.
 
     ``created_at`` and ``updated_at`` are for people only: no decision in the house reads them.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Audit only: when the row was written")
+    created_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="Audit only: when the row was written"
+    )
     updated_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Audit only: set by trigger")
 
     class Meta:
         abstract = True
-        triggers = (
+        triggers: tuple[pgtrigger.Trigger, ...] = (
             pgtrigger.Trigger(
                 name="set_updated_at",
                 when=pgtrigger.Before,
@@ -38,15 +43,20 @@ class Fact(models.Model):
     """A row that is never edited: a trigger refuses UPDATE and DELETE. A child's ``Meta`` inherits ``Fact.Meta``."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Audit only: when the row was written")
+    created_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="Audit only: when the row was written"
+    )
 
     class Meta:
         abstract = True
-        triggers = (pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),)
+        triggers: tuple[pgtrigger.Trigger, ...] = (
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        )
 
 
 class Work(Row):
-    """A row that waits to be done, done by :func:`megatron.core.queue.drain`. A child's ``Meta`` inherits ``Work.Meta``."""
+    """A row that waits to be done, done by :func:`megatron.core.queue.drain`. A child's ``Meta`` inherits
+    ``Work.Meta``."""
 
     due_at = models.DateTimeField(help_text="Not before")
     leased_until = models.DateTimeField(null=True, blank=True, help_text="A worker has it until then")
@@ -67,7 +77,8 @@ class Work(Row):
                 condition=Q(finished_at=None) | Q(quarantined_at=None), name="%(class)s_finished_or_quarantined"
             ),
             models.CheckConstraint(
-                condition=Q(leased_until=None) | Q(finished_at=None, quarantined_at=None), name="%(class)s_leased_only_while_open"
+                condition=Q(leased_until=None) | Q(finished_at=None, quarantined_at=None),
+                name="%(class)s_leased_only_while_open",
             ),
             models.CheckConstraint(
                 condition=Q(quarantined_at=None) | ~Q(last_error=""), name="%(class)s_quarantined_with_reason"
@@ -86,7 +97,9 @@ class PolicyVersion(models.Model):
     active = models.BooleanField(default=False)
     reason = models.TextField(help_text="Why this version was made")
     created_by = models.CharField(max_length=150)
-    created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Audit only: when the row was written")
+    created_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="Audit only: when the row was written"
+    )
 
     class Meta:
         abstract = True
@@ -94,7 +107,7 @@ class PolicyVersion(models.Model):
             models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="%(class)s_one_active"),
             models.CheckConstraint(condition=Q(version__gte=1), name="%(class)s_version_from_1"),
         )
-        triggers = (
+        triggers: tuple[pgtrigger.Trigger, ...] = (
             pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete),
             pgtrigger.Trigger(
                 name="terms_never_change",
@@ -109,8 +122,8 @@ class PolicyVersion(models.Model):
 
 
 class AuditEntry(Fact):
-    """One row is one thing that somebody did. Unique by ``sequence``; each carries the hash of the one before. Written by
-    ``audit.record``. Kept for ever."""
+    """One row is one thing that somebody did. Unique by ``sequence``; each carries the hash of the one before. Written
+    by ``audit.record``. Kept for ever."""
 
     sequence = models.BigIntegerField(unique=True, help_text="1, 2, 3 … without gaps")
     at = models.DateTimeField(help_text="When it was done")
@@ -135,7 +148,8 @@ class AuditEntry(Fact):
         constraints = (
             models.CheckConstraint(condition=Q(sequence__gte=1), name="audit_sequence_from_1"),
             models.CheckConstraint(
-                condition=Q(hash__regex="^[0-9a-f]{64}$", previous_hash__regex="^[0-9a-f]{64}$"), name="audit_hash_is_sha256"
+                condition=Q(hash__regex=_SHA256, previous_hash__regex=_SHA256),
+                name="audit_hash_is_sha256",
             ),
         )
 
@@ -144,12 +158,14 @@ class AuditEntry(Fact):
 
 
 class ApiKey(Row):
-    """One row is one program that may call the API. Unique by ``name`` and ``prefix``. Written by ``api_keys``. Kept for
-    ever: a key that is no longer wanted is revoked."""
+    """One row is one program that may call the API. Unique by ``name`` and ``prefix``. Written by ``api_keys``. Kept
+    for ever: a key that is no longer wanted is revoked."""
 
     name = models.CharField(max_length=100, unique=True)
     prefix = models.CharField(max_length=12, unique=True, help_text="The part of the key that may be shown")
-    secret_hash = models.CharField(max_length=64, help_text="SHA-256 of the secret part, which nobody has but the caller")
+    secret_hash = models.CharField(
+        max_length=64, help_text="SHA-256 of the secret part, which nobody has but the caller"
+    )
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope), help_text="What the key may do")
     rate_per_minute = models.PositiveIntegerField(default=600, help_text="Requests a minute")
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never")
@@ -163,7 +179,7 @@ class ApiKey(Row):
             models.CheckConstraint(condition=Q(scopes__len__gt=0), name="api_key_has_a_scope"),
             models.CheckConstraint(condition=Q(scopes__contained_by=list(Scope.values)), name="api_key_scopes_known"),
             models.CheckConstraint(condition=Q(rate_per_minute__gte=1), name="api_key_rate_positive"),
-            models.CheckConstraint(condition=Q(secret_hash__regex="^[0-9a-f]{64}$"), name="api_key_secret_is_hashed"),
+            models.CheckConstraint(condition=Q(secret_hash__regex=_SHA256), name="api_key_secret_is_hashed"),
         )
 
     def __str__(self) -> str:
@@ -178,9 +194,13 @@ class IdempotencyRecord(models.Model):
     caller = models.CharField(max_length=150, help_text="API key or operator")
     path = models.CharField(max_length=300)
     key = models.CharField(max_length=255, help_text="The header as the caller sent it")
-    request_hash = models.CharField(max_length=64, help_text="SHA-256 of method and body: the same key never serves another body")
+    request_hash = models.CharField(
+        max_length=64, help_text="SHA-256 of method and body: the same key never serves another body"
+    )
     stored_at = models.DateTimeField()
-    status = models.PositiveSmallIntegerField(null=True, help_text="HTTP status of the reply; NULL only inside the transaction")
+    status = models.PositiveSmallIntegerField(
+        null=True, help_text="HTTP status of the reply; NULL only inside the transaction"
+    )
     body = models.JSONField(null=True)
 
     class Meta:
@@ -188,7 +208,9 @@ class IdempotencyRecord(models.Model):
         indexes = (models.Index(fields=["caller", "stored_at"], name="idx_idempotency_age"),)
         constraints = (
             models.UniqueConstraint(fields=["caller", "path", "key"], name="idempotency_once_a_caller_path_key"),
-            models.CheckConstraint(condition=Q(status=None) | Q(status__range=(200, 299)), name="idempotency_keeps_success_only"),
+            models.CheckConstraint(
+                condition=Q(status=None) | Q(status__range=(200, 299)), name="idempotency_keeps_success_only"
+            ),
         )
 
     def __str__(self) -> str:

@@ -38,7 +38,8 @@ def sol_to_lamports(sol: Decimal) -> int:
 
 
 def bps_of(amount: int, bps: int) -> int:
-    """Return ``bps`` hundredths of a percent of ``amount``, rounded down. Raises ``ValueError`` for a negative amount."""
+    """Return ``bps`` hundredths of a percent of ``amount``, rounded down. Raises ``ValueError`` for a negative
+    amount."""
     if amount < 0 or bps < 0:
         raise ValueError("Neither an amount nor its share may be negative.")
     return amount * bps // BPS
@@ -47,8 +48,9 @@ def bps_of(amount: int, bps: int) -> int:
 def split_exactly(total: int, weights: Sequence[int]) -> list[int]:
     """Return how ``total`` divides by ``weights``, in their order, so that the parts add up to ``total``.
 
-    Largest remainder: each part is rounded down, then the units left over go one each to the largest remainders, the earlier
-    weight first among equal ones. Raises ``ValueError`` for a negative total or weight, and when the weights add up to 0.
+    Largest remainder: each part is rounded down, then the units left over go one each to the largest remainders, the
+    earlier weight first among equal ones. Raises ``ValueError`` for a negative total or weight, and when the weights
+    add up to 0.
     """
     whole = sum(weights)
     if total < 0 or whole <= 0 or min(weights) < 0:

@@ -40,5 +40,5 @@ def _wake(name: str, tasks: tuple[str, ...]) -> None:
         try:
             # Older than its heartbeat it would only wake what is awake; without a broker there is nothing to wait for.
             current_app.send_task(task, queue=queue, expires=interval.total_seconds(), retry=False, ignore_result=True)
-        except Exception as error:  # a bell that does not ring costs delay, never the work of him who rang it
+        except Exception as error:  # noqa: BLE001  # a bell that does not ring costs delay, never the work of him who rang it
             logger.warning("nudge.lost", name=name, task=task, error=str(error))

@@ -1,7 +1,8 @@
 """Rows that wait are the queue. A worker leases one, does its step outside any transaction, and says how it went.
 
-A crash leaves a lease that ends by itself; the attempt was counted when the lease began, so a row that kills its worker again
-and again ends in quarantine too. A worker whose lease ran out changes nothing any more: the attempt is the proof of the lease.
+A crash leaves a lease that ends by itself; the attempt was counted when the lease began, so a row that kills its
+worker again and again ends in quarantine too. A worker whose lease ran out changes nothing any more: the attempt is
+the proof of the lease.
 """
 
 from collections.abc import Callable
@@ -50,9 +51,10 @@ def drain(
 ) -> Drained:
     """Do ``step`` for up to ``limit`` due rows of ``queryset``, in its order or else the longest due first.
 
-    A step that returns finishes its row. One that raises postpones it: 10 s, 20 s, 40 s … up to an hour. An exception of
-    ``hopeless``, or the last of ``max_attempts``, sets it aside with the reason. A raised exception's ``retry_after``
-    (``timedelta``) is honoured when it asks for a longer pause. Raises ``TransactionManagementError`` inside a transaction.
+    A step that returns finishes its row. One that raises postpones it: 10 s, 20 s, 40 s … up to an hour. An exception
+    of ``hopeless``, or the last of ``max_attempts``, sets it aside with the reason. A raised exception's
+    ``retry_after`` (``timedelta``) is honoured when it asks for a longer pause. Raises ``TransactionManagementError``
+    inside a transaction.
     """
     if in_transaction():
         raise TransactionManagementError("Work is never done inside a transaction: a step may wait for the network.")
@@ -123,14 +125,28 @@ def retry(rows: QuerySet[W], *, operator: str, reason: str, now: datetime) -> in
 def quarantine(rows: QuerySet[W], *, operator: str, reason: str, now: datetime) -> int:
     """Set the open ones of ``rows`` aside; return how many. A worker that has one can no longer finish it."""
     return _move(
-        rows.filter(_OPEN), "quarantine", operator, reason, now, quarantined_at=now, leased_until=None, last_error=reason
+        rows.filter(_OPEN),
+        "quarantine",
+        operator,
+        reason,
+        now,
+        quarantined_at=now,
+        leased_until=None,
+        last_error=reason,
     )
 
 
 def release(rows: QuerySet[W], *, operator: str, reason: str, now: datetime) -> int:
     """Let rows out of quarantine, due at once and with their attempts forgotten; return how many."""
     return _move(
-        rows.filter(quarantined_at__isnull=False), "release", operator, reason, now, quarantined_at=None, due_at=now, attempts=0
+        rows.filter(quarantined_at__isnull=False),
+        "release",
+        operator,
+        reason,
+        now,
+        quarantined_at=None,
+        due_at=now,
+        attempts=0,
     )
 
 
@@ -143,6 +159,13 @@ def _move(rows: QuerySet[W], action: str, operator: str, reason: str, now: datet
         type(row)._default_manager.filter(pk=row.pk).update(**changes)
         kind = row._meta.label_lower
         audit.record(
-            actor=operator, action=f"work.{action}", reason=reason, kind=kind, key=row.pk, before=before, after=changes, now=now
+            actor=operator,
+            action=f"work.{action}",
+            reason=reason,
+            kind=kind,
+            key=row.pk,
+            before=before,
+            after=changes,
+            now=now,
         )
     return len(found)

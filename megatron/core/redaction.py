@@ -15,13 +15,18 @@ _NAMES = (
 _SECRET_NAME = re.compile(rf"(?:.*[-_.])?(?:{_NAMES})", re.IGNORECASE)
 # Words about a secret that hold none: counting or naming tokens is this house's daily work.
 _HARMLESS_NAME = re.compile(r"token|tokens|token_address|.*_token|whole_token", re.IGNORECASE)
-_SECRET_TOKEN_NAME = re.compile(r"(?:access|auth|bearer|csrf|csrfmiddleware|metrics|refresh|session|x)[-_]?token", re.IGNORECASE)
+_SECRET_TOKEN_NAME = re.compile(
+    r"(?:access|auth|bearer|csrf|csrfmiddleware|metrics|refresh|session|x)[-_]?token", re.IGNORECASE
+)
 
 _PATTERNS = (
     # user:password@ in any address
     (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]*://)[^/\s@\"'<>]*@", re.IGNORECASE), rf"\g<keep>{HIDDEN}@"),
     # Authorization: Bearer …; before the names, which would take the scheme for the secret
-    (re.compile(r"(?P<keep>\b(?:Api-Key|Bearer|Basic|Token)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\g<keep>{HIDDEN}"),
+    (
+        re.compile(r"(?P<keep>\b(?:Api-Key|Bearer|Basic|Token)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
+        rf"\g<keep>{HIDDEN}",
+    ),
     # ?api-key=… and the like, in addresses and in forms
     (
         re.compile(rf"(?P<keep>(?<![a-z0-9])(?:{_NAMES})=)[^&\s\"'<>#]+", re.IGNORECASE),
@@ -62,7 +67,10 @@ class Redactor:
         if isinstance(value, bytes):
             return self.text(value.decode("utf-8", "replace"))
         if isinstance(value, Mapping):
-            return {self.text(str(name)): HIDDEN if is_secret(str(name)) else self.anything(item) for name, item in value.items()}
+            return {
+                self.text(str(name)): HIDDEN if is_secret(str(name)) else self.anything(item)
+                for name, item in value.items()
+            }
         if isinstance(value, (list, tuple, set, frozenset)):
             return [self.anything(item) for item in value]
         return self.text(str(value))

@@ -17,8 +17,8 @@ OPERATOR = "operator"
 def write_schedule(beat: Mapping[str, tuple[str, timedelta, str]]) -> int:
     """Make the beat's rows say what ``beat`` (task → queue, interval, purpose) says; return how many there are.
 
-    A row is named for its task. Whether it is enabled stays as the operator left it; rows of tasks that are no more go. A
-    message that waited longer than its interval expires: the next one does the same work.
+    A row is named for its task. Whether it is enabled stays as the operator left it; rows of tasks that are no more
+    go. A message that waited longer than its interval expires: the next one does the same work.
     """
     for task, (queue, interval, purpose) in beat.items():
         seconds = int(interval.total_seconds())
@@ -37,6 +37,8 @@ def create_operator(*, now: datetime) -> str | None:
     if users._default_manager.filter(is_superuser=True).exists():
         return None
     password = secrets.token_urlsafe(18)
-    operator = users._default_manager.create_superuser(username=OPERATOR, password=password)  # type: ignore[attr-defined]
-    audit.record(actor="seed", action="operator.create", kind="auth.user", key=operator.pk, after={"username": OPERATOR}, now=now)
+    operator = users._default_manager.create_superuser(username=OPERATOR, password=password)
+    audit.record(
+        actor="seed", action="operator.create", kind="auth.user", key=operator.pk, after={"username": OPERATOR}, now=now
+    )
     return password

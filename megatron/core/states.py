@@ -7,8 +7,8 @@ S = TypeVar("S", bound=str)
 
 
 class MoveNotAllowed(ValueError):
-    """A status would change in a way that its lifecycle does not have. Read the row again: somebody else moved it, or the
-    caller is wrong."""
+    """A status would change in a way that its lifecycle does not have. Read the row again: somebody else moved it, or
+    the caller is wrong."""
 
 
 class Lifecycle(Generic[S]):

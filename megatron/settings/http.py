@@ -1,8 +1,10 @@
 """Web: middleware, templates, security headers, API."""
 
+from contextlib import suppress
+
 from csp.constants import NONCE, NONE, SELF
 
-from megatron.settings.base import BASE_DIR, DEBUG, env
+from megatron.settings.base import BASE_DIR, DEBUG, STATE_DIR, env
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -39,7 +41,10 @@ TEMPLATES = [
 ]
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / ".megatron" / "static"
+STATIC_ROOT = STATE_DIR / "static"
+with suppress(OSError):
+    # WhiteNoise warns of a folder that is not there, and without `collectstatic` there is none.
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "megatron" / "static"]
 WHITENOISE_USE_FINDERS = True
 

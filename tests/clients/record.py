@@ -1,4 +1,5 @@
-"""Record one JSON-RPC reply of a real node for the tests: ``python -m tests.clients.record solana_rpc METHOD 'PARAMS'``.
+"""Record one JSON-RPC reply of a real node for the tests: ``python -m tests.clients.record solana_rpc METHOD
+'PARAMS'``.
 
 Reads SOLANA_RPC_URL from the environment; nothing of it is written down.
 """

@@ -25,7 +25,9 @@ def replay(folder: str) -> httpx.MockTransport:
         kept = tape.get(_key(asked))
         if kept is None:
             method, params = asked["method"], json.dumps(asked["params"])
-            raise NotRecorded(f"Not recorded. Record it with: python -m tests.clients.record {folder} {method} '{params}'")
+            raise NotRecorded(
+                f"Not recorded. Record it with: python -m tests.clients.record {folder} {method} '{params}'"
+            )
         return httpx.Response(kept["status"], headers=kept["headers"], json=kept["body"])
 
     return httpx.MockTransport(answer)

@@ -17,7 +17,12 @@ OK = httpx.Response(200, json={"ok": True})
 
 def client(transport: httpx.BaseTransport, **options: Any) -> HttpClient:
     return HttpClient(
-        "node", base_url=f"https://rpc.example.com/?api-key={KEY}", per_second=1000, secrets=[KEY], transport=transport, **options
+        "node",
+        base_url=f"https://rpc.example.com/?api-key={KEY}",
+        per_second=1000,
+        secrets=[KEY],
+        transport=transport,
+        **options,
     )
 
 
@@ -90,7 +95,15 @@ def test_a_read_that_works_in_the_end_is_a_read_that_worked() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7), ("0.5", 0.5), ("Fri, 03 Jul 2026 12:00:30 GMT", 30), ("Fri, 03 Jul 2026 11:00:00 GMT", 0), ("soon", None), ("", None), ("-5", None)],
+    [
+        ("7", 7),
+        ("0.5", 0.5),
+        ("Fri, 03 Jul 2026 12:00:30 GMT", 30),
+        ("Fri, 03 Jul 2026 11:00:00 GMT", 0),
+        ("soon", None),
+        ("", None),
+        ("-5", None),
+    ],
 )
 def test_retry_after_is_read_in_seconds_and_as_a_date(header: str, seconds: float | None) -> None:
     """What makes no sense counts as absent; a date that has passed as no wait."""
@@ -138,14 +151,19 @@ def test_a_reply_that_is_too_long_is_not_read_to_its_end() -> None:
     assert sum(sent) == 6000
 
 
-@pytest.mark.parametrize("reply", [httpx.Response(401), httpx.ConnectError(f"cannot reach https://rpc.example.com/?api-key={KEY}")])
+@pytest.mark.parametrize(
+    "reply", [httpx.Response(401), httpx.ConnectError(f"cannot reach https://rpc.example.com/?api-key={KEY}")]
+)
 def test_no_error_tells_the_key(reply: Any) -> None:
     """Neither its words nor what it was raised from."""
     transport, _ = answers(reply)
     with pytest.raises(ClientError) as caught:
         client(transport).write("POST")
     assert KEY not in str(caught.value)
-    assert (caught.value.__cause__, caught.value.__suppress_context__ or caught.value.__context__ is None) == (None, True)
+    assert (caught.value.__cause__, caught.value.__suppress_context__ or caught.value.__context__ is None) == (
+        None,
+        True,
+    )
     assert str(caught.value).startswith("node: ")
 
 

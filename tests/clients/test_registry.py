@@ -1,3 +1,4 @@
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +39,7 @@ def test_a_test_puts_its_own_in_place(settings: Any) -> None:
     settings.SOLANA_RPC_URL = ""
     outer, inner = Silent(), Silent()
     with clients.override(chain=outer):
-        with pytest.raises(ZeroDivisionError), clients.override(chain=inner):
+        with suppress(ZeroDivisionError), clients.override(chain=inner):
             assert clients.chain() is inner
             raise ZeroDivisionError
         assert clients.chain() is outer

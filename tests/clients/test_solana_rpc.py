@@ -45,7 +45,12 @@ def test_the_newest_version_is_asked_for_always() -> None:
     caller, asked = reader(httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "result": None}))
     caller.get_transaction(SIGNATURE)
     options = {"encoding": "json", "commitment": "confirmed", "maxSupportedTransactionVersion": 1}
-    assert json.loads(asked[0].content) == {"jsonrpc": "2.0", "id": 1, "method": "getTransaction", "params": [SIGNATURE, options]}
+    assert json.loads(asked[0].content) == {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "getTransaction",
+        "params": [SIGNATURE, options],
+    }
 
 
 def test_an_overloaded_node_is_asked_again_later(node: SolanaRpc) -> None:
@@ -72,10 +77,29 @@ def test_what_a_node_has_thrown_away_is_refused(node: SolanaRpc) -> None:
 
 
 LATER = [-32603, -32004, -32005, -32014, -32016, -32019, -32029, -32429, 429]
-NEVER = [-32700, -32600, -32601, -32602, -32001, -32002, -32003, -32006, -32008, -32010, -32011, -32012, -32013, -32015, -32021, 12345]
+NEVER = [
+    -32700,
+    -32600,
+    -32601,
+    -32602,
+    -32001,
+    -32002,
+    -32003,
+    -32006,
+    -32008,
+    -32010,
+    -32011,
+    -32012,
+    -32013,
+    -32015,
+    -32021,
+    12345,
+]
 
 
-@pytest.mark.parametrize(("code", "kind"), [*((code, TryLater) for code in LATER), *((code, Refused) for code in NEVER)])
+@pytest.mark.parametrize(
+    ("code", "kind"), [*((code, TryLater) for code in LATER), *((code, Refused) for code in NEVER)]
+)
 def test_every_error_code_says_what_to_do(code: int, kind: type[ClientError]) -> None:
     """The table of the node's error codes; one that nobody knows is refused."""
     with pytest.raises(kind, match=str(code)):
@@ -88,7 +112,9 @@ def test_a_rate_limit_under_another_code_is_seen_by_its_words() -> None:
         reader(error(-32097, "Rate limit exceeded for your plan"))[0].get_transaction(SIGNATURE)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"error": "no"}', b"\xff\xfe", b'{"error": {"message": "x"}}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'{"error": "no"}', b"\xff\xfe", b'{"error": {"message": "x"}}']
+)
 def test_what_is_not_json_rpc_is_malformed(body: bytes) -> None:
     """Half a reply, another shape, no JSON."""
     with pytest.raises(Malformed):

@@ -21,7 +21,9 @@ def no_beat_yet(settings: Any) -> None:
 
 @pytest.fixture
 def dead_redis(settings: Any) -> None:
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}}
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
 
 
 def test_a_living_process_says_so_without_the_database() -> None:

@@ -37,7 +37,7 @@ def test_a_lock_is_held_until_the_commit(take: object) -> None:
 @pytest.mark.parametrize("take", [locks.hold_until_commit, locks.try_hold])
 def test_a_lock_needs_a_transaction(take: object) -> None:
     """Outside a transaction the lock would be gone at once, so it is refused."""
-    with pytest.raises(TransactionManagementError, match="inside transaction.atomic"):
+    with pytest.raises(TransactionManagementError, match=r"inside transaction\.atomic"):
         take("audit.record")  # type: ignore[operator]  # either of two functions of the same shape
 
 

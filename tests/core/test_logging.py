@@ -58,7 +58,9 @@ def test_no_secret_survives_in_text(place: str, secret: str) -> None:
 @given(secret=secrets)
 def test_no_secret_survives_under_its_name(name: str, secret: str) -> None:
     """A value is hidden for its name alone, at any depth, whatever it is."""
-    logged = Redactor().anything({"event": "x", "deep": [{name: secret}, {name: {"inner": secret}}, {name: secret.encode()}]})
+    logged = Redactor().anything(
+        {"event": "x", "deep": [{name: secret}, {name: {"inner": secret}}, {name: secret.encode()}]}
+    )
     assert secret not in json.dumps(logged)
 
 
@@ -66,7 +68,9 @@ def test_no_secret_survives_under_its_name(name: str, secret: str) -> None:
 def test_no_known_secret_survives_anywhere(secret: str, before: str, after: str) -> None:
     """A secret of the settings is hidden in any words, names and objects."""
     redactor = Redactor([secret])
-    shown = redactor.anything([before + secret + after, {before + secret: secret}, ValueError(secret), (secret.encode(),)])
+    shown = redactor.anything(
+        [before + secret + after, {before + secret: secret}, ValueError(secret), (secret.encode(),)]
+    )
     assert secret not in str(shown)
 
 

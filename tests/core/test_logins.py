@@ -28,7 +28,9 @@ def at_noon() -> Any:
 
 def sign_in(password: str, *, name: str = "ann", address: str = "203.0.113.5", **headers: str) -> bool:
     """Return whether the console's login let the visitor in."""
-    reply = Client().post("/console/login/", {"username": name, "password": password}, REMOTE_ADDR=address, headers=headers)
+    reply = Client().post(
+        "/console/login/", {"username": name, "password": password}, REMOTE_ADDR=address, headers=headers
+    )
     return reply.status_code == 302
 
 

@@ -26,7 +26,8 @@ def test_every_table_with_updated_at_has_the_trigger() -> None:
     """No table of ours has the column without the trigger that keeps it true."""
     with connection.cursor() as cursor:
         cursor.execute("""
-            SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+            SELECT table_name FROM information_schema.columns
+            JOIN information_schema.tables USING (table_schema, table_name)
             WHERE column_name = 'updated_at' AND table_schema = current_schema() AND table_type = 'BASE TABLE'
               AND table_name NOT IN (
                 SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE 'pgtrigger_set_updated_at_%')
@@ -37,7 +38,11 @@ def test_every_table_with_updated_at_has_the_trigger() -> None:
 def test_a_fact_is_neither_edited_nor_removed() -> None:
     """The database refuses, whatever the way."""
     fact = Happening.objects.create(text="it rained")
-    for change in (lambda: Happening.objects.update(text="sun"), fact.delete, lambda: Happening.objects.all()._raw_delete("default")):
+    for change in (
+        lambda: Happening.objects.update(text="sun"),
+        fact.delete,
+        lambda: Happening.objects.all()._raw_delete("default"),
+    ):
         with pytest.raises(DatabaseError, match="Cannot update or delete rows"), transaction.atomic():
             change()
     assert Happening.objects.get().text == "it rained"
@@ -59,7 +64,9 @@ def test_work_that_cannot_be_is_refused(name: str) -> None:
 
 
 def rule(version: int, *, active: bool = False) -> Rule:
-    return Rule.objects.create(version=version, active=active, reason="first figures", created_by="ann", limit_lamports=5)
+    return Rule.objects.create(
+        version=version, active=active, reason="first figures", created_by="ann", limit_lamports=5
+    )
 
 
 def test_the_terms_of_a_policy_never_change() -> None:

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_a_bell_rings_after_the_commit(sent: list[tuple[str, dict[str, Any]]]) -
 @pytest.mark.django_db(transaction=True)
 def test_a_rolled_back_transaction_rings_nothing(sent: list[tuple[str, dict[str, Any]]]) -> None:
     """What did not happen wakes nobody."""
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with suppress(ZeroDivisionError), transaction.atomic():
         nudges.ring("candles_due")
         raise ZeroDivisionError
     assert sent == []
@@ -72,7 +73,9 @@ def test_a_broker_that_is_away_is_logged_and_nothing_else(
     """The work of him who rings is never disturbed."""
     with current_app.connection_for_write("redis://127.0.0.1:1/0") as nowhere:
         send = current_app.send_task
-        monkeypatch.setattr(current_app, "send_task", lambda *args, **options: send(*args, connection=nowhere, **options))
+        monkeypatch.setattr(
+            current_app, "send_task", lambda *args, **options: send(*args, connection=nowhere, **options)
+        )
         nudges.ring("candles_due")
     assert "nudge.lost" in caplog.text
 

@@ -60,7 +60,9 @@ def test_the_order_of_the_queryset_is_kept(errands: Any) -> None:
     done: list[str] = []
     for text in "acb":
         errand(text)
-    assert queue.drain(errands.order_by("text"), lambda row: done.append(row.text), now=NOON, limit=2) == Drained(finished=2)
+    assert queue.drain(errands.order_by("text"), lambda row: done.append(row.text), now=NOON, limit=2) == Drained(
+        finished=2
+    )
     assert done == ["a", "b"]
 
 
@@ -68,7 +70,9 @@ def test_a_step_stands_outside_any_transaction(errands: Any) -> None:
     """While the step runs no transaction is open, and its lease is already committed."""
     errand()
     seen: list[tuple[bool, datetime | None]] = []
-    queue.drain(errands.all(), lambda row: seen.append((connection.in_atomic_block, errands.get().leased_until)), now=NOON)
+    queue.drain(
+        errands.all(), lambda row: seen.append((connection.in_atomic_block, errands.get().leased_until)), now=NOON
+    )
     assert seen == [(False, NOON + queue.LEASE)]
 
 
@@ -117,7 +121,9 @@ def test_the_last_attempt_ends_in_quarantine(errands: Any) -> None:
 def test_what_is_hopeless_is_set_aside_at_once(errands: Any) -> None:
     """A failure that repeating will not mend is not repeated."""
     errand()
-    assert queue.drain(errands.all(), fail(Hopeless("no such mint")), now=NOON, hopeless=(Hopeless,)) == Drained(quarantined=1)
+    assert queue.drain(errands.all(), fail(Hopeless("no such mint")), now=NOON, hopeless=(Hopeless,)) == Drained(
+        quarantined=1
+    )
     assert errands.get().last_error == "Hopeless: no such mint"
 
 

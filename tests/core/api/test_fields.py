@@ -11,7 +11,12 @@ from tests.core.api.doors import Money
 
 
 def shown(**fields: Any) -> dict[str, Any]:
-    known = {"paid_raw": 1_500_000, "quote": SimpleNamespace(decimals=6), "fee_lamports": 5000, "price": Decimal("2.7960E-8")}
+    known = {
+        "paid_raw": 1_500_000,
+        "quote": SimpleNamespace(decimals=6),
+        "fee_lamports": 5000,
+        "price": Decimal("2.7960E-8"),
+    }
     return dict(Money(SimpleNamespace(**{**known, **fields})).data)
 
 
@@ -26,7 +31,11 @@ def test_an_amount_is_text_with_its_decimals() -> None:
 
 def test_a_large_amount_keeps_every_digit() -> None:
     """A u64 is beyond what a float holds."""
-    assert shown(paid_raw=2**64 - 1)["paid"] == {"raw": "18446744073709551615", "decimals": 6, "amount": "18446744073709.551615"}
+    assert shown(paid_raw=2**64 - 1)["paid"] == {
+        "raw": "18446744073709551615",
+        "decimals": 6,
+        "amount": "18446744073709.551615",
+    }
 
 
 def test_what_is_not_known_is_null() -> None:
@@ -36,7 +45,9 @@ def test_what_is_not_known_is_null() -> None:
     assert shown(quote=None)["paid"] == {"raw": "1500000", "decimals": None, "amount": None}
 
 
-@pytest.mark.parametrize(("value", "text"), [("0E-20", "0"), ("-0.0", "0"), ("1E+3", "1000"), ("1.2300", "1.23"), ("-0.50", "-0.5")])
+@pytest.mark.parametrize(
+    ("value", "text"), [("0E-20", "0"), ("-0.0", "0"), ("1E+3", "1000"), ("1.2300", "1.23"), ("-0.50", "-0.5")]
+)
 def test_a_decimal_is_written_out(value: str, text: str) -> None:
     """No exponent, no zeros at the end, no negative nothing."""
     assert plain(Decimal(value)) == text

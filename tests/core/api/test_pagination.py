@@ -51,7 +51,9 @@ def test_rows_without_a_value_come_last(caller: Client) -> None:
     """NULLs are paged too, after the others, in the order of the next column."""
     Errand.objects.all().delete()
     for text, minutes in [("a", 5), ("b", None), ("c", 9), ("d", None), ("e", 5)]:
-        Errand.objects.create(text=text, due_at=NOON, leased_until=None if minutes is None else NOON + timedelta(minutes=minutes))
+        Errand.objects.create(
+            text=text, due_at=NOON, leased_until=None if minutes is None else NOON + timedelta(minutes=minutes)
+        )
     pages = walk(caller, "/api/v1/errands/?page_size=1")
     assert "".join(row["text"] for page in pages for row in page) == "caebd"
 

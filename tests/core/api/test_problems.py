@@ -21,7 +21,11 @@ def problem(reply: Any, status: int) -> dict[str, Any]:
 def test_a_missing_row_is_told_without_what_was_sought(caller: Client) -> None:
     """Django's 404 says nothing of tables; its title is the status in words."""
     body = problem(caller.get("/api/v1/failing/missing/"), 404)
-    assert (body["type"], body["title"], body["detail"]) == ("urn:megatron:problem:not-found", "Not Found", "Not found.")
+    assert (body["type"], body["title"], body["detail"]) == (
+        "urn:megatron:problem:not-found",
+        "Not Found",
+        "Not found.",
+    )
     assert body["instance"] == "/api/v1/failing/missing/"
 
 
@@ -87,13 +91,14 @@ def test_wrong_fields_of_nested_parts_are_listed_with_their_place(caller: Client
     parts = [{"amount": 1, "name": "a"}, {"amount": 0, "name": "b"}]
     body = problem(caller.post("/api/v1/failing/nested/", {"parts": parts}, content_type="application/json"), 400)
     assert [error["field"] for error in body["errors"]] == ["parts.1.amount"]
-    assert problem(caller.post("/api/v1/failing/x/", "[1]", content_type="application/json"), 400)["errors"][0]["field"] == ""
+    assert (
+        problem(caller.post("/api/v1/failing/x/", "[1]", content_type="application/json"), 400)["errors"][0]["field"]
+        == ""
+    )
 
 
 @pytest.mark.parametrize("address", ["/api/v1/failing/bug/", "/api/v1/broken/"])
-def test_what_nobody_foresaw_is_told_as_its_id(
-    caller: Client, caplog: pytest.LogCaptureFixture, address: str
-) -> None:
+def test_what_nobody_foresaw_is_told_as_its_id(caller: Client, caplog: pytest.LogCaptureFixture, address: str) -> None:
     """Inside DRF and outside it the caller gets an id and nothing else; the log has the rest."""
     reply = caller.get(address, headers={"X-Request-ID": "find-me-1234"})
     body = problem(reply, 500)

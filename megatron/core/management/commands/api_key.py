@@ -22,7 +22,9 @@ class Command(BaseCommand):
         commands = parser.add_subparsers(dest="command", required=True, metavar="create | revoke | list")
         create = commands.add_parser("create", help="issue a key and print it, once")
         create.add_argument("name", help="who uses it, e.g. grafana")
-        create.add_argument("--scope", action="append", choices=Scope.values, help="what it may do; may be repeated (default: read)")
+        create.add_argument(
+            "--scope", action="append", choices=Scope.values, help="what it may do; may be repeated (default: read)"
+        )
         create.add_argument("--rate", type=int, default=600, metavar="N", help="requests a minute (default: 600)")
         create.add_argument("--days", type=int, metavar="N", help="valid so many days (default: until revoked)")
         revoke = commands.add_parser("revoke", help="end a key at once")
@@ -67,7 +69,12 @@ class Command(BaseCommand):
     def _list(self, options: dict[str, Any]) -> None:
         for key in ApiKey.objects.order_by("name"):
             times = {name: getattr(key, name) for name in ("expires_at", "revoked_at", "last_used_at")}
-            shown = {"name": key.name, "prefix": key.prefix, "scopes": key.scopes, "rate_per_minute": key.rate_per_minute}
+            shown = {
+                "name": key.name,
+                "prefix": key.prefix,
+                "scopes": key.scopes,
+                "rate_per_minute": key.rate_per_minute,
+            }
             shown |= {name: at.isoformat() if at else None for name, at in times.items()}
             if options["json"]:
                 self.stdout.write(json.dumps(shown))

@@ -16,13 +16,15 @@ from megatron.embedded.state import operator_file, write_private
 
 class Command(BaseCommand):
     help = (
-        "Write the beat's schedule and create the account `operator` when there is no superuser. Its password is shown once; "
-        "beside the embedded database it is also kept in .megatron/operator. Doing it again changes nothing."
+        "Write the beat's schedule and create the account `operator` when there is no superuser. Its password is shown "
+        "once; beside the embedded database it is also kept in .megatron/operator. Doing it again changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add ``--demo``."""
-        parser.add_argument("--demo", action="store_true", help="replay the bundled capture when there are no tokens yet")
+        parser.add_argument(
+            "--demo", action="store_true", help="replay the bundled capture when there are no tokens yet"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Seed, and tell what was done."""
