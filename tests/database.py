@@ -1,7 +1,6 @@
 """The test database on every kind of server: pytest fixtures, loaded by tests/conftest.py."""
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,12 +24,11 @@ def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Stop TimescaleDB's background jobs: a test drives them with ``CALL run_job``, or they must not run at all."""
     with django_db_blocker.unblock():
         if connection.timescale_level == "community":
             stop_jobs()
-    yield
 
 
 def stop_jobs() -> None:

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 from django.db import migrations
 
@@ -24,7 +25,7 @@ KEPT = (
 """The figures of decision C4."""
 
 
-def seed(apps, schema_editor):
+def seed(apps: Any, schema_editor: Any) -> None:
     """Write the figures; an operator's own stay."""
     policies = apps.get_model("tokens", "RetentionPolicy").objects.using(schema_editor.connection.alias)
     for table, drop_after, compress_after, segment_by, order_by, note in KEPT:

@@ -71,15 +71,15 @@ class RetentionPolicy(Row):
         for alias in databases or ():
             if cls._meta.db_table not in connections[alias].introspection.table_names():
                 continue  # the migrations that create it are still to run
-            for policy in cls._default_manager.using(alias).all():
-                if retention.too_short(policy.table_name, policy.drop_after):
-                    messages.append(
-                        checks.Error(
-                            f"{policy.table_name} is dropped after {policy.drop_after}, but an aggregate refreshes "
-                            f"from the last {retention.shortest_keep(policy.table_name)}.",
-                            hint="Set a longer drop_after in the retention policies.",
-                            obj=policy,
-                            id="tokens.E001",
-                        )
-                    )
+            messages.extend(
+                checks.Error(
+                    f"{policy.table_name} is dropped after {policy.drop_after}, but an aggregate refreshes from the "
+                    f"last {retention.shortest_keep(policy.table_name)}.",
+                    hint="Set a longer drop_after in the retention policies.",
+                    obj=policy,
+                    id="tokens.E001",
+                )
+                for policy in cls._default_manager.using(alias).all()
+                if retention.too_short(policy.table_name, policy.drop_after)
+            )
         return messages

@@ -145,7 +145,7 @@ class TestLookAlikes:
         """A role without the right to create a schema is told the statement that gives it."""
         sql("CREATE ROLE megatron_guest")
         sql("SET LOCAL ROLE megatron_guest")
-        with pytest.raises(ImproperlyConfigured, match='GRANT CREATE ON DATABASE .* TO "megatron_guest";'):
+        with pytest.raises(ImproperlyConfigured, match=r'GRANT CREATE ON DATABASE .* TO "megatron_guest";'):
             compat.install(connection)
 
     def test_a_schema_of_another_role_is_used_as_it_is(self, sql):

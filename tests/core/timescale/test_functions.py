@@ -13,7 +13,7 @@ from tokens.models import SolUsdPrice
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
 ANSWERS = (
-    # rows (value, time); first; last
+    # What is aggregated (a value and its time), then what comes first and what last.
     ("(1.0, '2026-01-02'), (2.0, '2026-01-01'), (3.0, '2026-01-03')", "2.0", "3.0"),
     ("(1.0, '2026-01-01'), (2.0, '2026-01-01'), (3.0, '2026-01-02'), (4.0, '2026-01-02')", "1.0", "3.0"),
     ("(9.0, NULL), (2.0, '2026-01-01'), (3.0, '2026-01-02'), (4.0, NULL)", "2.0", "3.0"),

@@ -91,8 +91,10 @@ def test_below_community_jobs_are_logged_no_ops(operation, said, level, caplog):
 def test_on_community_the_operations_say_what_timescale_reads():
     """The statements for a community server name the table, the columns and whole intervals."""
     assert list(COMPRESSION.forward("community")) == [
-        "ALTER TABLE price_candles_1h SET (timescaledb.compress, "
-        "timescaledb.compress_segmentby = 'token_id', timescaledb.compress_orderby = 'bucket DESC')",
+        (
+            "ALTER TABLE price_candles_1h SET (timescaledb.compress, "
+            "timescaledb.compress_segmentby = 'token_id', timescaledb.compress_orderby = 'bucket DESC')"
+        ),
         "SELECT add_compression_policy('price_candles_1h', INTERVAL '7 days', if_not_exists => true)",
     ]
     assert list(RETENTION.forward("community")) == [

@@ -164,7 +164,7 @@ def test_c5_a_policy_shorter_than_a_refresh_is_refused(figures):
 
     policy = RetentionPolicy.objects.get(table_name="transactions")
     policy.drop_after, policy.compress_after = timedelta(hours=2), None
-    with pytest.raises(ValidationError, match="An aggregate refreshes from the last 2:00:00; keep longer than that."):
+    with pytest.raises(ValidationError, match=r"An aggregate refreshes from the last 2:00:00; keep longer than that\."):
         policy.full_clean()
     assert RetentionPolicy.check(databases=["default"]) == []
     policy.save()
