@@ -1,0 +1,53 @@
+"""Every rule that the database knows has a test that tries to break it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests import breaking
+from tests.core import concrete
+from tests.core import test_models as cellar
+from tests.tokens.models import test_constraints as tokens
+from tests.tokens.models import test_retention_policy as retention
+
+RULES = """
+    SELECT relname, conname, contype::text,
+        contype = 'p' AND array_length(conkey, 1) = 1 AS is_plain_key
+    FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+    WHERE connamespace = 'public'::regnamespace AND contype <> 'n' AND relname !~ '^(auth|django|core_tests)_'
+    UNION ALL
+    SELECT relname, indexrelid::regclass::text, 'u', false
+    FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+    WHERE relnamespace = 'public'::regnamespace AND indisunique AND relname !~ '^(auth|django|core_tests)_'
+        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
+"""Without a table's own UUID key, which nobody chooses, and NOT NULL, which is the column's type."""
+
+IN_OTHER_WORDS = {
+    "api_keys_rate_per_minute_check": "api_key_rate_positive",
+    "idempotency_records_status_check": "idempotency_keeps_success_only",
+    "retention_policies_table_name_key": "one policy a table",
+}
+"""Rules that a narrower one implies, or whose test says it in a sentence."""
+
+
+def broken() -> set[str]:
+    """Return the names of all rules that some test breaks."""
+    named = [*tokens.BROKEN, *tokens.FIELDS, *retention.BROKEN]
+    return {case[0] for case in named} | {*tokens.TWINS, *cellar.BROKEN, *IN_OTHER_WORDS}
+
+
+@pytest.mark.django_db
+def test_every_rule_of_the_database_has_a_test_that_breaks_it(sql: Callable[..., list[tuple[Any, ...]]]) -> None:
+    """The catalogue's constraints are exactly those that a test tries to break; none of either list is left over."""
+    rules = {breaking.plain(name) for _, name, _, is_plain_key in sql(RULES) if not is_plain_key}
+    triggered = {"transaction_parents_exist"}  # a trigger that speaks with a constraint's name
+    assert rules | triggered == broken()
+
+
+def test_every_rule_of_a_row_to_build_on_has_a_test_that_breaks_it() -> None:
+    """The constraints that Work and PolicyVersion hand down are exactly those that a test tries to break."""
+    rules = {constraint.name for table in concrete.TABLES for constraint in table._meta.constraints}
+    own = {"core_tests_errand_attempts_check", "core_tests_rule_version_key"}
+    assert rules | own == {*cellar.BROKEN_WORK, *cellar.BROKEN_RULES}
