@@ -20,13 +20,13 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.command == "keep":
         return keep(arguments.root, arguments.service)
-    from megatron.embedded import preflight  # not in the keepers: they need neither a driver nor Django
+    from megatron.embedded import preflight  # noqa: PLC0415  # the keepers need neither a driver nor Django
 
     preflight.read_dotenv(ROOT)
     try:
         match arguments.command:
             case "run":
-                from megatron.embedded.house import run
+                from megatron.embedded.house import run  # noqa: PLC0415  # only this command needs it
 
                 return run(ROOT, with_parent=arguments.with_parent)
             case "with":
@@ -42,8 +42,8 @@ def main() -> int:
         print(error, file=sys.stderr)
     except PermissionError as error:
         print(
-            f"{error.filename} belongs to another user, who ran Megatron from this checkout before: use that account, or "
-            "have it run `make clean-data`.",
+            f"{error.filename} belongs to another user, who ran Megatron from this checkout before: use that account, "
+            "or a checkout of your own.",
             file=sys.stderr,
         )
     return 2

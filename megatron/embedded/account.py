@@ -1,7 +1,8 @@
 """Under which account the embedded services run, and where their data lives.
 
-PostgreSQL refuses to run as root. Started by root we drop to an unprivileged account; a checkout below a folder that this
-account cannot enter (``/root``, say) keeps the services' data, and copies of their binaries, in ``/var/lib/megatron``.
+PostgreSQL refuses to run as root. Started by root we drop to an unprivileged account; a checkout below a folder that
+this account cannot enter (``/root``, say) keeps the services' data, and copies of their binaries, in
+``/var/lib/megatron``.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ OUTSIDE = Path("/var/lib/megatron")
 
 
 class NoAccount(RuntimeError):
-    """Root started us and the system has no account to drop to."""
+    """Root started us and the system has no account that could run the services."""
 
 
 @dataclass(frozen=True)
@@ -70,20 +71,28 @@ class Home:
         self.account.owns(folder)
         return folder
 
-    def runnable(self, package: Path, binary: str, version: str) -> Path:
-        """Return a path to ``package/binary`` that the account may run: the original, or a copy kept in the home."""
-        original = package / binary
-        if self.account.can_run(original, "--version"):
-            return original
-        copy = self.path / "binaries" / f"{package.name}-{version}"
+    def runnable(self, site: Path, folders: tuple[str, ...], binary: str, version: str) -> Path:
+        """Return a path to ``site/binary`` that the account may run: the original, or a copy kept in the home.
+
+        ``folders`` are what a copy needs, below ``site``; they keep their places, since programs find their libraries
+        by the way from one to the other. Raises NoAccount when neither can run.
+        """
+        if self.account.can_run(site / binary, "--version"):
+            return site / binary
+        copy = self.path / "binaries" / version
         if not copy.exists():
-            draft = copy.with_name(f".{copy.name}.{os.getpid()}")
-            shutil.copytree(package, draft, symlinks=True)
-            for path in (draft, *draft.rglob("*")):
+            draft = copy.with_name(f".{version}.{os.getpid()}")
+            for folder in folders:
+                if (site / folder).exists():
+                    shutil.copytree(site / folder, draft / folder, symlinks=True)
+            for path in (draft.parent, draft, *draft.rglob("*")):
                 if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-            (copy.parent).chmod(0o755)
+                    path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
             draft.replace(copy)
+        if not self.account.can_run(copy / binary, "--version"):
+            raise NoAccount(
+                f"{copy / binary} cannot be run by account {self.account.uid}: is {self.path} mounted noexec?"
+            )
         return copy / binary
 
 

@@ -93,7 +93,7 @@ def _can(*arguments: str) -> bool:
 
 def _works() -> bool:
     """Return whether the environment's Python runs and is still the version the packages were installed for."""
-    code = "import sys, pathlib; sys.exit(not pathlib.Path(sys.prefix, 'lib', 'python%d.%d' % sys.version_info[:2]).is_dir())"
+    code = "import os, sys; sys.exit(not os.path.isdir(sys.prefix + '/lib/python%d.%d' % sys.version_info[:2]))"
     try:
         return subprocess.run([str(PYTHON), "-I", "-c", code], check=False, capture_output=True).returncode == 0
     except OSError:

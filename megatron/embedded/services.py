@@ -31,7 +31,11 @@ class Hold:
             lock = open_lock(self.root, name, "users")
             fcntl.flock(lock, fcntl.LOCK_SH)  # waits while a keeper is just stopping
             self._locks.append(lock)
-        self.ensure()
+        try:
+            self.ensure()
+        except BaseException:
+            self.release()
+            raise
 
     def ensure(self) -> None:
         """Start again whatever has lost its keeper."""

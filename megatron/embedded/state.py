@@ -1,8 +1,8 @@
 """Where the embedded services listen: one small file a service, written by its keeper while it runs.
 
 ``.megatron/services/<name>.json`` holds ``{"url": …, "pid": …}``: the address and the keeper's process. It carries a
-password, so only its owner may read it (mode 0600). The keeper holds a lock on it as long as it counts and removes it when
-the service stops; a file without that lock (after a power cut, SIGKILL) counts as absent.
+password, so only its owner may read it (mode 0600). The keeper holds a lock on it as long as it counts and removes it
+when the service stops; a file without that lock (after a power cut, SIGKILL) counts as absent.
 """
 
 import fcntl

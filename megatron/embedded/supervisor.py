@@ -1,5 +1,6 @@
 """One supervisor for several long-running commands: their lines with a name in front, and one clean end for all."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -81,7 +82,7 @@ class Supervisor:
             self._readers.append(reader)
 
     def watch(self, look: Callable[[], None] = lambda: None) -> int:
-        """Wait for the end, calling ``look`` now and then. Returns 0 when asked to stop, 1 when a command ended by itself."""
+        """Wait for the end, calling ``look`` now and then; 0 when asked to stop, 1 when a command ended by itself."""
         while not self.is_asked():
             for name, child in self._children.items():
                 if child.poll() is not None:
@@ -99,10 +100,8 @@ class Supervisor:
                 child.terminate()
         wait_for(lambda: self._asked.is_set() or self._all_ended(), seconds=GRACE_SECONDS)
         for child in self._children.values():
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)  # also what a command may have left behind in its session
-            except ProcessLookupError:
-                pass
             child.wait()
         for reader in self._readers:
             reader.join(1)
@@ -120,6 +119,8 @@ class Supervisor:
 
     def _relay(self, name: str, colour: int | None, child: "subprocess.Popen[str]") -> None:
         head = f"\033[{colour}m{name} |\033[0m" if colour else f"{name} |"
-        for line in child.stdout or ():
-            if text := line.rstrip():
-                self.say(f"{head} {text}")
+        assert child.stdout is not None  # start() asked for a pipe
+        with child.stdout as lines:
+            for line in lines:
+                if text := line.rstrip():
+                    self.say(f"{head} {text}")

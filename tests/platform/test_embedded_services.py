@@ -95,7 +95,8 @@ def test_a_killed_holder_leaves_nothing_behind(checkout: Path) -> None:
         input()
     """
     holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None and holder.stdout.readline() == "up\n"
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "up\n"
     assert keeper.is_kept(checkout, "valkey")
     holder.kill()
     holder.communicate()
@@ -165,19 +166,44 @@ def test_a_checkout_that_the_service_account_cannot_enter() -> None:
             assert home.path == root / ".megatron"
             return
         assert home.path.parent == account.OUTSIDE
+        assert (home.path.stat().st_mode & 0o777, root.stat().st_uid) == (0o755, 0)
         assert (state.services_dir(root) / "home").read_text().strip() == str(home.path)
-        package = _made(root / "package")
-        (package / "tool").write_text("#!/bin/sh\nexit 0\n")
-        (package / "tool").chmod(0o700)
-        copy = home.runnable(package, "tool", "1")
-        assert copy == home.path / "binaries" / "package-1" / "tool"
-        assert home.account.can_run(copy, "--version")
+        assert not home.account.can_run("/bin/sh", "-c", 'cd "$1"', "sh", root)
+        with held(root, "postgres"):
+            assert ask(root, "SELECT 1") == (1,)
+        assert services.await_stop(root, ["postgres"], seconds=10) == []
     finally:
         shutil.rmtree(closed)
         if home.path.parent == account.OUTSIDE:
             shutil.rmtree(home.path)
 
 
+class LockedOut(account.Account):
+    """Ourselves, kept away from one folder."""
+
+    def __init__(self, closed: Path) -> None:
+        super().__init__()
+        object.__setattr__(self, "closed", closed)
+
+    def can_run(self, *command: str | Path) -> bool:
+        return not str(command[0]).startswith(f"{self.__dict__['closed']}/") and super().can_run(*command)
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True)
     return folder
+
+
+def test_binaries_that_the_account_cannot_reach_are_copied_with_their_libraries(tmp_path: Path) -> None:
+    """A copy keeps the folders' places below the home and can be run; it is made once."""
+    site, home = tmp_path / "site", account.Home(tmp_path / "home", LockedOut(tmp_path / "site"))
+    for folder in ("package/bin", "package.libs"):
+        _made(site / folder)
+    (site / "package.libs/word").write_text("hello")
+    (site / "package/bin/tool").write_text('#!/bin/sh\ncat "$(dirname "$0")/../../package.libs/word"\n')
+    (site / "package/bin/tool").chmod(0o700)
+    tool = home.runnable(site, ("package", "package.libs", "absent"), "package/bin/tool", "package-1")
+    assert tool == tmp_path / "home/binaries/package-1/package/bin/tool"
+    assert subprocess.check_output([tool], text=True) == "hello"
+    assert stat.S_IMODE(tool.stat().st_mode) == 0o755
+    assert home.runnable(site, ("package",), "package/bin/tool", "package-1") == tool

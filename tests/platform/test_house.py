@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,13 +54,13 @@ class Run:
 
 
 @pytest.fixture
-def project(checkout: Path) -> Iterator[Path]:
+def project(checkout: Path) -> Path:
     """Return a checkout with a manage.py that only writes down what it was asked."""
     (checkout / "manage.py").write_text(MANAGE)
     (checkout / "stand_in.py").write_text("INSTALLED_APPS = []\n")
     (checkout / "public").mkdir()
     state.write_private(state.operator_file(checkout), "operator a-secret\n")
-    yield checkout
+    return checkout
 
 
 def is_gone(pid: int) -> bool:
