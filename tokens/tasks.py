@@ -31,4 +31,4 @@ def fill_usd() -> int:
 def apply_retention() -> int:
     """Drop what is older than its table's retention, and old resolved rejections; return how many rows went."""
     now = clock.utc_now()
-    return retention.apply(now=now) + rejections.forget_resolved(now=now)
+    return sum(retention.apply(now=now).rows.values()) + rejections.forget_resolved(now=now)

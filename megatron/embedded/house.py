@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import sys
 import time
 import urllib.error
@@ -68,7 +69,7 @@ def run(root: Path, *, with_parent: bool) -> int:
                         file=sys.stderr,
                     )
                     return 1
-            supervisor.start(commands(host, port), _unset(READABLE))
+            supervisor.start(commands(host, port), _unset({**READABLE, "PROMETHEUS_MULTIPROC_DIR": _metrics(root)}))
             url = f"http://{preflight.EVERYWHERE.get(host, host)}:{port}/"
             lock.write(url)
             lock.flush()
@@ -80,6 +81,14 @@ def run(root: Path, *, with_parent: bool) -> int:
             if await_stop(root, hold.names, seconds=RELEASE_SECONDS):
                 supervisor.say("The embedded services stay up: another command still uses them.")
             supervisor.say("Stopped.")
+
+
+def _metrics(root: Path) -> str:
+    """Return an empty folder in which web and workers share their counts, so that /metrics shows the sum."""
+    folder = state_dir(root) / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return str(folder)
 
 
 def _unset(wished: dict[str, str]) -> dict[str, str]:

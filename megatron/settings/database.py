@@ -7,12 +7,13 @@ _services = service_urls(STATE_DIR.parent)
 DATABASE_URL = env.str("DATABASE_URL", default=_services.get("DATABASE_URL", ""))
 REDIS_URL = env.str("REDIS_URL", default=_services.get("REDIS_URL", ""))
 
+_parsed = env.db_url_config(DATABASE_URL) if DATABASE_URL else {"NAME": ""}
 DATABASES = {
     "default": {
-        **(env.db_url_config(DATABASE_URL) if DATABASE_URL else {"NAME": ""}),
+        **_parsed,
         "ENGINE": "megatron.core.timescale",
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"application_name": "megatron"},
+        "OPTIONS": {**_parsed.get("OPTIONS", {}), "application_name": "megatron"},
     }
 }
 if env.bool("DATABASE_POOL", default=False):
@@ -25,6 +26,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL or "redis://127.0.0.1:6379/0",
         "KEY_PREFIX": "megatron",
+        # A Redis that drops packets must not hold up a page that does not need it.
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
     }
 }
 
@@ -36,8 +39,11 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "slow"
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_keepalive": True}
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_keepalive": True, "socket_connect_timeout": 1}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+INGEST_COPY = env.bool("INGEST_COPY", default=True)
+"""Off for servers that cannot take COPY FROM STDIN: rows then go by INSERT."""

@@ -16,6 +16,7 @@ BEAT: dict[str, tuple[str, timedelta, str]] = {
     "tokens.tasks.roll_candles": ("stream", timedelta(seconds=5), "Compute due candles"),
     "tokens.tasks.retry_rejected": ("stream", timedelta(minutes=1), "Play waiting messages again"),
     "tokens.tasks.fill_usd": ("slow", timedelta(minutes=1), "Fill USD values whose price came later"),
+    "megatron.core.tasks.heartbeat": ("slow", timedelta(seconds=15), "Show that a worker lives"),
     "tokens.tasks.apply_retention": ("slow", timedelta(hours=1), "Drop what is older than its table's retention"),
 }
 """Every task in NUDGES has its heartbeat here; a test holds the two together."""

@@ -26,21 +26,24 @@ COMMENT ON FUNCTION sol_usd_at(timestamptz) IS
 """
 
 # A row without sol_amount trades against another quote: SOL's price says nothing about it. Nothing is ever made up.
+# AFTER the insert and not BEFORE as the seed has it, with the same result: a BEFORE trigger would stop COPY from writing
+# pages at a time even when its condition is false.
 CALCULATE_USD_VALUES = """
 CREATE FUNCTION calculate_usd_values() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     sol_usd numeric := CASE WHEN NEW.sol_amount IS NOT NULL THEN public.sol_usd_at(NEW.block_time) END;
 BEGIN
-    NEW.price_per_token_usd := NEW.price_per_token * sol_usd;
-    NEW.sol_amount_usd := NEW.sol_amount * sol_usd;
-    RETURN NEW;
+    UPDATE public.transactions
+       SET price_per_token_usd = NEW.price_per_token * sol_usd, sol_amount_usd = NEW.sol_amount * sol_usd
+     WHERE id = NEW.id AND block_time = NEW.block_time;
+    RETURN NULL;
 END $$;
 """
 
-# A writer that prices its rows itself, set-based, says so with SET LOCAL megatron.usd_known = 'on'; then the function
-# is not even called.
+# A writer that prices its rows itself, set-based, says so with SET LOCAL megatron.usd_known = 'on'; then the function is
+# not even called.
 TRIGGER = """
-CREATE TRIGGER update_transaction_usd_values BEFORE INSERT ON transactions FOR EACH ROW
+CREATE TRIGGER update_transaction_usd_values AFTER INSERT ON transactions FOR EACH ROW
     WHEN (current_setting('megatron.usd_known', true) IS DISTINCT FROM 'on')
     EXECUTE FUNCTION calculate_usd_values();
 """

@@ -61,12 +61,14 @@ class Transaction(models.Model):
         triggers = (
             pgtrigger.Trigger(
                 name="parents_exist",
-                when=pgtrigger.Before,
+                # AFTER, like every row trigger here: a BEFORE trigger stops COPY from writing pages at a time even when its
+                # condition is false.
+                when=pgtrigger.After,
                 operation=pgtrigger.Insert | pgtrigger.UpdateOf("pool_id", "token_id"),
                 # ingest.store proves the parents of a whole batch at once and says so.
                 condition=pgtrigger.Condition("current_setting('megatron.usd_known', true) IS DISTINCT FROM 'on'"),
                 func="""
-                    IF NOT EXISTS (SELECT FROM pools WHERE id = NEW.pool_id AND token_id = NEW.token_id) THEN
+                    IF NOT EXISTS (SELECT FROM public.pools WHERE id = NEW.pool_id AND token_id = NEW.token_id) THEN
                         RAISE foreign_key_violation USING
                             MESSAGE = format('There is no pool %s of token %s', NEW.pool_id, NEW.token_id),
                             CONSTRAINT = 'transaction_parents_exist';

@@ -1,11 +1,12 @@
 """Candles from trades: due buckets are computed again from scratch, so any order of arrival gives the same candle."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 
 from tokens.choices import CandleInterval
+from tokens.models import RetentionPolicy
 
 TABLES = {
     CandleInterval.M1: "price_candles_1m",
@@ -14,13 +15,16 @@ TABLES = {
     CandleInterval.D1: "price_candles_1d",
 }
 
+_EVER = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before any launchpad traded."""
+
 _LONGER = [width.value for width in CandleInterval if width is not CandleInterval.M1]
 
 PATIENCE = {
     CandleInterval.M1: timedelta(0),
     CandleInterval.M5: timedelta(seconds=10),
-    CandleInterval.H1: timedelta(minutes=1),
-    CandleInterval.D1: timedelta(minutes=5),
+    CandleInterval.H1: timedelta(minutes=2),
+    CandleInterval.D1: timedelta(minutes=30),
 }
 """How long a due candle may wait for more trades: a day's candle need not be read again for every trade of the day."""
 
@@ -35,44 +39,65 @@ WHERE d.interval = picked.interval AND d.token_id = picked.token_id AND d.bucket
 RETURNING d.token_id, d.bucket
 """
 
-# One order for all ordered aggregates, so PostgreSQL sorts once. The product of the reserves is the order inside a slot.
-_ORDER = "ORDER BY t.slot, coalesce(t.quote_reserves * t.token_reserves, 0), t.event_index, t.signature COLLATE \"C\""
+# Only the first and the last slot of a bucket have to be put in order, so the rows are hashed and not sorted. Inside a slot
+# the product of the reserves is the order (docs/adr/0006-order-inside-a-slot.md).
+_ORDER = 'slot, invariant, event_index, signature COLLATE "C"'
 
 _ROLL = f"""
-WITH due AS (
+WITH due AS MATERIALIZED (
     SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]) AS d(token_id, bucket)
-), fresh AS (
-    SELECT d.token_id, d.bucket,
-        array_agg(t.price_per_token {_ORDER}) AS prices,
-        array_agg(t.price_per_token_usd {_ORDER}) FILTER (WHERE t.price_per_token_usd IS NOT NULL) AS dollars,
-        max(t.price_per_token) AS high, min(t.price_per_token) AS low,
-        max(t.price_per_token_usd) AS high_usd, min(t.price_per_token_usd) AS low_usd,
-        coalesce(sum(t.token_amount), 0) AS volume_token, coalesce(sum(t.sol_amount), 0) AS volume_sol,
-        sum(t.sol_amount_usd) AS volume_usd, count(*) AS trade_count,
-        count(DISTINCT t.user_address) FILTER (WHERE t.type = 'buy') AS buyer_count,
-        count(DISTINCT t.user_address) FILTER (WHERE t.type = 'sell') AS seller_count
+), traded AS MATERIALIZED (
+    SELECT d.token_id, d.bucket, t.slot, coalesce(t.quote_reserves * t.token_reserves, 0) AS invariant, t.event_index,
+           t.signature, t.type = 'buy' AS buys, t.user_address, t.price_per_token AS price, t.price_per_token_usd AS dollars,
+           t.token_amount, t.sol_amount, t.sol_amount_usd
     FROM due d
     JOIN transactions t ON t.token_id = d.token_id AND t.block_time >= d.bucket AND t.block_time < d.bucket + %s
     JOIN pools p ON p.id = t.pool_id AND p.pool_type <> 'permissionless'
     WHERE t.type IN ('buy', 'sell') AND t.price_per_token > 0
-    GROUP BY d.token_id, d.bucket
+), summed AS MATERIALIZED (
+    SELECT token_id, bucket, min(slot) AS first_slot, max(slot) AS last_slot,
+        min(slot) FILTER (WHERE dollars IS NOT NULL) AS first_usd_slot,
+        max(slot) FILTER (WHERE dollars IS NOT NULL) AS last_usd_slot,
+        max(price) AS high, min(price) AS low, max(dollars) AS high_usd, min(dollars) AS low_usd,
+        coalesce(sum(token_amount), 0) AS volume_token, coalesce(sum(sol_amount), 0) AS volume_sol,
+        sum(sol_amount_usd) AS volume_usd, count(*) AS trade_count
+    FROM traded GROUP BY token_id, bucket
+), edges AS (
+    SELECT token_id, bucket,
+        array_agg(price ORDER BY {_ORDER}) FILTER (WHERE slot = first_slot) AS opening,
+        array_agg(price ORDER BY {_ORDER}) FILTER (WHERE slot = last_slot) AS closing,
+        array_agg(dollars ORDER BY {_ORDER}) FILTER (WHERE slot = first_usd_slot AND dollars IS NOT NULL) AS opening_usd,
+        array_agg(dollars ORDER BY {_ORDER}) FILTER (WHERE slot = last_usd_slot AND dollars IS NOT NULL) AS closing_usd
+    FROM traded JOIN summed USING (token_id, bucket)
+    WHERE slot IN (first_slot, last_slot, first_usd_slot, last_usd_slot)
+    GROUP BY token_id, bucket
+), traders AS (
+    SELECT token_id, bucket, count(*) FILTER (WHERE bought) AS buyer_count, count(*) FILTER (WHERE sold) AS seller_count
+    FROM (
+        SELECT token_id, bucket, user_address, bool_or(buys) AS bought, NOT bool_and(buys) AS sold
+        FROM traded GROUP BY token_id, bucket, user_address
+    ) AS each_trader
+    GROUP BY token_id, bucket
 ), gone AS (
     DELETE FROM {{table}} c USING due d
-    WHERE c.token_id = d.token_id AND c.bucket = d.bucket
-      AND NOT EXISTS (SELECT FROM fresh f WHERE f.token_id = d.token_id AND f.bucket = d.bucket)
+    WHERE c.token_id = d.token_id AND c.bucket = d.bucket AND c.bucket >= %s
+      AND NOT EXISTS (SELECT FROM summed s WHERE s.token_id = d.token_id AND s.bucket = d.bucket)
 )
-INSERT INTO {{table}} (id, token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
+INSERT INTO {{table}} AS c (id, token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
                        volume_token, volume_sol, volume_usd, trade_count, buyer_count, seller_count)
-SELECT event_id(bucket, token_id::text), token_id, bucket, prices[1], high, low, prices[cardinality(prices)],
-       dollars[1], high_usd, low_usd, dollars[cardinality(dollars)],
+SELECT event_id(bucket, token_id::text), token_id, bucket, opening[1], high, low, closing[cardinality(closing)],
+       opening_usd[1], high_usd, low_usd, closing_usd[cardinality(closing_usd)],
        volume_token, volume_sol, volume_usd, trade_count, buyer_count, seller_count
-FROM fresh ORDER BY token_id, bucket
+FROM summed JOIN edges USING (token_id, bucket) JOIN traders USING (token_id, bucket)
+ORDER BY token_id, bucket
 ON CONFLICT (token_id, bucket) DO UPDATE SET
     open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
     open_usd = EXCLUDED.open_usd, high_usd = EXCLUDED.high_usd, low_usd = EXCLUDED.low_usd, close_usd = EXCLUDED.close_usd,
     volume_token = EXCLUDED.volume_token, volume_sol = EXCLUDED.volume_sol, volume_usd = EXCLUDED.volume_usd,
     trade_count = EXCLUDED.trade_count, buyer_count = EXCLUDED.buyer_count, seller_count = EXCLUDED.seller_count
+WHERE c.bucket >= %s OR EXCLUDED.trade_count >= c.trade_count
 """
+# Older than the trades' retention, some of a bucket's trades may be gone: a candle of more trades is then the better one.
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +138,21 @@ ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.m
 """
 
 
+def _kept_since(now: datetime) -> datetime:
+    """Return the time from which on no trade can have been dropped."""
+    policy = RetentionPolicy.objects.filter(table_name="transactions", drop_after__isnull=False).first()
+    return now - policy.drop_after if policy and policy.drop_after else _EVER
+
+
 def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: int) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CLAIM, [width.value, marked_until, limit])
         due = cursor.fetchall()
         if due:
             tokens, buckets = (list(column) for column in zip(*due, strict=True))
-            cursor.execute(_ROLL.format(table=TABLES[width]), [tokens, buckets, timedelta(seconds=width.value)])
+            kept_since = _kept_since(now)
+            parameters = [tokens, buckets, timedelta(seconds=width.value), kept_since, kept_since]
+            cursor.execute(_ROLL.format(table=TABLES[width]), parameters)
             if width is CandleInterval.M1:
                 cursor.execute(_MARK_LONGER, [now, tokens, buckets, _LONGER])
     return len(due)

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from megatron.core import metrics
 from tokens.choices import RejectionReason
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
 from tokens.services import ingest
@@ -43,6 +44,8 @@ class Player:
         self.tally.outcomes.update(one.outcome.value for one in decoded)
         for one in decoded:
             self.tally.drift.update(one.drift)
+            for venue in {event.program.value for event in one.events}:
+                metrics.decoded.labels(venue=venue).inc()
         return decoded
 
     def refuse(self, *, source: str, payload: bytes, reason: str, detail: str) -> None:

@@ -11,9 +11,7 @@ from django.db import connection, transaction
 from megatron.core import ids
 from tokens.choices import PriceOrigin
 from tokens.models import SolUsdPrice
-
-MAX_AGE = timedelta(seconds=120)
-"""A sample older than this, seen from the trade, is no price at all."""
+from tokens.selectors.prices import FRESH
 
 _BY_RANK = {name: rank for rank, name in enumerate(PriceOrigin.values)}
 _MICRO = 1_000_000
@@ -51,14 +49,14 @@ class Window:
         for source in self._sources:
             times = self._times[source]
             place = bisect_right(times, block_time) - 1
-            if place >= 0 and block_time - times[place] <= MAX_AGE.total_seconds():
+            if place >= 0 and block_time - times[place] <= FRESH.total_seconds():
                 return self._prices[source][place]
         return None
 
 
 def window(*, start: datetime, end: datetime) -> Window:
     """Return what can price the trades with ``start`` ≤ block time ≤ ``end``."""
-    rows = SolUsdPrice.objects.filter(price_time__gte=start - MAX_AGE, price_time__lte=end)
+    rows = SolUsdPrice.objects.filter(price_time__gte=start - FRESH, price_time__lte=end)
     return Window(rows.values_list("price_time", "source", "price_usd"))
 
 
@@ -122,7 +120,7 @@ def fill_all(*, now: datetime) -> int:
     first, last = spans.first(), spans.last()
     if first is None or last is None:
         return 0
-    total, start, end = 0, first.astimezone(UTC), last + MAX_AGE
+    total, start, end = 0, first.astimezone(UTC), last + FRESH
     while start <= end:
         total += fill(start=start, end=min(start + timedelta(days=1), end + timedelta(seconds=1)), now=now)
         start += timedelta(days=1)

@@ -17,10 +17,13 @@ from megatron.core import locks
 from megatron.core.timescale import policies
 from megatron.core.timescale.fields import HypertableTimeField
 from tokens.domain.retention import REFRESHES
-from tokens.models import CandleDue, RetentionPolicy
+from tokens.models import CandleDue, RetentionPolicy, StreamCursor
 
 ROLLED_UP = frozenset({"transactions", "price_candles_1m"})
 """What candles are computed from: nothing of it is dropped while a candle of that time is still due (decision C5)."""
+
+REPLAYS = frozenset({"replay", "retry"})
+"""Feeds that speak of captures. Retention begins with the first live one."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What one run did: ``rows`` and ``chunks`` dropped by table, tables ``held`` for candles, ``changed`` jobs."""
+    """What one run did: ``rows`` and ``chunks`` dropped by table, tables ``held`` for a reason, ``changed`` jobs."""
 
     rows: dict[str, int]
     chunks: dict[str, int]
@@ -70,7 +73,7 @@ def apply(*, now: datetime, batch_size: int = 10_000, max_batches: int = 500) ->
     level = policies.level(connection)
     held = tuple(table for table, _, cutoff in _cutoffs(now=now) if _reason_to_hold(table, cutoff))
     for table in held:
-        logger.warning("Nothing of %s is dropped while candles of that time are due.", table)
+        logger.info("Nothing of %s is dropped for now: %s.", table, _reason_to_hold(table, now))
     if level == "community":
         return Applied({}, {}, held, tuple(_set_jobs(held)), finished=True)
     expired = [(table, column, cutoff) for table, column, cutoff in _cutoffs(now=now) if table not in held]
@@ -104,6 +107,9 @@ def _cutoffs(*, now: datetime) -> list[tuple[str, str, datetime]]:
 
 def _reason_to_hold(table: str, cutoff: datetime) -> str:
     """Return why nothing before ``cutoff`` may go yet, or an empty text."""
+    feeds = set(StreamCursor.objects.values_list("source", flat=True))
+    if feeds and feeds <= REPLAYS:
+        return "only captures were replayed so far: what an operator plays on purpose is not taken away again"
     if table not in ROLLED_UP:
         return ""
     due = CandleDue.objects.filter(bucket__lt=cutoff).count()

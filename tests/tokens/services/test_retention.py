@@ -218,3 +218,15 @@ def test_a_failed_batch_loses_nothing_of_the_earlier_ones(by_batches, monkeypatc
     with transaction.atomic(), pytest.raises(RuntimeError):
         retention.apply(now=NOON)
     assert (SolUsdPrice.objects.count(), Transaction.objects.count()) == (0, 1)
+
+
+def test_what_only_replays_brought_is_kept(by_batches):
+    """Captures of any age stay until the first live feed writes; then the policies apply."""
+    pool = factories.pool()
+    old = factories.transaction(pool, block_time=NOON - 400 * DAY)
+    factories.cursor(source="replay")
+    held = retention.apply(now=NOON).held
+    assert "transactions" in held
+    assert Transaction.objects.filter(id=old.id).exists()
+    factories.cursor(source="solana-logs")
+    assert retention.apply(now=NOON).rows == {"transactions": 1}

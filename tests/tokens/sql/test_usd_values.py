@@ -143,11 +143,11 @@ def test_an_old_transaction_is_priced_by_its_own_time(sql):
 
 
 def test_the_trigger_is_the_seeds(sql):
-    """The trigger has the seed's name, fires before each inserted row and calls the seed's function."""
+    """The trigger has the seed's name, fires for each inserted row and calls the seed's function."""
     assert connection.vendor == "postgresql"
     definition = sql(
         "SELECT pg_get_triggerdef(oid) FROM pg_trigger "
         "WHERE tgname = 'update_transaction_usd_values' AND tgrelid = 'transactions'::regclass"
     )[0][0]
-    assert "BEFORE INSERT ON public.transactions FOR EACH ROW" in definition
+    assert "AFTER INSERT ON public.transactions FOR EACH ROW" in definition
     assert definition.endswith("EXECUTE FUNCTION calculate_usd_values()")

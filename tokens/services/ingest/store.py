@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from django.db import DataError, IntegrityError, OperationalError, transaction
 from psycopg import errors
 
+from megatron.core import metrics, nudges
 from tokens.choices import Commitment, EventKind, RejectionReason
 from tokens.domain.decode.results import Decoded, Outcome
 from tokens.domain.facts import Gathered, Gatherer
@@ -67,7 +69,9 @@ def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with transaction.atomic():
-                return _store(batch, feed, now)
+                stored = _store(batch, feed, now)
+                _tell(stored)
+                return stored
         except (OperationalError, *_AGAIN) as error:
             cause = error if isinstance(error, errors.Error) else error.__cause__
             if not isinstance(cause, _AGAIN) or attempt == _ATTEMPTS:
@@ -75,6 +79,22 @@ def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
         except _REFUSED as error:
             return _halved(batch, feed, now, error)
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _tell(stored: Stored) -> None:
+    """Wake who has something to do, and count, once the batch is committed."""
+    if stored.due:
+        nudges.ring("candles_due")
+    if stored.new_pools:
+        nudges.ring("pools_learned")
+    transaction.on_commit(partial(_count, stored))
+
+
+def _count(stored: Stored) -> None:
+    metrics.stored.inc(stored.transactions)
+    metrics.duplicates.inc(stored.duplicates)
+    for reason, count in stored.rejected.items():
+        metrics.rejected.labels(reason=reason).inc(count)
 
 
 def _halved(batch: Sequence[Received], feed: str, now: datetime, error: Exception) -> Stored:

@@ -1,0 +1,204 @@
+"""Candles: the SQL equals the plain arithmetic of ``domain/ohlc.py`` for any trades in any order of arrival."""
+
+from dataclasses import astuple, fields
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from tests.factories import NOON
+from tests.tokens.services.building import received, trade
+from tests.tokens.services.capture import NOW, messages, play, rows
+from tokens.choices import CandleInterval, EventKind, PriceOrigin
+from tokens.domain import ohlc
+from tokens.domain.events import BothReserves, ChainEvent, Reserves
+from tokens.models import CandleDue, PriceCandle1m, SolUsdPrice, Token, Transaction
+from tokens.services import candles, ingest, prices
+
+SECOND = int(NOON.timestamp())
+
+drawn_trades = st.lists(
+    st.tuples(
+        st.sampled_from([EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT]),
+        st.integers(0, 400),  # seconds after noon: several minutes, many in one second
+        st.integers(0, 3),  # traders
+        st.integers(0, 10**12),  # quote
+        st.integers(0, 10**15),  # tokens; 0 has no price
+        st.integers(1, 10**6),  # the product of the reserves after it
+    ),
+    max_size=25,
+)
+
+
+def _event(number: int, drawn: tuple[Any, ...]) -> ChainEvent:
+    kind, second, trader, quote, token, product = drawn
+    return trade(
+        number,
+        kind=kind,
+        slot=400_000_000 + second // 2,
+        block_time=SECOND + second,
+        user=trade(trader).signature[:44],
+        quote_amount_raw=quote,
+        token_amount_raw=token,
+        reserves=BothReserves(after=Reserves(virtual_quote=product, virtual_token=1)),
+    )
+
+
+def _plain(row: Transaction) -> ohlc.Trade:
+    return ohlc.Trade(
+        block_time=row.block_time,
+        slot=row.slot,
+        invariant=(row.quote_reserves or 0) * (row.token_reserves or 0),
+        event_index=row.event_index,
+        signature=row.signature,
+        type=row.type,
+        user=row.user_address,
+        price=row.price_per_token,
+        price_usd=row.price_per_token_usd,
+        token_amount=row.token_amount,
+        sol_amount=row.sol_amount,
+        sol_amount_usd=row.sol_amount_usd,
+    )
+
+
+class CandlesFollowFromTrades(TestCase):
+    """The property itself, on PostgreSQL."""
+
+    @settings(max_examples=40)
+    @given(drawn=drawn_trades, order=st.randoms(use_true_random=False), priced=st.booleans())
+    def test_sql_equals_plain_python_for_any_trades_in_any_order(self, drawn: Any, order: Any, priced: bool) -> None:
+        """Random trades, in random order and random batches, give the candles that plain Python gives."""
+        if priced:
+            prices.record(samples=[prices.Sample(NOON + timedelta(seconds=30), Decimal("171.5"), PriceOrigin.HERMES)])
+        events = [_event(number, values) for number, values in enumerate(drawn)]
+        order.shuffle(events)
+        while events:
+            size = order.randint(1, len(events))
+            batch, events = events[:size], events[size:]
+            ingest.store(batch=[received(event) for event in batch], feed="test", now=NOW)
+            if order.random() < 0.5:
+                candles.roll(now=NOW, patient=False)
+        candles.roll_all(now=NOW)
+        stored = [_plain(row) for row in Transaction.objects.all()]
+        for width, table in candles.TABLES.items():
+            assert _stored_candles(table) == dict(ohlc.candles(stored, timedelta(seconds=width.value)))
+        assert not CandleDue.objects.exists()
+
+
+def _stored_candles(table: str) -> dict[datetime, ohlc.Candle]:
+    names = [field.name for field in fields(ohlc.Candle)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT bucket, {', '.join(names)} FROM {table}")
+        return {row[0].astimezone(UTC): ohlc.Candle(*row[1:]) for row in cursor.fetchall()}
+
+
+@pytest.mark.django_db
+def test_recorded_candles_equal_plain_python() -> None:
+    """The candles of the recorded curves, first and last trade of each slot included, equal the plain arithmetic."""
+    play(messages("rows"))
+    for token in Token.objects.all():
+        stored = [_plain(row) for row in Transaction.objects.filter(token=token)]
+        expected = ohlc.candles(stored, timedelta(minutes=1))
+        found = PriceCandle1m.objects.filter(token=token)
+        assert {candle.bucket: _values(candle) for candle in found} == {at: astuple(c) for at, c in expected.items()}
+
+
+def _values(candle: PriceCandle1m) -> tuple[Any, ...]:
+    return tuple(getattr(candle, field.name) for field in fields(ohlc.Candle))
+
+
+@pytest.mark.django_db
+def test_rebuilding_candles_changes_nothing() -> None:
+    """Candles that are marked and rolled again are the same to the last digit."""
+    play(messages("rows", "frames"))
+    before = rows()
+    candles.mark(start=datetime(2020, 1, 1, tzinfo=UTC), end=NOW, now=NOW)
+    assert candles.roll_all(now=NOW) > 0
+    assert rows() == before
+
+
+@pytest.mark.django_db
+def test_a_candle_whose_trades_are_gone_goes_too() -> None:
+    """When a dropped fork took every trade of a minute, rolling it removes the candle."""
+    ingest.store(batch=[received(trade(0))], feed="test", now=NOON)
+    candles.roll_all(now=NOON)
+    Transaction.objects.all().delete()
+    candles.mark(start=NOON, end=NOON + timedelta(minutes=1), now=NOON)
+    candles.roll_all(now=NOON)
+    assert not any(_stored_candles(table) for table in candles.TABLES.values())
+
+
+@pytest.mark.django_db
+def test_a_late_trade_of_dropped_time_does_not_spoil_the_candle() -> None:
+    """Beyond the trades' retention a candle is only replaced by one of at least as many trades."""
+    ingest.store(batch=[received(trade(n)) for n in range(3)], feed="test", now=NOON)
+    candles.roll_all(now=NOON)
+    Transaction.objects.all().delete()
+    ingest.store(batch=[received(trade(3))], feed="test", now=NOON + timedelta(days=91))
+    candles.roll_all(now=NOON + timedelta(days=91))
+    assert [candle.trade_count for candle in PriceCandle1m.objects.all()] == [3]
+    ingest.store(batch=[received(trade(n)) for n in (0, 1, 2)], feed="test", now=NOON + timedelta(days=91))
+    candles.roll_all(now=NOON + timedelta(days=91))
+    assert [candle.trade_count for candle in PriceCandle1m.objects.all()] == [4]
+
+
+@pytest.mark.django_db
+def test_a_days_candle_waits_while_a_minutes_does_not() -> None:
+    """Patient rolling computes the minute at once and the longer candles once their marks are old enough."""
+    ingest.store(batch=[received(trade(0))], feed="test", now=NOW)
+    assert candles.roll(now=NOW).buckets == {width: int(width is CandleInterval.M1) for width in CandleInterval}
+    assert candles.roll(now=NOW + timedelta(seconds=10)).buckets[CandleInterval.M5] == 1
+    assert candles.roll(now=NOW + timedelta(minutes=30)).buckets == {
+        CandleInterval.M1: 0,
+        CandleInterval.M5: 0,
+        CandleInterval.H1: 1,
+        CandleInterval.D1: 1,
+    }
+
+
+def _usd() -> dict[Any, tuple[Decimal | None, Decimal | None]]:
+    found = Transaction.objects.values_list("id", "sol_amount_usd", "price_per_token_usd")
+    return {key: (amount, price) for key, amount, price in found}
+
+
+@pytest.mark.django_db
+def test_usd_of_the_set_based_path_equals_the_triggers_t9() -> None:
+    """A trade stored by ingest and the same row inserted by hand get the same USD values, to the last digit."""
+    samples = [(0, "150.123456", PriceOrigin.JUPITER), (1, "149.000001", PriceOrigin.BIRDEYE), (-119, "151.5", PriceOrigin.HERMES)]
+    prices.record(samples=[prices.Sample(NOON + timedelta(seconds=s), Decimal(p), o) for s, p, o in samples])
+    seconds = (0, 40, 80, 120, 121, 160)
+    events = [trade(n, block_time=SECOND + at, token_amount_raw=7 * 10**12 + n) for n, at in enumerate(seconds)]
+    ingest.store(batch=[received(event) for event in events], feed="test", now=NOW)
+    ours, copies = _usd(), list(Transaction.objects.all())
+    Transaction.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("RESET megatron.usd_known")
+    for copy in copies:
+        copy.sol_amount_usd = copy.price_per_token_usd = None
+        copy.save(force_insert=True)
+    assert _usd() == ours
+    known = [amount for amount, _ in ours.values() if amount is not None]
+    assert sorted(known) == [Decimal("149.000001"), *[Decimal("150.123456")] * 3, Decimal("151.5")]
+
+
+@pytest.mark.django_db
+def test_a_price_that_comes_later_fills_the_hole_and_the_candle_t8() -> None:
+    """A trade without a fresh price has NULL, never 0; the sample that comes later fills trade, pool and candle."""
+    ingest.store(batch=[received(trade(0))], feed="test", now=NOW)
+    candles.roll_all(now=NOW)
+    assert Transaction.objects.get().sol_amount_usd is None
+    prices.record(samples=[prices.Sample(NOON - timedelta(seconds=121), Decimal(1), PriceOrigin.HERMES)])
+    assert prices.fill_all(now=NOW) == 0
+    prices.record(samples=[prices.Sample(NOON - timedelta(seconds=120), Decimal(200), PriceOrigin.BIRDEYE)])
+    assert prices.fill_all(now=NOW) == 1
+    candles.roll_all(now=NOW)
+    row = Transaction.objects.get()
+    assert row.sol_amount_usd == Decimal(200)
+    assert row.pool.latest_price_usd == (row.pool.latest_price * 200).quantize(Decimal("1e-18"))
+    assert PriceCandle1m.objects.get().volume_usd == Decimal(200)
+    assert SolUsdPrice.objects.count() == 2
