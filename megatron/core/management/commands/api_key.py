@@ -6,16 +6,25 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError
 
 from megatron.core import api_keys, clock
 from megatron.core.choices import Scope
 from megatron.core.models import ApiKey
 
+EXAMPLES = (
+    "Examples: `manage.py api_key create grafana --scope metrics --days 365`, `manage.py api_key list --json`, "
+    "`manage.py api_key revoke grafana --reason 'left on a train'`."
+)
+
 
 class Command(BaseCommand):
     help = "Issue, list and revoke API keys. A key is shown once, when it is issued; only its hash is kept."
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        """Return the parser, with examples at the end of its help."""
+        return super().create_parser(prog_name, subcommand, epilog=EXAMPLES, **options)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the three subcommands."""

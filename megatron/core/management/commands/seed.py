@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from megatron.core import clock, seeds
 from megatron.embedded.state import operator_file, write_private
@@ -19,6 +19,11 @@ class Command(BaseCommand):
         "Write the beat's schedule and create the account `operator` when there is no superuser. Its password is shown "
         "once; beside the embedded database it is also kept in .megatron/operator. Doing it again changes nothing."
     )
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        """Return the parser, with examples at the end of its help."""
+        examples = "Examples: `manage.py seed` after every migrate, `manage.py seed --demo` to look around."
+        return super().create_parser(prog_name, subcommand, epilog=examples, **options)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add ``--demo``."""
