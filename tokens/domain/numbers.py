@@ -1,4 +1,4 @@
-"""Exact decimals from integers, as text for bulk writing. Division happens once, rounding is half up, and it is said here."""
+"""Exact decimals from integers, as text for bulk writing. Division happens once, and rounding is half up."""
 
 PRICE_PLACES = 20
 """Decimals of a price in the quote per whole token; launch prices begin at 2.8e-8 SOL."""
@@ -25,7 +25,12 @@ def price_scaled(quote_raw: int, token_raw: int, quote_decimals: int, token_deci
 
 
 def usd_scaled(scaled: int, places: int, sol_usd_micro: int) -> int:
-    """Return an amount in SOL (``scaled · 10^-places``) in USD times 10^18, half up; ``sol_usd_micro`` is USD · 10^6 a SOL."""
+    """Return an amount in SOL (``scaled · 10^-places``) in USD times 10^18, half up.
+
+    ``sol_usd_micro`` is the price of one SOL, USD times 10^6.
+    """
     surplus = places + SOL_USD_PLACES - USD_PLACES
     value = scaled * sol_usd_micro
-    return value * 10**-surplus if surplus <= 0 else (2 * value + 10**surplus) // (2 * 10**surplus)
+    if surplus <= 0:
+        return value * int(10**-surplus)
+    return (2 * value + 10**surplus) // (2 * 10**surplus)

@@ -25,14 +25,18 @@ def fields(table: str) -> "list[Field[Any, Any]]":
     raise KeyError(table)
 
 
+def time_column(table: str) -> str | None:
+    """Return the column that a time series is cut by, ``None`` for another table. Raises like :func:`fields`."""
+    return next((field.column for field in fields(table) if isinstance(field, HypertableTimeField)), None)
+
+
 def stream(*, table: str, start: Any = None, end: Any = None) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the rows of a table, in the order of its key, a few thousand rows at a time.
 
     ``start`` and ``end`` bound the time of a time series, half-open. Raises ``KeyError`` for a table that is not
     exported. One transaction: all rows are of one snapshot.
     """
-    exported = fields(table)
-    time = next((field.column for field in exported if isinstance(field, HypertableTimeField)), None)
+    exported, time = fields(table), time_column(table)
     where, params = [], []
     if time is not None:
         for bound, sign in ((start, ">="), (end, "<")):
@@ -43,7 +47,6 @@ def stream(*, table: str, start: Any = None, end: Any = None) -> Iterator[list[t
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     order = f'"{time}", "id"' if time is not None else '"id"'
     with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.itersize = _CHUNK
         cursor.execute(f'SELECT {columns} FROM "{table}"{condition} ORDER BY {order}', params)
         while rows := cursor.fetchmany(_CHUNK):
             yield rows

@@ -1,11 +1,11 @@
 """What the room's commands share: help with examples, a progress bar on a terminal, one JSON object for machines."""
 
 import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -17,10 +17,9 @@ class DoorCommand(BaseCommand):
     examples = ""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        parser = super().create_parser(
+        return super().create_parser(
             prog_name, subcommand, epilog=self.examples, formatter_class=RawDescriptionHelpFormatter, **kwargs
         )
-        return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
@@ -51,9 +50,9 @@ def progress(*, quiet: bool) -> Progress:
 
 
 def time_of(text: str) -> datetime:
-    """Read an ISO-8601 time or date; without an offset it is UTC. Raises ``CommandError`` that shows the form."""
+    """Read an ISO-8601 time or date; without an offset it is UTC. Raises ``ArgumentTypeError`` that shows the form."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise CommandError(f"{text!r} is no time. Write 2026-07-04 or 2026-07-04T12:30:00Z.", returncode=2) from error
+        raise ArgumentTypeError(f"{text!r} is no time. Write 2026-07-04 or 2026-07-04T12:30:00Z.") from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
@@ -32,8 +33,8 @@ examples:
   manage.py export tokens --format csv > tokens.csv
   manage.py export price_candles_1h --format jsonl | jq .close
 
-No digit is lost: CSV and JSON lines hold amounts as text, Parquet as decimals; times are UTC. A file is written under another name and
-renamed when it is whole, so a run that was cut short leaves nothing half done.
+No digit is lost: CSV and JSON lines hold amounts as text, Parquet as decimals; times are UTC. A file is written under
+another name and renamed when it is whole, so a run that was cut short leaves nothing half done.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -50,11 +51,19 @@ renamed when it is whole, so a run that was cut short leaves nothing half done.
             raise CommandError(f"There is no table {table}. Choose from {', '.join(exports.tables())}.", returncode=2)
         if form == "parquet" and output is None:
             raise CommandError("Parquet needs a file: add --output FILE.", returncode=2)
+        if (options["start"] or options["end"]) and not exports.time_column(table):
+            raise CommandError(f"{table} is no time series: leave out --start and --end.", returncode=2)
         chunks = exports.stream(table=table, start=options["start"], end=options["end"])
         with progress(quiet=options["json"] or output is None) as bar:
             work = bar.add_task("export", total=None, told="")
             counted = _counted(chunks, lambda rows: bar.update(work, told=f"{rows:,} rows"))
-            rows = _FORMATS[form](exports.fields(table), counted, output)
+            try:
+                rows = _FORMATS[form](exports.fields(table), counted, output)
+            except BrokenPipeError:  # the reader has seen enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return
+            except OSError as error:
+                raise CommandError(f"{output} cannot be written: {error.strerror or error}.", returncode=1) from error
         if output is not None:
             self.show({"table": table, "rows": rows, "file": str(output)}, as_json=options["json"])
 
@@ -75,9 +84,19 @@ def _file(output: Path | None) -> Iterator[IO[str]]:
     if output is None:
         yield sys.stdout
         return
-    unfinished = output.with_name(f"{output.name}.part")
-    with unfinished.open("w", newline="") as file:
+    with _whole(output) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         yield file
+
+
+@contextmanager
+def _whole(output: Path) -> Iterator[Path]:
+    """Yield the name to write under; the file gets its own when it is whole, and goes when it does not become so."""
+    unfinished = output.with_name(f"{output.name}.part")
+    try:
+        yield unfinished
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
     unfinished.replace(output)
 
 
@@ -94,10 +113,14 @@ def _csv(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path | 
 
 def _jsonl(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path | None) -> int:
     total, names = 0, [field.column for field in fields]
+    documents = [field.column for field in fields if isinstance(field, models.JSONField)]
     with _file(output) as file:
         for rows in chunks:
             for row in rows:
-                file.write(json.dumps(dict(zip(names, map(_plain, row), strict=True))) + "\n")
+                line = dict(zip(names, map(_plain, row), strict=True))
+                # The database gives a document as text; its decimals stay text, so that they keep their digits.
+                line |= {name: json.loads(line[name], parse_float=str) for name in documents if line[name] is not None}
+                file.write(json.dumps(line) + "\n")
             total += len(rows)
     return total
 
@@ -105,9 +128,9 @@ def _jsonl(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path 
 def _parquet(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path | None) -> int:
     if output is None:
         raise CommandError("Parquet needs a file: add --output FILE.", returncode=2)
-    total, unfinished = 0, output.with_name(f"{output.name}.part")
+    total = 0
     schema = arrow.schema([(field.column, _arrow_type(field)) for field in fields])
-    with parquet.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+    with _whole(output) as unfinished, parquet.ParquetWriter(unfinished, schema, compression="zstd") as writer:
         for rows in chunks:
             columns = zip(*rows, strict=True)
             arrays = [
@@ -116,12 +139,11 @@ def _parquet(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Pat
             ]
             writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
             total += len(rows)
-    unfinished.replace(output)
     return total
 
 
 def _arrow_type(field: "models.Field[Any, Any]") -> arrow.DataType:
-    """Return the column type that keeps every digit: decimals of the database's width, times in UTC, the rest as it is."""
+    """Return the column type that keeps every digit: decimals of the database's width, times in UTC."""
     if isinstance(field, models.GeneratedField):
         return _arrow_type(field.output_field)
     if isinstance(field, models.DecimalField):
@@ -135,8 +157,6 @@ def _arrow_type(field: "models.Field[Any, Any]") -> arrow.DataType:
 
 
 def _arrow_value(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return json.dumps(value)
     return str(value) if isinstance(value, UUID) else value
 
 
@@ -152,6 +172,4 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return json.dumps(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else _plain(value)

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import zlib
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -22,6 +23,11 @@ from tokens.services import candles, prices
 _TIMES = ("price_time", "timestamp", "time", "date", "datetime", "open_time", "block_time")
 _PRICES = ("price_usd", "price", "open", "close")
 _BATCH = 5_000
+_EARLIEST = datetime(2020, 3, 16, tzinfo=UTC)
+"""Solana's first block: an earlier time was read from the wrong column."""
+_PLACES = Decimal("0.000001")
+_LIMIT = Decimal(10**14)
+"""What the column holds, NUMERIC(20,6)."""
 
 
 class Command(DoorCommand):
@@ -32,10 +38,10 @@ examples:
   manage.py import_sol_usd SOL_USDT-1h.feather
   manage.py import_sol_usd prices.jsonl --source hermes
 
-A file is a table (.csv, .csv.gz, .jsonl, .feather, .parquet) with a time column (price_time, timestamp, time or date; ISO-8601,
-unix seconds or milliseconds) and a price column (price_usd, price, or open: a candle's open is the one price in it whose
-moment is known). A trade takes the newest sample that is at most 120 seconds older than itself; importing the same file
-again adds nothing.
+A file is a table (.csv, .csv.gz, .jsonl, .feather, .parquet) with a time column (price_time, timestamp, time or date;
+ISO-8601, unix seconds or milliseconds) and a price column (price_usd, price, or open: a candle's open is the one price
+in it whose moment is known). A trade takes the newest sample that is at most 120 seconds older than itself; importing
+the same file again adds nothing.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -65,12 +71,12 @@ again adds nothing.
 
 def _samples(path: Path, source: PriceOrigin) -> Iterator[prices.Sample]:
     for number, row in enumerate(_rows(path), 1):
-        at, price = _first(row, _TIMES), _first(row, _PRICES)
         try:
-            yield prices.Sample(_time(at), Decimal(str(price)).quantize(Decimal("0.000001")), source)
-        except (ValueError, InvalidOperation, TypeError, OverflowError) as error:
+            sample = prices.Sample(_time(_first(row, _TIMES)), _price(_first(row, _PRICES)), source)
+        except (AttributeError, ValueError, InvalidOperation, OverflowError) as error:
             wanted = f"a time ({', '.join(_TIMES)}) and a price ({', '.join(_PRICES)})"
             raise CommandError(f"{path}: row {number} does not hold {wanted}: {row}", returncode=1) from error
+        yield sample
 
 
 def _rows(path: Path) -> Iterable[dict[str, Any]]:
@@ -81,9 +87,9 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
         elif name.endswith(".parquet"):
             yield from parquet.read_table(path).to_pylist()
         else:
-            with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+            with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as lines:
                 yield from map(json.loads, lines) if name.endswith(".jsonl") else csv.DictReader(lines)
-    except (ArrowInvalid, OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ArrowInvalid, OSError, EOFError, UnicodeDecodeError, csv.Error, json.JSONDecodeError, zlib.error) as error:
         raise CommandError(f"{path} cannot be read as a table: {error}", returncode=1) from error
 
 
@@ -91,12 +97,23 @@ def _first(row: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((row[name] for name in names if row.get(name) not in (None, "")), None)
 
 
+def _price(value: Any) -> Decimal:
+    price = Decimal(str(value)).quantize(_PLACES)
+    if not 0 < price < _LIMIT:  # nor NaN, with which every comparison is an error
+        raise ValueError(f"{price} is no price")
+    return price
+
+
 def _time(value: Any) -> datetime:
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
     text = str(value)
-    if text.replace(".", "", 1).isdigit():
+    if isinstance(value, datetime):
+        at = value
+    elif text.replace(".", "", 1).isdigit():
         seconds = Decimal(text)
-        return datetime.fromtimestamp(float(seconds / 1000 if seconds > 10**11 else seconds), UTC)
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+        at = datetime.fromtimestamp(float(seconds / 1000 if seconds > 10**11 else seconds), UTC)
+    else:
+        at = datetime.fromisoformat(text)
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if at < _EARLIEST:
+        raise ValueError(f"{at} is before Solana")
+    return at

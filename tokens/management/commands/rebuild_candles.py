@@ -23,8 +23,8 @@ examples:
   manage.py rebuild_candles --token MINT                        one token
   manage.py rebuild_candles --start 2026-07-01 --end 2026-07-08 a week, end excluded
 
-Candles are always computed from trades, so rebuilding changes nothing unless the trades changed behind the system's back.
-Work is marked a day at a time and done in small transactions: stop it whenever you like, and start it again.
+Candles are always computed from trades, so rebuilding changes nothing unless the trades changed behind the system's
+back. Work is marked a day at a time and done in small transactions: stop it whenever you like, and start it again.
 Candles that are older than the oldest kept trade are left as they are.
 """
 
@@ -32,7 +32,9 @@ Candles that are older than the oldest kept trade are left as they are.
         super().add_arguments(parser)
         parser.add_argument("--token", metavar="MINT", help="only this token")
         parser.add_argument("--start", type=time_of, help="first moment, ISO-8601, UTC (default: the oldest trade)")
-        parser.add_argument("--end", type=time_of, help="first moment after, ISO-8601, UTC (default: after the newest trade)")
+        parser.add_argument(
+            "--end", type=time_of, help="first moment after, ISO-8601, UTC (default: after the newest trade)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         trades, token_id = Transaction.objects.all(), None

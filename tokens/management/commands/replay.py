@@ -21,9 +21,9 @@ examples:
   manage.py replay frames.jsonl.gz --speed 10      ten times as fast as it happened
   zcat frames.jsonl.gz | manage.py replay - --json from standard input, one JSON object as the result
 
-Playing the same capture again adds nothing, so a run that was cut short is simply started again. What cannot be stored is
-kept under "Rejected messages" in the console, with its bytes and the reason. Exit status: 0 when everything was understood,
-1 when some messages were undecodable (the rest is stored), 2 for a wrong call.
+Playing the same capture again adds nothing, so a run that was cut short is simply started again. What cannot be stored
+is kept under "Rejected messages" in the console, with its bytes and the reason. Exit status: 0 when everything was
+understood, 1 when some messages were undecodable (the rest is stored), 2 for a wrong call.
 """
 
 
@@ -33,8 +33,12 @@ class Command(DoorCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("paths", nargs="+", metavar="PATH", help="file or folder, .gz or plain; - is standard input")
-        parser.add_argument("--speed", type=float, default=0, metavar="N", help="N times real time (default: full speed)")
+        parser.add_argument(
+            "paths", nargs="+", metavar="PATH", help="file or folder, .gz or plain; - is standard input"
+        )
+        parser.add_argument(
+            "--speed", type=float, default=0, metavar="N", help="N times real time (default: full speed)"
+        )
         parser.add_argument("--feed", default="replay", help="the name under which the stream's position is kept")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -49,7 +53,9 @@ class Command(DoorCommand):
                     self._take(item, player, pace)
                     bar.update(work, advance=_weight(item), told=_told(player))
             except FileNotFoundError as error:
-                raise CommandError(f"{error}. Name files or folders that exist, or - for standard input.", returncode=2) from error
+                raise CommandError(
+                    f"{error}. Name files or folders that exist, or - for standard input.", returncode=2
+                ) from error
             player.flush(now=clock.utc_now())
             while rejections.retry_answered(now=clock.utc_now()).resolved:
                 bar.update(work, told="playing waiting messages again")
@@ -66,7 +72,8 @@ class Command(DoorCommand):
             player.refuse(source=item.source, payload=item.source.encode(), reason="cut", detail=item.detail)
             return
         decoded = player.decode(source=item.source, payload=item.payload)
-        if pace.wait(decoded) or player.take(decoded, source=item.source, payload=item.payload):
+        full = player.take(decoded, source=item.source, payload=item.payload)
+        if pace.wait(decoded) or full:
             player.flush(now=clock.utc_now())
 
 
@@ -107,7 +114,9 @@ def _weight(item: captures.Message | captures.Cut) -> int:
 
 
 def _told(player: Player) -> str:
-    return f"{player.tally.messages:,} messages, {player.stored.transactions:,} stored, {player.stored.duplicates:,} known"
+    return (
+        f"{player.tally.messages:,} messages, {player.stored.transactions:,} stored, {player.stored.duplicates:,} known"
+    )
 
 
 def _result(player: Player, rolled: int, seconds: float) -> dict[str, Any]:

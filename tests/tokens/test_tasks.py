@@ -1,0 +1,82 @@
+"""The Celery doors: each reads the clock, calls one service and says how much was done."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+
+from tests import factories
+from tests.factories import NOON
+from tests.tokens.services.building import MINT, address, trade
+from tests.tokens.services.capture import NOW
+from tokens import tasks
+from tokens.choices import CandleInterval, RejectionStatus
+from tokens.domain.decode import encode
+from tokens.models import CandleDue, PriceCandle1d, PriceCandle1m, RejectedMessage, RetentionPolicy, Transaction
+from tokens.services import candles
+from tokens.services.candles import Rolled
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _at_noon() -> Iterator[None]:
+    """It is a minute after the trades."""
+    with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
+        yield
+
+
+def test_due_candles_are_rolled() -> None:
+    """A due minute becomes a candle; the longer ones become due and wait for more trades."""
+    trade_row = factories.transaction()
+    factories.candle_due(trade_row.token)
+    assert tasks.roll_candles() == 1
+    assert PriceCandle1m.objects.get().trade_count == 1
+    assert set(CandleDue.objects.values_list("interval", flat=True)) == {300, 3600, 86400}
+    assert not PriceCandle1d.objects.exists()
+
+
+@pytest.mark.parametrize(("rolled", "woken"), [(1_999, 0), (2_000, 1)])
+def test_a_full_round_wakes_the_next(rolled: int, woken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While there may be more the task wakes itself; otherwise the beat does."""
+    calls: list[int] = []
+    monkeypatch.setattr(candles, "roll", lambda *, now: Rolled({CandleInterval.M1: rolled}))
+    monkeypatch.setattr(tasks.roll_candles, "delay", lambda: calls.append(1))
+    assert tasks.roll_candles() == rolled
+    assert len(calls) == woken
+
+
+def test_a_message_whose_pool_became_known_is_stored() -> None:
+    """What waited is resolved; what waits for another pool keeps waiting."""
+    waiting = trade(0)
+    factories.rejected(encode(waiting), waits_for=waiting.pool, reason="unknown_pool")
+    other = factories.rejected(b"other", waits_for=address("another pool"), reason="unknown_pool")
+    assert tasks.retry_rejected() == 0
+    factories.pool(factories.token(mint_address=MINT), pool_address=waiting.pool)
+    assert tasks.retry_rejected() == 1
+    assert Transaction.objects.get().signature == waiting.signature
+    assert list(RejectedMessage.objects.filter(status=RejectionStatus.WAITING)) == [other]
+
+
+def test_a_price_that_came_late_fills_the_trade() -> None:
+    """A trade without dollars gets them when its price is known."""
+    made = factories.transaction(price_per_token_usd=None, sol_amount_usd=None)
+    assert tasks.fill_usd() == 0
+    factories.sol_usd(NOON - timedelta(seconds=1))
+    assert tasks.fill_usd() == 1
+    made.refresh_from_db()
+    assert made.sol_amount_usd == Decimal(150)
+
+
+def test_expired_rows_and_resolved_messages_go() -> None:
+    """The task drops both and says how many rows went."""
+    RetentionPolicy.objects.update_or_create(table_name="sol_usd_prices", defaults={"drop_after": timedelta(days=90)})
+    factories.sol_usd(NOON - timedelta(days=91))
+    factories.sol_usd(NOON - timedelta(days=89))
+    month = {"status": RejectionStatus.RESOLVED, "resolved_at": NOON - timedelta(days=31)}
+    factories.rejected(b"old", **month)
+    factories.rejected(b"young", **{**month, "resolved_at": NOW})
+    assert tasks.apply_retention() == 2
+    assert RejectedMessage.objects.count() == 1
