@@ -47,7 +47,7 @@ class RawAmountField(_IntegerDecimalField):
 
 
 class _Base58Field(models.CharField):
-    """Base58 text of a known length. ``hot=True`` checks the length only: a regular expression a row costs bulk tables."""
+    """Base58 text of a known length. ``hot=True`` checks the length only: a pattern on each row costs bulk tables."""
 
     shortest, longest = 32, 44
 
@@ -79,7 +79,7 @@ class SignatureField(_Base58Field):
 
 
 class PriceField(models.DecimalField):
-    """A price: NUMERIC(38,20) for the quote (SOL) per whole token, or (38,18) for USD with ``usd=True``. Never negative."""
+    """A price, never negative: NUMERIC(38,20) quote (SOL) per whole token, or (38,18) USD with ``usd=True``."""
 
     def __init__(self, *args: Any, usd: bool = False, **options: Any) -> None:
         self.usd = usd

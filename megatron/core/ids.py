@@ -1,7 +1,7 @@
 """Identifiers. A fact that the chain names always gets the same id, whoever stores it and whenever.
 
 Three kinds: :func:`new_id` for things we invent, :func:`derived_id` for things the chain names (a mint, a pool) and
-:func:`event_id` for things that happen. The last one carries the time, so an insert lands at the right edge of the index
+:func:`event_id` for things that happen. The last one carries the time: an insert lands at the right edge of the index,
 and the id alone says which chunk holds the row. PostgreSQL has the same function, ``event_id(timestamptz, text)``.
 """
 

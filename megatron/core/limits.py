@@ -1,6 +1,5 @@
 """How often somebody may call: counted a minute in the cache. Without a cache everybody is served, and it is logged."""
 
-import time
 from typing import Any
 
 import structlog
@@ -10,6 +9,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from megatron.core import clock
 from megatron.core.access import caller_of
 from megatron.core.models import ApiKey
 
@@ -35,11 +35,11 @@ class PerMinute(BaseThrottle):
             rate = OPERATOR_RATE
         else:
             rate, who = settings.API_ANONYMOUS_RATE, f"address:{address_of(request)}"
-        return _count(f"rate:{who}:{int(time.time()) // _MINUTE}") <= rate
+        return _count(f"rate:{who}:{int(clock.utc_now().timestamp()) // _MINUTE}") <= rate
 
     def wait(self) -> float:
         """Return the seconds until the next minute begins."""
-        return _MINUTE - time.time() % _MINUTE + 1
+        return _MINUTE - clock.utc_now().timestamp() % _MINUTE + 1
 
 
 def address_of(request: HttpRequest | Request) -> str:
