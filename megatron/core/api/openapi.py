@@ -48,6 +48,8 @@ _RESPONSES = {
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+    """How the schema tells of API keys."""
+
     target_class = "megatron.core.access.ApiKeyAuthentication"
     name = "apiKey"
 
@@ -57,6 +59,8 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class OperatorSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+    """How the schema tells of an operator who is signed in to the console."""
+
     target_class = "megatron.core.access.OperatorSession"
     name = "operatorSession"
 

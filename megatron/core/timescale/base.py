@@ -57,6 +57,8 @@ class SchemaEditor(TimescaleSchemaEditor):
 
 
 class DatabaseWrapper(TimescaleDatabaseWrapper):
+    """A connection that knows what its server can do, and takes PostgreSQL without the extension too."""
+
     SchemaEditorClass = SchemaEditor
 
     def get_connection_params(self) -> dict[str, Any]:
