@@ -1,1 +1,1 @@
-"""What `make bench` runs. Every figure stands beside a baseline measured in the same run, because machines are noisy."""
+"""What `make bench` runs. Each figure stands beside a baseline of the same run, because machines are noisy."""

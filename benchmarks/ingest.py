@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
 
 from benchmarks import traffic
 from benchmarks.results import Result
-from megatron.core import ids
 from tokens.choices import PriceOrigin
 from tokens.domain.decode import Decoded
 from tokens.models import Transaction
@@ -17,7 +17,9 @@ from tokens.services import candles, ingest, prices
 from tokens.services.ingest.rows import COLUMNS
 
 ROWS = 200_000
-BATCH = 10_000
+BATCH = 20_000
+ROUNDS = 3
+"""Ours and COPY take turns, and the best round of each counts: what disturbs one would disturb the other."""
 SEED_RATE = 19_455
 """Rows a second that the seed's own implementation reported."""
 
@@ -29,20 +31,25 @@ def run() -> list[Result]:
     decoded = [traffic.decoded(event) for event in traffic.trades(ROWS)]
     batches = [decoded[start : start + BATCH] for start in range(0, ROWS, BATCH)]
     _price_samples()
+    # The first bell of a process loads the broker's client; that is not what is measured.
+    ingest.store(batch=[_received(one) for one in map(traffic.decoded, traffic.trades(5, seed=2))], feed="warm", now=_NOW)
     ours = _ours(batches)
     rolled = _roll()
-    text, objects = _stored_rows()
+    values, objects = _stored_rows()
     # Both baselines write the very rows that ours wrote, into a table with the same columns, indexes and checks.
-    copied = _copy(text)
-    again = _ours_again(batches)
+    pairs = [(ours, _copy(values))] + [(_ours_again(batches), _copy(values)) for _ in range(ROUNDS - 1)]
     created = _bulk_create(objects)
-    best = max(ours, again)
+    best, copied = (max(column) for column in zip(*pairs, strict=True))
     return [
         Result("ingest_vs_copy", best, "rows/s", copied, best / copied),
         Result("ingest_vs_bulk_create", best, "rows/s", created, best / created),
         Result("ingest_vs_seed", best, "rows/s", SEED_RATE, best / SEED_RATE),
         Result("candle_roll", rolled, "rows/s", best, rolled / best),
     ]
+
+
+def _received(decoded: Decoded) -> ingest.Received:
+    return ingest.Received(decoded, "bench", b"")
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -60,7 +67,7 @@ def _price_samples() -> None:
 
 
 def _ours(batches: Sequence[Sequence[Decoded]]) -> float:
-    received = [[ingest.Received(one, "bench", b"") for one in batch] for batch in batches]
+    received = [[_received(one) for one in batch] for batch in batches]
 
     def work() -> None:
         for batch in received:
@@ -79,13 +86,13 @@ def _roll() -> float:
     return ROWS / _timed(lambda: candles.roll_all(now=_NOW))
 
 
-def _stored_rows() -> tuple[list[str], list[Transaction]]:
-    names = ", ".join(COLUMNS)
+def _stored_rows() -> tuple[list[tuple[Any, ...]], list[Transaction]]:
+    """Return what ours wrote, in the order of arrival, as the values that a plain COPY is given."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-        with cursor.copy(f"COPY (SELECT {names} FROM transactions ORDER BY id) TO STDOUT") as copy:
-            text = b"".join(bytes(piece) for piece in copy).decode().splitlines(keepends=True)
-    return text, list(Transaction.objects.order_by("id")[: ROWS // 10])
+        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM transactions ORDER BY block_time, signature")
+        rows = cursor.fetchall()
+    return rows, list(Transaction.objects.order_by("block_time")[: ROWS // 10])
 
 
 def _bare_table() -> str:
@@ -95,17 +102,17 @@ def _bare_table() -> str:
     return "bench_bare"
 
 
-def _copy(lines: Sequence[str]) -> float:
+def _copy(rows: Sequence[tuple[Any, ...]]) -> float:
     table, names = _bare_table(), ", ".join(COLUMNS)
-    batches = ["".join(lines[start : start + BATCH]) for start in range(0, len(lines), BATCH)]
 
     def work() -> None:
-        for batch in batches:
+        for start in range(0, len(rows), BATCH):
             with transaction.atomic(), connection.cursor() as cursor:
                 with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                    copy.write(batch)
+                    for row in rows[start : start + BATCH]:
+                        copy.write_row(row)
 
-    return len(lines) / _timed(work)
+    return len(rows) / _timed(work)
 
 
 def _bulk_create(rows: Sequence[Transaction]) -> float:
@@ -114,6 +121,9 @@ def _bulk_create(rows: Sequence[Transaction]) -> float:
 
     def work() -> None:
         for start in range(0, len(rows), 2_000):
-            Transaction.objects.bulk_create(rows[start : start + 2_000], ignore_conflicts=True)
+            with transaction.atomic(), connection.cursor() as cursor:
+                # Its rows bring their USD values too, so the row triggers for other writers are no part of the comparison.
+                cursor.execute("SET LOCAL megatron.usd_known = 'on'")
+                Transaction.objects.bulk_create(rows[start : start + 2_000], ignore_conflicts=True)
 
     return len(rows) / _timed(work)

@@ -1,4 +1,4 @@
-"""Synthetic launchpad traffic of any size: exact curve arithmetic, real shapes, one seed gives the same events for ever."""
+"""Synthetic launchpad traffic of any size: exact curve arithmetic, real shapes, one seed, the same events."""
 
 import random
 from collections.abc import Iterator
@@ -18,19 +18,27 @@ EVENTS_A_SECOND = 330
 SLOTS_A_SECOND = 3
 
 
-def trades(count: int, *, mints: int = 1_000, wallets: int = 20_000, seed: int = 1, start: int = FIRST_SECOND) -> Iterator[ChainEvent]:
+def trades(
+    count: int, *, mints: int = 1_000, wallets: int = 20_000, seed: int = 1, start: int = FIRST_SECOND
+) -> Iterator[ChainEvent]:
     """Yield ``count`` buys and sells of ``mints`` SOL coins, popular ones more often, in the order of the chain."""
     dice = random.Random(seed)
     users = [str(Pubkey.from_bytes(dice.randbytes(32))) for _ in range(wallets)]
     coins = [str(Pubkey.from_bytes(dice.randbytes(32))) for _ in range(mints)]
     pools = [programs.bonding_curve(mint) for mint in coins]
-    state = [Reserves(virtual_quote=30 * 10**9, virtual_token=1_073 * 10**12, real_quote=0, real_token=7_931 * 10**11)] * mints
+    state = [
+        Reserves(virtual_quote=30 * 10**9, virtual_token=1_073 * 10**12, real_quote=0, real_token=7_931 * 10**11)
+    ] * mints
     weights = [1 / (rank + 1) for rank in range(mints)]
     for number, coin in enumerate(dice.choices(range(mints), weights, k=count)):
         now = state[coin]
         vq, vt, rq, rt = now.virtual_quote or 0, now.virtual_token or 0, now.real_quote or 0, now.real_token or 0
         buys = rq < 10**8 or (dice.random() < 0.55 and rt > 4 * 10**13)
-        amount = dice.randrange(10**10, 4 * 10**13) if buys else min(dice.randrange(10**10, 4 * 10**13), 793_100 * 10**9 - rt)
+        amount = (
+            dice.randrange(10**10, 4 * 10**13)
+            if buys
+            else min(dice.randrange(10**10, 4 * 10**13), 793_100 * 10**9 - rt)
+        )
         swap = curve.pump_buy(vq, vt, amount) if buys else curve.pump_sell(vq, vt, amount)
         quote = swap.quote_raw
         sign = 1 if buys else -1

@@ -93,12 +93,8 @@ class PoolFact:
 
 
 class TradeFact(msgspec.Struct, frozen=True, gc=False):
-    """One storable trade or liquidity event, seen from the token's side.
+    """One storable trade or liquidity event, seen from the token's side."""
 
-    ``id`` is the row's :func:`megatron.core.ids.event_id` as 32 hexadecimal digits: in the order of block time.
-    """
-
-    id: str
     event: ChainEvent
     type: str
     pool: str
@@ -110,6 +106,12 @@ class TradeFact(msgspec.Struct, frozen=True, gc=False):
     invariant: int
     commitment: int
     transaction_fee: int | None
+
+    @property
+    def id(self) -> str:
+        """Return the row's :func:`megatron.core.ids.event_id` as 32 hexadecimal digits: in the order of block time."""
+        event = self.event
+        return event_id_hex(self.block_time * 1000, f"{event.signature}:{event.event_index}")
 
 
 @dataclass(slots=True)
@@ -186,11 +188,8 @@ class Gatherer:
             type_, quote_raw, token_raw = _FLIPPED.get(type_, type_), token_raw, quote_raw
             after = _swapped(after)
         invariant = self._advance(fact, event, after)
-        key = event_id_hex(block_time * 1000, f"{event.signature}:{event.event_index}")
         self.result.trades.append(
-            TradeFact(
-                key, event, type_, pool, slot, block_time, token_raw, quote_raw, after, invariant, commitment, transaction_fee
-            )
+            TradeFact(event, type_, pool, slot, block_time, token_raw, quote_raw, after, invariant, commitment, transaction_fee)
         )
 
     def _wait(self, event: ChainEvent, reason: RejectionReason, pool: str | None = None) -> None:

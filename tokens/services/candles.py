@@ -39,21 +39,46 @@ WHERE d.interval = picked.interval AND d.token_id = picked.token_id AND d.bucket
 RETURNING d.token_id, d.bucket
 """
 
-# Only the first and the last slot of a bucket have to be put in order, so the rows are hashed and not sorted. Inside a slot
+_DUE_TRADES = """
+    FROM due d
+    JOIN transactions t ON t.token_id = d.token_id AND t.block_time >= d.bucket AND t.block_time < d.bucket + %(width)s
+    JOIN pools p ON p.id = t.pool_id AND p.pool_type <> 'permissionless'
+    WHERE t.type IN ('buy', 'sell') AND t.price_per_token > 0
+"""
+
+_GONE = """
+gone AS (
+    DELETE FROM {table} c USING due d
+    WHERE c.token_id = d.token_id AND c.bucket = d.bucket AND c.bucket >= %(kept_since)s
+      AND NOT EXISTS (SELECT FROM summed s WHERE s.token_id = d.token_id AND s.bucket = d.bucket)
+)
+"""
+
+_TRADERS = """
+traders AS (
+    SELECT token_id, bucket, count(*) FILTER (WHERE bought) AS buyer_count, count(*) FILTER (WHERE sold) AS seller_count
+    FROM (
+        SELECT token_id, bucket, user_address, bool_or(buys) AS bought, NOT bool_and(buys) AS sold
+        FROM {trades} GROUP BY token_id, bucket, user_address
+    ) AS each_trader
+    GROUP BY token_id, bucket
+)
+"""
+
+# Only the first and the last slot of a minute have to be put in order, so the rows are hashed and not sorted. Inside a slot
 # the product of the reserves is the order (docs/adr/0006-order-inside-a-slot.md).
 _ORDER = 'slot, invariant, event_index, signature COLLATE "C"'
 
-_ROLL = f"""
+_REVERSED = 'slot DESC, invariant DESC, event_index DESC, signature COLLATE "C" DESC'
+
+_MINUTES = f"""
 WITH due AS MATERIALIZED (
-    SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]) AS d(token_id, bucket)
+    SELECT * FROM unnest(%(tokens)s::uuid[], %(buckets)s::timestamptz[]) AS d(token_id, bucket)
 ), traded AS MATERIALIZED (
     SELECT d.token_id, d.bucket, t.slot, coalesce(t.quote_reserves * t.token_reserves, 0) AS invariant, t.event_index,
            t.signature, t.type = 'buy' AS buys, t.user_address, t.price_per_token AS price, t.price_per_token_usd AS dollars,
            t.token_amount, t.sol_amount, t.sol_amount_usd
-    FROM due d
-    JOIN transactions t ON t.token_id = d.token_id AND t.block_time >= d.bucket AND t.block_time < d.bucket + %s
-    JOIN pools p ON p.id = t.pool_id AND p.pool_type <> 'permissionless'
-    WHERE t.type IN ('buy', 'sell') AND t.price_per_token > 0
+    {_DUE_TRADES}
 ), summed AS MATERIALIZED (
     SELECT token_id, bucket, min(slot) AS first_slot, max(slot) AS last_slot,
         min(slot) FILTER (WHERE dollars IS NOT NULL) AS first_usd_slot,
@@ -64,29 +89,48 @@ WITH due AS MATERIALIZED (
     FROM traded GROUP BY token_id, bucket
 ), edges AS (
     SELECT token_id, bucket,
-        array_agg(price ORDER BY {_ORDER}) FILTER (WHERE slot = first_slot) AS opening,
-        array_agg(price ORDER BY {_ORDER}) FILTER (WHERE slot = last_slot) AS closing,
-        array_agg(dollars ORDER BY {_ORDER}) FILTER (WHERE slot = first_usd_slot AND dollars IS NOT NULL) AS opening_usd,
-        array_agg(dollars ORDER BY {_ORDER}) FILTER (WHERE slot = last_usd_slot AND dollars IS NOT NULL) AS closing_usd
+        (array_agg(price ORDER BY {_ORDER}) FILTER (WHERE slot = first_slot))[1] AS open,
+        (array_agg(price ORDER BY {_REVERSED}) FILTER (WHERE slot = last_slot))[1] AS close,
+        (array_agg(dollars ORDER BY {_ORDER}) FILTER (WHERE slot = first_usd_slot AND dollars IS NOT NULL))[1] AS open_usd,
+        (array_agg(dollars ORDER BY {_REVERSED}) FILTER (WHERE slot = last_usd_slot AND dollars IS NOT NULL))[1]
+            AS close_usd
     FROM traded JOIN summed USING (token_id, bucket)
     WHERE slot IN (first_slot, last_slot, first_usd_slot, last_usd_slot)
     GROUP BY token_id, bucket
-), traders AS (
-    SELECT token_id, bucket, count(*) FILTER (WHERE bought) AS buyer_count, count(*) FILTER (WHERE sold) AS seller_count
-    FROM (
-        SELECT token_id, bucket, user_address, bool_or(buys) AS bought, NOT bool_and(buys) AS sold
-        FROM traded GROUP BY token_id, bucket, user_address
-    ) AS each_trader
-    GROUP BY token_id, bucket
-), gone AS (
-    DELETE FROM {{table}} c USING due d
-    WHERE c.token_id = d.token_id AND c.bucket = d.bucket AND c.bucket >= %s
-      AND NOT EXISTS (SELECT FROM summed s WHERE s.token_id = d.token_id AND s.bucket = d.bucket)
-)
-INSERT INTO {{table}} AS c (id, token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
-                       volume_token, volume_sol, volume_usd, trade_count, buyer_count, seller_count)
-SELECT event_id(bucket, token_id::text), token_id, bucket, opening[1], high, low, closing[cardinality(closing)],
-       opening_usd[1], high_usd, low_usd, closing_usd[cardinality(closing_usd)],
+), {_TRADERS.format(trades="traded")}, {_GONE}
+"""
+
+# Prices and volumes add up from the minutes, which are exact; distinct traders do not and are counted again.
+_LONGER_CANDLES = f"""
+WITH due AS MATERIALIZED (
+    SELECT * FROM unnest(%(tokens)s::uuid[], %(buckets)s::timestamptz[]) AS d(token_id, bucket)
+), minutes AS MATERIALIZED (
+    SELECT d.token_id, d.bucket, m.bucket AS minute, m.open, m.high, m.low, m.close, m.open_usd, m.high_usd, m.low_usd,
+           m.close_usd, m.volume_token, m.volume_sol, m.volume_usd, m.trade_count
+    FROM due d
+    JOIN price_candles_1m m ON m.token_id = d.token_id AND m.bucket >= d.bucket AND m.bucket < d.bucket + %(width)s
+), summed AS MATERIALIZED (
+    SELECT token_id, bucket, max(high) AS high, min(low) AS low, max(high_usd) AS high_usd, min(low_usd) AS low_usd,
+        sum(volume_token) AS volume_token, sum(volume_sol) AS volume_sol, sum(volume_usd) AS volume_usd,
+        sum(trade_count) AS trade_count
+    FROM minutes GROUP BY token_id, bucket
+), edges AS (
+    SELECT token_id, bucket,
+        (array_agg(open ORDER BY minute))[1] AS open,
+        (array_agg(close ORDER BY minute DESC))[1] AS close,
+        (array_agg(open_usd ORDER BY minute) FILTER (WHERE open_usd IS NOT NULL))[1] AS open_usd,
+        (array_agg(close_usd ORDER BY minute DESC) FILTER (WHERE close_usd IS NOT NULL))[1] AS close_usd
+    FROM minutes GROUP BY token_id, bucket
+), traded AS (
+    SELECT d.token_id, d.bucket, t.type = 'buy' AS buys, t.user_address
+    {_DUE_TRADES}
+), {_TRADERS.format(trades="traded")}, {_GONE}
+"""
+
+_UPSERT = """
+INSERT INTO {table} AS c (id, token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
+                          volume_token, volume_sol, volume_usd, trade_count, buyer_count, seller_count)
+SELECT event_id(bucket, token_id::text), token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
        volume_token, volume_sol, volume_usd, trade_count, buyer_count, seller_count
 FROM summed JOIN edges USING (token_id, bucket) JOIN traders USING (token_id, bucket)
 ORDER BY token_id, bucket
@@ -95,7 +139,7 @@ ON CONFLICT (token_id, bucket) DO UPDATE SET
     open_usd = EXCLUDED.open_usd, high_usd = EXCLUDED.high_usd, low_usd = EXCLUDED.low_usd, close_usd = EXCLUDED.close_usd,
     volume_token = EXCLUDED.volume_token, volume_sol = EXCLUDED.volume_sol, volume_usd = EXCLUDED.volume_usd,
     trade_count = EXCLUDED.trade_count, buyer_count = EXCLUDED.buyer_count, seller_count = EXCLUDED.seller_count
-WHERE c.bucket >= %s OR EXCLUDED.trade_count >= c.trade_count
+WHERE c.bucket >= %(kept_since)s OR EXCLUDED.trade_count >= c.trade_count
 """
 # Older than the trades' retention, some of a bucket's trades may be gone: a candle of more trades is then the better one.
 
@@ -122,10 +166,14 @@ def roll(*, now: datetime, limit: int = 2_000, patient: bool = True) -> Rolled:
 
 
 def roll_all(*, now: datetime, limit: int = 2_000) -> int:
-    """Compute every due bucket, however long it has been waiting; return how many."""
+    """Compute every due bucket, however long it has been waiting; return how many.
+
+    Minutes first: they make the longer candles due, which then are computed once.
+    """
     total = 0
-    while count := roll(now=now, limit=limit, patient=False).total:
-        total += count
+    for width in CandleInterval:
+        while count := _roll(width, now, now, limit):
+            total += count
     return total
 
 
@@ -138,10 +186,11 @@ ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.m
 """
 
 
-def _kept_since(now: datetime) -> datetime:
-    """Return the time from which on no trade can have been dropped."""
-    policy = RetentionPolicy.objects.filter(table_name="transactions", drop_after__isnull=False).first()
-    return now - policy.drop_after if policy and policy.drop_after else _EVER
+def _kept_since(now: datetime, also: str | None) -> datetime:
+    """Return the time from which on nothing that a candle is made of can have been dropped."""
+    policies = RetentionPolicy.objects.filter(table_name__in=["transactions", also], drop_after__isnull=False)
+    ages = [policy.drop_after for policy in policies if policy.drop_after is not None]
+    return now - min(ages) if ages else _EVER
 
 
 def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: int) -> int:
@@ -150,9 +199,14 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
         due = cursor.fetchall()
         if due:
             tokens, buckets = (list(column) for column in zip(*due, strict=True))
-            kept_since = _kept_since(now)
-            parameters = [tokens, buckets, timedelta(seconds=width.value), kept_since, kept_since]
-            cursor.execute(_ROLL.format(table=TABLES[width]), parameters)
+            statement = (_MINUTES if width is CandleInterval.M1 else _LONGER_CANDLES) + _UPSERT
+            parameters = {
+                "tokens": tokens,
+                "buckets": buckets,
+                "width": timedelta(seconds=width.value),
+                "kept_since": _kept_since(now, TABLES[CandleInterval.M1] if width is not CandleInterval.M1 else None),
+            }
+            cursor.execute(statement.format(table=TABLES[width]), parameters)
             if width is CandleInterval.M1:
                 cursor.execute(_MARK_LONGER, [now, tokens, buckets, _LONGER])
     return len(due)

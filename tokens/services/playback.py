@@ -9,7 +9,7 @@ from tokens.choices import RejectionReason
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
 from tokens.services import ingest
 
-BATCH_EVENTS = 10_000
+BATCH_EVENTS = 20_000
 BATCH_BYTES = 32 * 1024 * 1024
 
 

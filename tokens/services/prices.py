@@ -40,7 +40,7 @@ class Window:
         self._known: dict[int, int | None] = {}
 
     def at(self, block_time: int) -> int | None:
-        """Return USD·10⁶ a SOL at a unix second, from the most trusted source with a fresh sample; ``None`` without one."""
+        """Return USD·10⁶ a SOL at a unix second, from the most trusted source with a fresh sample, or ``None``."""
         if block_time not in self._known:
             self._known[block_time] = self._look_up(block_time)
         return self._known[block_time]
@@ -69,7 +69,7 @@ def record(*, samples: Sequence[Sample]) -> int:
             " ON CONFLICT (source, price_time) DO NOTHING",
             rows,
         )
-        return max(cursor.rowcount, 0)
+        return max(int(cursor.rowcount), 0)
 
 
 _FILL = """
@@ -115,7 +115,7 @@ def fill(*, start: datetime, end: datetime, now: datetime) -> int:
 
 
 def fill_all(*, now: datetime) -> int:
-    """Fill every hole that a recorded sample can fill, a day of block time a transaction; return how many trades got a value."""
+    """Fill every hole that a recorded sample can fill, a day of block time a transaction; return how many it filled."""
     spans = SolUsdPrice.objects.order_by("price_time").values_list("price_time", flat=True)
     first, last = spans.first(), spans.last()
     if first is None or last is None:

@@ -1,4 +1,4 @@
-"""Messages that were kept because they could not be stored: played again when what they wait for is known, or given up."""
+"""Messages kept because they could not be stored: played again when what they wait for is known, or given up."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

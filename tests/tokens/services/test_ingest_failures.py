@@ -178,9 +178,9 @@ STEPS = [
     (parents, "_insert_pools"),
     (parents, "_update_pools"),
     (trades, "_copy"),
-    (followups, "write_milestones"),
-    (followups, "mark_candles"),
-    (followups, "move_cursors"),
+    (followups, "prepare"),
+    (followups, "_write_milestones"),
+    (followups, "write"),
 ]
 
 
@@ -254,8 +254,8 @@ def test_a_connection_that_dies_in_the_middle_of_a_batch_loses_nothing() -> None
     batch = [received(trade(number)) for number in range(5)]
     real = trades._copy
 
-    def cut(found: Any, writer: Any) -> None:
-        real(found, writer)
+    def cut(*args: Any) -> None:
+        real(*args)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             (pid,) = cursor.fetchone()

@@ -1,12 +1,13 @@
 """What a batch leaves to do, written with it: milestones, candles that are due, cursors."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db import connection
 
 from megatron.core import ids
-from tokens.choices import CandleInterval, PoolType, Program, TransactionType
+from tokens.choices import CandleInterval, PoolType, TransactionType
 from tokens.domain.facts import Order, TradeFact
 from tokens.domain.milestones import THRESHOLDS, reached
 from tokens.services.ingest.parents import Sides, Written
@@ -52,14 +53,48 @@ ORDER BY 2, 3
 """
 
 
-def write_milestones(facts: Iterable[TradeFact], written: Written) -> None:
-    """Record the first time each curve reached a threshold; an earlier event that comes late takes over."""
-    first: dict[tuple[str, int], tuple[Order, TradeFact]] = {}
+First = dict[tuple[str, int], tuple[Order, TradeFact]]
+"""The earliest trade of a batch that reached each (pool id, threshold)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followups:
+    """What the new rows of a batch leave to do: worked out while the server digests the rows, written after them."""
+
+    milestones: First
+    minutes: set[str]
+    """``token id`` and unix minute of each candle that is due."""
+    cursors: list[list[object]]
+
+
+def prepare(facts: Sequence[TradeFact], sides: dict[str, Sides], *, feed: str, now: datetime) -> Followups:
+    """Work out what new rows leave to do. Touches no database."""
+    return Followups(_milestones(facts, sides), _minutes(facts, sides), _cursors(facts, feed, now))
+
+
+def write(prepared: Followups, written: Written, *, now: datetime) -> None:
+    """Write what :func:`prepare` worked out, in the transaction of the rows it speaks of."""
+    _write_milestones(prepared.milestones, written.remeasured)
+    with connection.cursor() as cursor:
+        if prepared.minutes:
+            # The upsert touches an existing mark on purpose: the row lock makes ``candles.roll`` wait for our commit, so
+            # that it can never delete a mark whose trades it did not see.
+            cursor.execute(_DUE, [now, "\n".join(prepared.minutes)])
+        for values in prepared.cursors:
+            cursor.execute(_CURSOR, values)
+
+
+def _milestones(facts: Sequence[TradeFact], sides: dict[str, Sides]) -> First:
+    first: First = {}
+    bounds = {address: _bound(side) for address, side in sides.items() if side.initial_real_token}
     for fact in facts:
-        side, left = written.sides[fact.pool], fact.after.real_token
-        start, newest = side.initial_real_token, side.newest
-        if not start or left is None or fact.type not in _CANDLE_TYPES:
+        left = fact.after.real_token
+        bound = bounds.get(fact.pool)
+        # Nearly every trade comes after all that is stored and leaves more tokens than the next threshold: seen at a glance.
+        if bound is None or left is None or (left > bound[0] and fact.slot > bound[1]) or fact.type not in _CANDLE_TYPES:
             continue
+        side = sides[fact.pool]
+        start, newest = side.initial_real_token or 0, side.newest
         # Beyond the pool's newest state only thresholds that nobody reached yet can be news.
         known = side.milestones_reached
         if newest is not None and fact.slot <= newest[0]:
@@ -71,6 +106,18 @@ def write_milestones(facts: Iterable[TradeFact], written: Written) -> None:
             key = (side.pool_id, threshold)
             if key not in first or order < first[key][0]:
                 first[key] = (order, fact)
+    return first
+
+
+def _bound(side: Sides) -> tuple[int, int]:
+    """Return how many tokens are left when the curve reaches its next threshold, and the slot of its newest stored state."""
+    start, known = side.initial_real_token or 0, side.milestones_reached
+    left = start * (100 - THRESHOLDS[known]) // 100 if known < len(THRESHOLDS) else -1
+    return left, side.newest[0] if side.newest is not None else -1
+
+
+def _write_milestones(first: First, remeasured: Sequence[str]) -> None:
+    """Record the first time each curve reached a threshold; an earlier event that comes late takes over."""
     with connection.cursor() as cursor:
         if first:
             rows = [
@@ -78,9 +125,9 @@ def write_milestones(facts: Iterable[TradeFact], written: Written) -> None:
                 for (pool, threshold), (order, fact) in sorted(first.items(), key=lambda item: item[0])
             ]
             cursor.execute(_MILESTONES, [list(column) for column in zip(*rows, strict=True)])
-        if written.remeasured:
-            cursor.execute(_REMEASURE, [list(THRESHOLDS), written.remeasured])
-        if pools := sorted({pool for pool, _ in first}.union(written.remeasured)):
+        if remeasured:
+            cursor.execute(_REMEASURE, [list(THRESHOLDS), remeasured])
+        if pools := sorted({pool for pool, _ in first}.union(remeasured)):
             cursor.execute(_COUNT, [pools])
 
 
@@ -93,18 +140,10 @@ ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.m
 """
 
 
-def mark_candles(facts: Iterable[TradeFact], sides: dict[str, Sides], *, now: datetime) -> int:
-    """Make the minutes of newly stored trades due; return how many. A rolled minute makes its longer candles due.
-
-    The upsert touches an existing mark on purpose: the row lock makes ``candles.roll`` wait for our commit, so that it can
-    never delete a mark whose trades it did not see.
-    """
+def _minutes(facts: Sequence[TradeFact], sides: dict[str, Sides]) -> set[str]:
+    """Return the minutes of new trades. A rolled minute makes its longer candles due."""
     minutes = {(fact.pool, fact.block_time // 60) for fact in facts if fact.type in _CANDLE_TYPES}
-    lines = {f"{sides[pool].token_id} {minute * 60}" for pool, minute in minutes if sides[pool].prices_token}
-    if lines:
-        with connection.cursor() as cursor:
-            cursor.execute(_DUE, [now, "\n".join(lines)])
-    return len(lines)
+    return {f"{sides[pool].token_id} {minute * 60}" for pool, minute in minutes if sides[pool].prices_token}
 
 
 _RESCALE = """
@@ -158,20 +197,18 @@ ON CONFLICT (source, venue) DO UPDATE SET
 """
 
 
-def move_cursors(stored: Sequence[TradeFact], *, feed: str, now: datetime) -> None:
-    """Say how far ``feed`` has been stored, a venue at a time, in the transaction that stores it."""
-    by_venue: dict[Program, list[TradeFact]] = {}
-    for fact in stored:
-        by_venue.setdefault(fact.event.program, []).append(fact)
-    with connection.cursor() as cursor:
-        for venue, facts in sorted(by_venue.items()):
-            slots = [fact.slot for fact in facts]
-            last = max(slots)
-            newest = max(fact.event.signature for fact in facts if fact.slot == last)
-            at = datetime.fromtimestamp(max(fact.block_time for fact in facts), UTC)
-            signatures = len({fact.event.signature for fact in facts})
-            values = [ids.new_id(), feed, venue.value, min(slots), last, at, newest, signatures, len(facts), now]
-            cursor.execute(_CURSOR, values)
+def _cursors(stored: Sequence[TradeFact], feed: str, now: datetime) -> list[list[object]]:
+    """Return how far ``feed`` has come, a venue at a time, as the values of :data:`_CURSOR`."""
+    cursors: list[list[object]] = []
+    for venue in sorted({fact.event.program for fact in stored}):
+        facts = [fact for fact in stored if fact.event.program is venue]
+        slots = [fact.slot for fact in facts]
+        last = max(slots)
+        newest = max(fact.event.signature for fact in facts if fact.slot == last)
+        at = datetime.fromtimestamp(max(fact.block_time for fact in facts), UTC)
+        signatures = len({fact.event.signature for fact in facts})
+        cursors.append([ids.new_id(), feed, venue.value, min(slots), last, at, newest, signatures, len(facts), now])
+    return cursors
 
 
 def _order(fact: TradeFact) -> Order:

@@ -1,6 +1,6 @@
 """Trades as rows of ``transactions``: the text that COPY and INSERT take, exact to the last digit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,10 +48,15 @@ _NULL = r"\N"
 _PLAIN_LAYOUTS = ("TradeEvent/", "BuyEvent/", "SellEvent/")
 
 
-def identified(trades: Iterable[TradeFact]) -> list[TradeFact]:
-    """Return each trade once, in the order of ids."""
-    rows = {fact.id: fact for fact in trades}
-    return [rows[key] for key in sorted(rows)]
+def ordered(trades: Sequence[TradeFact]) -> list[TradeFact]:
+    """Return each trade once, in an order that is the same for every writer: block time, signature, place."""
+    if len({(fact.event.signature, fact.event.event_index) for fact in trades}) < len(trades):
+        trades = list({(fact.event.signature, fact.event.event_index): fact for fact in trades}.values())
+    return sorted(trades, key=_place)
+
+
+def _place(fact: TradeFact) -> tuple[int, str, int]:
+    return fact.block_time, fact.event.signature, fact.event.event_index
 
 
 class Writer:

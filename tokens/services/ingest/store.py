@@ -13,9 +13,10 @@ from psycopg import errors
 from megatron.core import metrics, nudges
 from tokens.choices import Commitment, EventKind, RejectionReason
 from tokens.domain.decode.results import Decoded, Outcome
-from tokens.domain.facts import Gathered, Gatherer
+from tokens.domain.facts import Gathered, Gatherer, TradeFact
 from tokens.services import prices
 from tokens.services.ingest import followups, parents, refusals, rows, trades
+from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
 
 log = structlog.get_logger(__name__)
@@ -139,11 +140,16 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     usd = prices.window(start=_at(min(times)), end=_at(max(times))) if times else prices.Window(())
     written = parents.write(gathered, usd=usd)
     followups.rescale(written.rescaled, now=now)
-    identified = rows.identified(gathered.trades)
-    new = trades.write(identified, rows.Writer(written.sides, usd))
-    followups.write_milestones(new, written)
-    stored.due = followups.mark_candles(new, written.sides, now=now)
-    followups.move_cursors(new, feed=feed, now=now)
+    prepared: list[Followups] = []
+
+    def meanwhile(new: Sequence[TradeFact]) -> None:
+        prepared.append(followups.prepare(new, written.sides, feed=feed, now=now))
+
+    found = rows.ordered(gathered.trades)
+    new = trades.write(found, rows.Writer(written.sides, usd), meanwhile)
+    for leftover in prepared or [followups.prepare((), written.sides, feed=feed, now=now)]:
+        followups.write(leftover, written, now=now)
+        stored.due = len(leftover.minutes)
     refusals.keep(rejections=refused, now=now)
 
     stored.events.update({kind.value: count for kind, count in kinds.items()})

@@ -1,7 +1,9 @@
 """Writing the rows of a batch once: known ones are looked up first, so that the rest can go by plain COPY."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -19,14 +21,16 @@ _INSERT = (
     f"INSERT INTO transactions ({_NAMES}) VALUES ({', '.join(['%s'] * len(COLUMNS))}) ON CONFLICT (id, block_time) DO NOTHING"
 )
 
+_NEWEST = "SELECT block_time FROM transactions WHERE id >= %s AND block_time >= %s ORDER BY id DESC LIMIT 1"
 _STORED = "SELECT encode(uuid_send(id), 'hex') FROM transactions WHERE block_time >= %s AND block_time < %s"
 
 
-def write(rows: Sequence[TradeFact], writer: Writer) -> list[TradeFact]:
+def write(rows: Sequence[TradeFact], writer: Writer, meanwhile: Callable[[Sequence[TradeFact]], None]) -> list[TradeFact]:
     """Write the rows that are not stored yet and return them. Must run inside the batch's transaction.
 
-    Another batch may store the same event between our look-up and our COPY: the unique key then refuses the COPY, which is
-    undone, and the rows go one by one, skipping what is there.
+    ``meanwhile`` is called once with the new rows, while the server still digests what COPY sent: the place for work that
+    needs no database. Another batch may store the same event between our look-up and our COPY: the unique key then refuses
+    the COPY, which is undone, and the rows go one by one, skipping what is there.
     """
     new = _unknown(_positioned_first(rows))
     if not new:
@@ -34,44 +38,55 @@ def write(rows: Sequence[TradeFact], writer: Writer) -> list[TradeFact]:
     with connection.cursor() as cursor:
         # Our rows bring their USD values and their parents are proven, so the row triggers for other writers stay out.
         cursor.execute("SET LOCAL megatron.usd_known = 'on'")
-    if settings.INGEST_COPY:
-        try:
-            with transaction.atomic():
-                _copy(new, writer)
-            return new
-        except UniqueViolation:
-            pass
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT, [writer.values(row) for row in new])
+    if not settings.INGEST_COPY:
+        meanwhile(new)
+        _insert(new, writer)
+        return new
+    try:
+        with transaction.atomic():
+            _copy(new, writer, meanwhile)
+    except UniqueViolation:
+        _insert(new, writer)
     return new
 
 
-def _copy(rows: Sequence[TradeFact], writer: Writer) -> None:
+def _copy(rows: Sequence[TradeFact], writer: Writer, meanwhile: Callable[[Sequence[TradeFact]], None]) -> None:
     with connection.cursor() as cursor, cursor.copy(f"COPY transactions ({_NAMES}) FROM STDIN") as copy:
         for start in range(0, len(rows), _CHUNK):
             copy.write(writer.copy_text(rows[start : start + _CHUNK]))
+        meanwhile(rows)
+
+
+def _insert(rows: Sequence[TradeFact], writer: Writer) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT, [writer.values(row) for row in rows])
 
 
 def _unknown(rows: list[TradeFact]) -> list[TradeFact]:
     """Return the rows that are not stored.
 
-    Ids are in the order of time, so what is stored between our first and our last is little for a live batch: that much is
-    read by one range. A backfill into dense history asks for its own ids instead.
+    Ids are in the order of time, so what is later than everything stored is new without a look at its id. Of the rest, what
+    is stored between its first and its last is little for a live batch: that much is read by one range. A backfill into
+    dense history asks for its own ids instead.
     """
     if not rows:
         return rows
-    first, last = (datetime.fromtimestamp(row.block_time, UTC) for row in (rows[0], rows[-1]))
-    window = [first, last + timedelta(seconds=1)]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"{_STORED} AND id >= %s AND id <= %s LIMIT %s", [*window, rows[0].id, rows[-1].id, 2 * len(rows) + 1]
-        )
+        first = rows[0].block_time
+        cursor.execute(_NEWEST, [UUID(int=first * 1000 << 80), datetime.fromtimestamp(first, UTC)])
+        row = cursor.fetchone()
+        newest = row[0].timestamp() if row else first - 1
+        later = bisect_right(rows, newest, key=lambda fact: fact.block_time)
+        early = {fact.id: fact for fact in rows[:later]}
+        if not early:
+            return rows
+        window = [datetime.fromtimestamp(at, UTC) for at in (first, rows[later - 1].block_time + 1)]
+        cursor.execute(f"{_STORED} AND id >= %s AND id <= %s LIMIT %s", [*window, min(early), max(early), 2 * later + 1])
         known = {stored for (stored,) in cursor.fetchall()}
-        if len(known) > 2 * len(rows):
-            listed = "\n".join(row.id for row in rows)
-            cursor.execute(f"{_STORED} AND id = ANY(string_to_array(%s, E'\\n')::uuid[])", [*window, listed])
+        if len(known) > 2 * later:
+            cursor.execute(f"{_STORED} AND id = ANY(string_to_array(%s, ',')::uuid[])", [*window, ",".join(early)])
             known = {stored for (stored,) in cursor.fetchall()}
-    return [row for row in rows if row.id not in known]
+    return [fact for key, fact in early.items() if key not in known] + rows[later:]
 
 
 def _content(row: TradeFact) -> tuple[str, str, str, int, int]:
