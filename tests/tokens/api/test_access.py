@@ -72,7 +72,7 @@ def test_a_key_has_its_own_limit(anonymous: APIClient) -> None:
     slow, fast = ({"HTTP_AUTHORIZATION": f"Api-Key {key}"} for key in keys)
     address = f"/api/v1/tokens/{factories.token().mint_address}/"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("megatron.core.limits.time.time", lambda: 1_783_080_000.0)
+        patch.setattr("megatron.core.limits.clock.utc_now", lambda: NOON)
         assert [anonymous.get(address, **slow).status_code for _ in range(3)] == [200, 200, 429]
         refused = anonymous.get(address, **slow)
         assert refused["Content-Type"] == "application/problem+json"
