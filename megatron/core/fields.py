@@ -65,7 +65,7 @@ class _Base58Field(models.CharField):
     def db_check(self, connection: Any) -> str:
         length = f'length("{self.column}") BETWEEN {self.shortest} AND {self.longest}'
         # Length and alphabet apart: a counted repetition costs PostgreSQL ten times as much.
-        return length if self.hot else f"{length} AND \"{self.column}\" COLLATE \"C\" !~ '{NOT_BASE58}'"
+        return length if self.hot else f'{length} AND "{self.column}" COLLATE "C" !~ \'{NOT_BASE58}\''
 
 
 class PubkeyField(_Base58Field):

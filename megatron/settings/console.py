@@ -19,7 +19,7 @@ FORMAT_MODULE_PATH = ["megatron.console.formats"]
 
 def _static(path: str) -> Callable[[HttpRequest], str]:
     """Return what finds a static file when a page asks for it, not when settings load."""
-    return lambda request: static(path)
+    return lambda _request: static(path)
 
 
 def _list(title: str, icon: str, model: str, badge: str = "") -> dict[str, Any]:

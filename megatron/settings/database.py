@@ -1,5 +1,7 @@
 """PostgreSQL, Redis and Celery: from the environment, else the embedded services that `make run` starts."""
 
+from typing import Any
+
 from megatron.embedded.state import service_urls
 from megatron.settings.base import STATE_DIR, env
 
@@ -7,7 +9,7 @@ _services = service_urls(STATE_DIR.parent)
 DATABASE_URL = env.str("DATABASE_URL", default=_services.get("DATABASE_URL", ""))
 REDIS_URL = env.str("REDIS_URL", default=_services.get("REDIS_URL", ""))
 
-_parsed = env.db_url_config(DATABASE_URL) if DATABASE_URL else {"NAME": ""}
+_parsed: dict[str, Any] = env.db_url_config(DATABASE_URL) if DATABASE_URL else {"NAME": ""}
 DATABASES = {
     "default": {
         **_parsed,

@@ -1,7 +1,7 @@
 """All wiring on one page: which nudge wakes which task, and the heartbeat behind every nudge.
 
-A nudge carries no facts. It only wakes a task early; the beat wakes the same task anyway, so a lost nudge costs delay and
-never data.
+A nudge carries no facts. It only wakes a task early; the beat wakes the same task anyway, so a lost nudge costs delay
+and never data.
 """
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
 """SOL/USD: the line of the last day, and every price with its source."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -28,9 +28,9 @@ class SolUsdAdmin(FactAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         newest = desk.latest_sol_usd()
-        now = utc_now()
-        is_old = newest is not None and now - newest.price_time >= CHART_WINDOW
-        until: datetime = newest.price_time + timedelta(seconds=1) if newest is not None and is_old else now
+        now = until = utc_now()
+        if newest is not None and now - newest.price_time >= CHART_WINDOW:
+            until = newest.price_time + timedelta(seconds=1)  # type: ignore[assignment]  # the field's package has no types
         line = charts.sol_usd(since=until - CHART_WINDOW, until=until)
         page = {"now": now, "newest": newest, "until": until, "sol_usd": line}
         return super().changelist_view(request, {**page, **(extra_context or {})})

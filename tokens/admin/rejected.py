@@ -118,7 +118,7 @@ class RejectedAdmin(FactAdmin):
 
     @display(description="Size")
     def size(self, message: RejectedMessage) -> str:
-        return filesizeformat(message.size_bytes)
+        return filesizeformat(message.size_bytes)  # type: ignore[attr-defined]  # annotated by get_queryset
 
     @display(description="First came", ordering="observed_at")
     def came(self, message: RejectedMessage) -> str:

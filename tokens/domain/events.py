@@ -7,17 +7,20 @@ import msgspec
 from tokens.choices import EventKind, Program
 
 POSITIONLESS = 1 << 30
-"""First ``event_index`` of events whose source does not say where in the transaction they happened (CSV, PumpPortal)."""
+"""First ``event_index`` of events whose source does not say where in the transaction they happened (CSV,
+PumpPortal)."""
 
 _OUTER, _INNER = 100_000, 100
 
 
 def event_index(outer: int, inner: int, ordinal: int) -> int:
-    """Return the place of an event in its transaction as one sortable number, ``outer · 100 000 + inner · 100 + ordinal``.
+    """Return the place of an event in its transaction as one sortable number, ``outer · 100 000 + inner · 100 +
+    ordinal``.
 
-    ``outer`` counts the top-level instructions that ran in the virtual machine (precompiles leave no trace in the log and
-    are not counted, so log and instruction views agree); ``inner`` is 0 for the top-level instruction itself, else its
-    1-based place among the instructions it called, at any depth; ``ordinal`` numbers the events that one instruction emits.
+    ``outer`` counts the top-level instructions that ran in the virtual machine (precompiles leave no trace in the log
+    and are not counted, so log and instruction views agree); ``inner`` is 0 for the top-level instruction itself, else
+    its 1-based place among the instructions it called, at any depth; ``ordinal`` numbers the events that one
+    instruction emits.
     """
     if not (0 <= inner < _OUTER // _INNER and 0 <= ordinal < _INNER):
         raise ValueError(f"No transaction is that deep: {outer}.{inner}.{ordinal}")
@@ -48,8 +51,8 @@ class Fees(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Reserves(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Pool state in base units on one side of a trade.
 
-    ``virtual_*`` are what prices the pool (for PumpSwap the vault plus the signed virtual quote reserves); ``real_*`` are
-    what it holds. LaunchLab is translated to the same meaning: ``virtual_token`` = virtual_base − tokens sold,
+    ``virtual_*`` are what prices the pool (for PumpSwap the vault plus the signed virtual quote reserves); ``real_*``
+    are what it holds. LaunchLab is translated to the same meaning: ``virtual_token`` = virtual_base − tokens sold,
     ``virtual_quote`` = virtual_quote + raised, ``real_token`` = total_base_sell − tokens sold.
     """
 
@@ -69,9 +72,9 @@ class BothReserves(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class ChainEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event of one launchpad program, from whichever source, once.
 
-    Amounts are integers in base units of their mint; ``quote_mint`` is wrapped SOL's address for SOL pools; addresses and
-    signatures are base58; ``block_time`` is in unix seconds and always the chain's. ``quote_amount_raw`` is what moved
-    against the curve, without fees. ``None`` means that the source does not say.
+    Amounts are integers in base units of their mint; ``quote_mint`` is wrapped SOL's address for SOL pools; addresses
+    and signatures are base58; ``block_time`` is in unix seconds and always the chain's. ``quote_amount_raw`` is what
+    moved against the curve, without fees. ``None`` means that the source does not say.
     """
 
     program: Program
@@ -89,6 +92,7 @@ class ChainEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fees: Fees = Fees()
     reserves: BothReserves = BothReserves()
     raw: dict[str, Any] = {}
-    """``layout`` (e.g. ``TradeEvent/35``), ``origin`` (log, cpi, instruction), ``instruction`` if known, ``unknown_bytes``."""
+    """``layout`` (e.g. ``TradeEvent/35``), ``origin`` (log, cpi, instruction), ``instruction`` if known,
+    ``unknown_bytes``."""
     fields: dict[str, Any] = {}
     """Every field of the event by its IDL name: pubkeys base58, integers as int."""

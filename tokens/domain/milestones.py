@@ -5,7 +5,7 @@ THRESHOLDS = (10, 15, 25, 50, 75, 90, 95, 100)
 
 
 def reached(real_token: int, initial_real_token: int) -> int:
-    """Return how many of :data:`THRESHOLDS` a curve with ``real_token`` base units left has reached. Exact, no division."""
+    """Return how many of :data:`THRESHOLDS` a curve with ``real_token`` base units left has reached. Exact."""
     sold = (initial_real_token - real_token) * 100
     count = 0
     for threshold in THRESHOLDS:

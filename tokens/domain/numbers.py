@@ -33,4 +33,5 @@ def usd_scaled(scaled: int, places: int, sol_usd_micro: int) -> int:
     value = scaled * sol_usd_micro
     if surplus <= 0:
         return value * int(10**-surplus)
-    return (2 * value + 10**surplus) // (2 * 10**surplus)
+    half = 5 * int(10 ** (surplus - 1))
+    return (value + half) // (2 * half)

@@ -39,7 +39,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """One bucket. Prices in the quote per whole token and in USD; ``volume_usd`` is ``None`` if no trade had a USD value."""
+    """One bucket. Prices in the quote per whole token and in USD; ``volume_usd`` is ``None`` if no trade had one."""
 
     open: Decimal
     high: Decimal
@@ -58,7 +58,7 @@ class Candle:
 
 
 def bucket_of(at: datetime, width: timedelta) -> datetime:
-    """Return the start of the bucket that holds ``at``; buckets are half-open and aligned to 2000-01-03, a Monday, UTC."""
+    """Return the start of the bucket that holds ``at``; buckets are half-open and aligned to Monday 2000-01-03."""
     origin = datetime(2000, 1, 3, tzinfo=at.tzinfo)
     return at - (at - origin) % width
 

@@ -6,6 +6,8 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}  # control, format (bidi overrides, zer
 
 
 def sanitised(text: str, limit: int) -> str:
-    """Return ``text`` without control, bidirectional and invisible characters, single-spaced, at most ``limit`` long."""
-    visible = "".join(" " if ch.isspace() else ch for ch in text if ch.isspace() or unicodedata.category(ch) not in _HIDDEN)
+    """Return ``text`` without control, bidirectional and invisible characters, single-spaced, cut at ``limit``."""
+    visible = "".join(
+        " " if ch.isspace() else ch for ch in text if ch.isspace() or unicodedata.category(ch) not in _HIDDEN
+    )
     return " ".join(visible.split())[:limit].rstrip()

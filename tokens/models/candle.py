@@ -7,7 +7,7 @@ from tokens.choices import CandleInterval
 
 
 class PriceCandle(models.Model):
-    """What the four candle tables share. Prices are in the quote of the token's pool (SOL for nearly all) per whole token."""
+    """What the four candle tables share. Prices are in the pool's quote (SOL for nearly all) per whole token."""
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(bucket, token_id)")
     token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False)
@@ -21,7 +21,9 @@ class PriceCandle(models.Model):
     close_usd = PriceField(usd=True, null=True)
     volume_token = models.DecimalField(max_digits=48, decimal_places=18, help_text="Whole tokens bought and sold")
     volume_sol = models.DecimalField(max_digits=39, decimal_places=9, help_text="SOL; 0 for pools in other quotes")
-    volume_usd = models.DecimalField(max_digits=48, decimal_places=18, null=True, help_text="NULL when no trade had a USD price")
+    volume_usd = models.DecimalField(
+        max_digits=48, decimal_places=18, null=True, help_text="NULL when no trade had a USD price"
+    )
     trade_count = models.IntegerField(help_text="Buys and sells with a price")
     buyer_count = models.IntegerField(help_text="Distinct buyers")
     seller_count = models.IntegerField(help_text="Distinct sellers")
@@ -43,7 +45,8 @@ def _rules(label: str) -> tuple[models.BaseConstraint, ...]:
 
 
 class PriceCandle1m(PriceCandle):
-    """One row is a token's minute with at least one trade. Unique by token and bucket. Written by ``candles.roll``. Kept 30 days."""
+    """One row is a token's minute with at least one trade. Unique by token and bucket. Written by ``candles.roll``.
+    Kept 30 days."""
 
     bucket = HypertableTimeField(interval="1 day", key=("token_id",), help_text="Start of the minute")
 
@@ -53,7 +56,8 @@ class PriceCandle1m(PriceCandle):
 
 
 class PriceCandle5m(PriceCandle):
-    """One row is a token's five minutes with at least one trade. Unique by token and bucket. Written by ``candles.roll``. Kept 90 days."""
+    """One row is a token's five minutes with at least one trade. Unique by token and bucket. Written by
+    ``candles.roll``. Kept 90 days."""
 
     bucket = HypertableTimeField(interval="7 days", key=("token_id",), help_text="Start of the five minutes")
 
@@ -63,7 +67,8 @@ class PriceCandle5m(PriceCandle):
 
 
 class PriceCandle1h(PriceCandle):
-    """One row is a token's hour with at least one trade. Unique by token and bucket. Written by ``candles.roll``. Kept a year."""
+    """One row is a token's hour with at least one trade. Unique by token and bucket. Written by ``candles.roll``. Kept
+    a year."""
 
     bucket = HypertableTimeField(interval="30 days", key=("token_id",), help_text="Start of the hour")
 
@@ -73,7 +78,8 @@ class PriceCandle1h(PriceCandle):
 
 
 class PriceCandle1d(PriceCandle):
-    """One row is a token's UTC day with at least one trade. Unique by token and bucket. Written by ``candles.roll``. Kept for ever."""
+    """One row is a token's UTC day with at least one trade. Unique by token and bucket. Written by ``candles.roll``.
+    Kept for ever."""
 
     bucket = HypertableTimeField(interval="365 days", key=("token_id",), help_text="Start of the day, UTC")
 
@@ -83,8 +89,8 @@ class PriceCandle1d(PriceCandle):
 
 
 class CandleDue(models.Model):
-    """One row is a candle that must be computed again. Unique by interval, token and bucket. Written by ``ingest.store``,
-    removed by ``candles.roll``. Kept until then: the row is the queue."""
+    """One row is a candle that must be computed again. Unique by interval, token and bucket. Written by
+    ``ingest.store``, removed by ``candles.roll``. Kept until then: the row is the queue."""
 
     interval = models.IntegerField(choices=CandleInterval, help_text="Seconds")
     token = models.ForeignKey("tokens.Token", models.CASCADE, related_name="+", db_index=False)

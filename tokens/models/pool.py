@@ -1,21 +1,22 @@
 import pgtrigger
 from django.db import models
 from django.db.models import Case, ExpressionWrapper, F, Q, Value, When
-from django.db.models.expressions import Combinable
+from django.db.models.expressions import Combinable, Expression
 from django.db.models.functions import Greatest, Least, NullIf, Round
 
 from megatron.core.fields import PriceField, PubkeyField, RawAmountField, SignatureField, U64Field
 from megatron.core.models import Row
 from tokens.choices import PoolStatus, PoolType, Venue
 
-
 _PERCENT = models.DecimalField(max_digits=7, decimal_places=4)
 
 
-def _percent(part: Combinable, whole: str) -> Combinable:
+def _percent(part: Combinable, whole: str) -> Expression:
     """Return ``part`` of ``whole`` in percent, four decimals, kept within 0 and 100; NULL when either is not known."""
     exact = models.DecimalField(max_digits=60, decimal_places=20)
-    ratio = ExpressionWrapper(part, output_field=exact) * Value(100, exact) / NullIf(F(whole), Value(0), output_field=exact)
+    ratio = (
+        ExpressionWrapper(part, output_field=exact) * Value(100, exact) / NullIf(F(whole), Value(0), output_field=exact)
+    )
     kept = Least(Value(100, exact), Greatest(Value(0, exact), Round(ratio, 4, output_field=exact)))
     # LEAST and GREATEST skip NULLs, so an unknown part has to be ruled out first.
     known = Q(**{f"{whole}__gt": 0}, real_sol_reserves__isnull=False, real_token_reserves__isnull=False)
@@ -23,18 +24,20 @@ def _percent(part: Combinable, whole: str) -> Combinable:
 
 
 class Pool(Row):
-    """One row is a curve or an AMM pool and its newest known state. Unique by ``pool_address``. Written by ``ingest.store``,
-    only ever forward on the chain. Kept for ever.
+    """One row is a curve or an AMM pool and its newest known state. Unique by ``pool_address``. Written by
+    ``ingest.store``, only ever forward on the chain. Kept for ever.
 
-    The seed's ``*_sol_reserves`` hold base units of ``quote_mint``, which is SOL for nearly all pools. ``virtual_*`` price
-    the pool, ``real_*`` are what it holds.
+    The seed's ``*_sol_reserves`` hold base units of ``quote_mint``, which is SOL for nearly all pools. ``virtual_*``
+    price the pool, ``real_*`` are what it holds.
     """
 
     pool_address = PubkeyField()
     token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="pools")
     base_mint = PubkeyField()
     quote_mint = PubkeyField()
-    quote_decimals = models.PositiveSmallIntegerField(null=True, blank=True, help_text="NULL while the quote is not known")
+    quote_decimals = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="NULL while the quote is not known"
+    )
     mints_flipped = models.BooleanField(
         default=False, help_text="The program calls our quote its base: its buys are stored as sells"
     )
@@ -67,7 +70,9 @@ class Pool(Row):
     base_vault = PubkeyField(null=True, blank=True)
     quote_vault = PubkeyField(null=True, blank=True)
     latest_price = PriceField(null=True, blank=True, help_text="Spot after the newest event, quote per whole token")
-    latest_price_usd = PriceField(usd=True, null=True, blank=True, help_text="Spot after the newest event, USD per whole token")
+    latest_price_usd = PriceField(
+        usd=True, null=True, blank=True, help_text="Spot after the newest event, USD per whole token"
+    )
     market_cap = PriceField(null=True, blank=True, help_text="latest_price times supply (FDV), in the quote")
     market_cap_usd = PriceField(usd=True, null=True, blank=True, help_text="latest_price_usd times supply (FDV), USD")
     initial_price = PriceField(null=True, blank=True, help_text="Spot at creation, quote per whole token")
@@ -77,7 +82,9 @@ class Pool(Row):
     milestones_reached = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="How many thresholds are recorded for the curve up to its newest event"
     )
-    last_trade_at = models.DateTimeField(null=True, blank=True, help_text="Block time of the newest event in this state")
+    last_trade_at = models.DateTimeField(
+        null=True, blank=True, help_text="Block time of the newest event in this state"
+    )
     last_slot = models.BigIntegerField(null=True, blank=True, help_text="Slot of the newest event in this state")
     last_event_index = models.IntegerField(null=True, blank=True)
     last_signature = SignatureField(null=True, blank=True)

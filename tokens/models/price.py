@@ -8,10 +8,13 @@ from tokens.choices import PriceOrigin
 
 
 class SolUsdPrice(models.Model):
-    """One row is one source's SOL/USD at one time. Unique by time and source. Written by ``prices.record``. Kept 90 days."""
+    """One row is one source's SOL/USD at one time. Unique by time and source. Written by ``prices.record``. Kept 90
+    days."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    price_time = HypertableTimeField(interval="7 days", key=("source",), help_text="When the source says the price held")
+    price_time = HypertableTimeField(
+        interval="7 days", key=("source",), help_text="When the source says the price held"
+    )
     price_usd = models.DecimalField(max_digits=20, decimal_places=6, help_text="USD for one SOL")
     source = models.CharField(max_length=50, choices=PriceOrigin)
     confidence = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True, help_text="± USD")

@@ -7,8 +7,8 @@ from tokens.choices import RejectionReason, RejectionStatus
 
 
 class StreamCursor(Row):
-    """One row is how far one source has been read. Unique by source and venue. Written by ``ingest.store`` with the rows
-    it speaks of. Kept for ever."""
+    """One row is how far one source has been read. Unique by source and venue. Written by ``ingest.store`` with the
+    rows it speaks of. Kept for ever."""
 
     source = models.CharField(max_length=100, help_text="Which feed, e.g. replay or solana-logs")
     venue = models.CharField(max_length=50, help_text="Which program's events")
@@ -32,14 +32,16 @@ class StreamCursor(Row):
 
 
 class RejectedMessage(Row):
-    """One row is a message that could not be stored, with its bytes. Unique by digest. Written by ``rejections.keep``. Kept
-    until an operator discards it; a resolved one 30 days."""
+    """One row is a message that could not be stored, with its bytes. Unique by digest. Written by ``rejections.keep``.
+    Kept until an operator discards it; a resolved one 30 days."""
 
     digest = models.CharField(max_length=64, help_text="SHA-256 of the bytes: the same message is kept once")
     source = models.CharField(max_length=300, help_text="File and line, or stream")
     reason = models.CharField(max_length=30, choices=RejectionReason)
     detail = models.TextField(help_text="What was wrong, in words")
-    waits_for = models.CharField(max_length=100, null=True, blank=True, help_text="The fact that would let it in, e.g. a pool")
+    waits_for = models.CharField(
+        max_length=100, null=True, blank=True, help_text="The fact that would let it in, e.g. a pool"
+    )
     payload = models.BinaryField(help_text="The message as it came")
     status = models.CharField(max_length=20, choices=RejectionStatus, default=RejectionStatus.WAITING)
     attempts = models.IntegerField(default=0, help_text="How often it was played again")

@@ -24,7 +24,9 @@ class Token(Row):
     creator_address = PubkeyField(null=True, blank=True)
     initial_supply = U64Field(null=True, blank=True, help_text="Base units at creation")
     is_graduated = models.BooleanField(default=False)
-    graduation_timestamp = models.DateTimeField(null=True, blank=True, help_text="Block time at which the curve was complete")
+    graduation_timestamp = models.DateTimeField(
+        null=True, blank=True, help_text="Block time at which the curve was complete"
+    )
     graduation_signature = SignatureField(null=True, blank=True)
     graduation_platform = models.CharField(max_length=50, null=True, blank=True, help_text="Where the liquidity went")
     uri = models.CharField(max_length=500, null=True, blank=True)

@@ -11,10 +11,11 @@ from tokens.domain.events import POSITIONLESS
 
 
 class Transaction(models.Model):
-    """One row is one trade or liquidity event of one pool. Unique by (signature, event_index, block_time), of which ``id``
-    is derived. Written by ``ingest.store``. Kept 90 days, compressed after 7 (the retention policy).
+    """One row is one trade or liquidity event of one pool. Unique by (signature, event_index, block_time), of which
+    ``id`` is derived. Written by ``ingest.store``. Kept 90 days, compressed after 7 (the retention policy).
 
-    A hypertable and a leaf: nothing points here. The raw integers are the truth; the normalised columns follow from them.
+    A hypertable and a leaf: nothing points here. The raw integers are the truth; the normalised columns follow from
+    them.
     """
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(block_time, signature:event_index)")
@@ -38,11 +39,16 @@ class Transaction(models.Model):
     amount_out = RawAmountField(help_text="Base units that the trader got, before fees")
     amount_out_decimals = models.PositiveSmallIntegerField(null=True, help_text="NULL while not known")
     sol_amount = models.DecimalField(
-        max_digits=30, decimal_places=9, null=True, help_text="SOL moved against the pool, without fees; NULL for other quotes"
+        max_digits=30,
+        decimal_places=9,
+        null=True,
+        help_text="SOL moved against the pool, without fees; NULL for other quotes",
     )
     token_amount = models.DecimalField(max_digits=39, decimal_places=18, null=True, help_text="Whole tokens")
     price_per_token = PriceField(null=True, help_text="Execution price, quote per whole token")
-    price_per_token_usd = PriceField(usd=True, null=True, help_text="Execution price, USD; NULL without a fresh SOL price")
+    price_per_token_usd = PriceField(
+        usd=True, null=True, help_text="Execution price, USD; NULL without a fresh SOL price"
+    )
     sol_amount_usd = PriceField(usd=True, null=True, help_text="sol_amount in USD; NULL without a fresh SOL price")
     protocol_fee = U64Field(null=True, help_text="Base units of the quote")
     platform_fee = U64Field(null=True, help_text="Base units of the quote (LaunchLab platform, PumpSwap LP)")
@@ -51,7 +57,9 @@ class Transaction(models.Model):
     transaction_fee = models.BigIntegerField(null=True, help_text="Lamports paid to the network")
     quote_reserves = U64Field(null=True, help_text="Virtual quote reserves after the event, base units")
     token_reserves = U64Field(null=True, help_text="Virtual token reserves after the event, base units")
-    success = models.BooleanField(default=True, db_default=True, help_text="Always true: failed transactions yield no rows")
+    success = models.BooleanField(
+        default=True, db_default=True, help_text="Always true: failed transactions yield no rows"
+    )
     error_code = models.CharField(max_length=50, null=True)
     raw_data = models.JSONField(null=True, help_text="Layout name and the few fields that no column holds")
     created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Audit only")
@@ -61,10 +69,10 @@ class Transaction(models.Model):
         triggers = (
             pgtrigger.Trigger(
                 name="parents_exist",
-                # AFTER, like every row trigger here: a BEFORE trigger stops COPY from writing pages at a time even when its
-                # condition is false.
+                # AFTER, like every row trigger here: a BEFORE trigger stops COPY from writing pages at a time even when
+                # its condition is false.
                 when=pgtrigger.After,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("pool_id", "token_id"),
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("pool_id", "token_id"),  # type: ignore[no-untyped-call]  # pgtrigger has none
                 # ingest.store proves the parents of a whole batch at once and says so.
                 condition=pgtrigger.Condition("current_setting('megatron.usd_known', true) IS DISTINCT FROM 'on'"),
                 func="""
@@ -84,12 +92,16 @@ class Transaction(models.Model):
             models.Index(F("user_address"), F("block_time").desc(), name="idx_transactions_user_time"),
             HashIndex(fields=["signature"], name="idx_transactions_signature"),
             # Nearly always empty: rows whose source does not say where in the transaction they happened.
-            models.Index(fields=["signature"], condition=Q(event_index__gte=POSITIONLESS), name="idx_transactions_loose"),
+            models.Index(
+                fields=["signature"], condition=Q(event_index__gte=POSITIONLESS), name="idx_transactions_loose"
+            ),
         )
         constraints = (
             models.CheckConstraint(condition=Q(type__in=TransactionType.values), name="transaction_type_known"),
             models.CheckConstraint(condition=Q(success=True), name="transaction_succeeded"),
-            models.CheckConstraint(condition=Q(amount_in__gte=0, amount_out__gte=0), name="transaction_amounts_not_negative"),
+            models.CheckConstraint(
+                condition=Q(amount_in__gte=0, amount_out__gte=0), name="transaction_amounts_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(
                     id=Func(

@@ -144,7 +144,7 @@ def _parquet(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Pat
 
 def _arrow_type(field: "models.Field[Any, Any]") -> arrow.DataType:
     """Return the column type that keeps every digit: decimals of the database's width, times in UTC."""
-    if isinstance(field, models.GeneratedField):
+    if isinstance(field, models.GeneratedField) and field.output_field is not None:
         return _arrow_type(field.output_field)
     if isinstance(field, models.DecimalField):
         wide = field.max_digits > 38
