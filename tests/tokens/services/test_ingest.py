@@ -43,9 +43,9 @@ EXPECTED = {
     "pools": 26,
     "transactions": 1042,
     "minutes": 106,
-    "rejected": {"undecodable": 1, "no_block_time": 103, "needs_transaction": 1, "no_slot": 1},
+    "rejected": {"undecodable": 3, "no_block_time": 103, "needs_transaction": 1, "no_slot": 1},
     "failed": 51,
-    "not_ours": 28,
+    "not_ours": 27,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from tokens.domain.decode import export, pumpportal, rows, transactions, webhooks
+from tokens.domain.decode import export, pumpportal, rows, transactions, trees, webhooks
 from tokens.domain.decode.emissions import Header
 from tokens.domain.decode.instructions import NULL
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
@@ -42,6 +42,7 @@ class _Parts(msgspec.Struct, rename={"block_time": "blockTime", "tx_type": "txTy
     message: msgspec.Raw = _ABSENT
     event_index: msgspec.Raw = _ABSENT
     transaction_signature: msgspec.Raw = _ABSENT
+    program: msgspec.Raw = _ABSENT
 
 
 class _Context(msgspec.Struct):
@@ -171,6 +172,8 @@ def _object(  # noqa: C901, PLR0911  # one list of all forms reads better than s
         return [_one(webhooks.run(raw))]
     if _has(parts.transaction_signature):
         return [rows.decode(raw)]
+    if _has(parts.instructions) or _has(parts.program):
+        return [trees.decode(raw)]
     if _has(parts.error) or _has(parts.message):
         return [_CONTROL]
     raise Undecodable("unknown_form", f"no transaction, log, frame or row: {raw[:80].decode('utf-8', 'replace')}")

@@ -301,6 +301,8 @@ COUNTS = {
     "helius-raydium-pools-3": "not_ours",
     "helius-raydium-pool-0": "not_ours",
     **{f"helius-raydium-swaps-{number}": "not_ours" for number in range(4)},
+    # Another parser's instruction trees; 19 and 20 call pump.fun and lack their signature.
+    **{f"foreign-{number:02}": "not_ours" for number in (0, 1, 2, 3, 4, 6, 7, 10, 14, 16, 18, 21, 22)},
 }
 
 
