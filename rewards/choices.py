@@ -1,0 +1,1 @@
+"""The words of this room; they come with its tables (stage Rewards)."""

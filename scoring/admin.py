@@ -1,0 +1,1 @@
+"""The operator's pages of this room; they come with its tables (stage Scores)."""
