@@ -1,7 +1,7 @@
 """Run the benchmarks in a database of their own and write the figures to ``benchmarks/results/``.
 
-    python -m benchmarks                  all of them
-    python -m benchmarks decode ingest    some
+python -m benchmarks                  all of them
+python -m benchmarks decode ingest    some
 """
 
 import json
@@ -50,7 +50,9 @@ def _keep(result) -> None:  # type: ignore[no-untyped-def]
     figures = {**result._asdict(), "value": round(result.value, 3), "baseline": round(result.baseline, 3)}
     figures |= {"ratio": round(result.ratio, 3), "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
     (RESULTS / f"{result.name}.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print(f"{result.name:28} {result.value:12,.1f} {result.unit:9} baseline {result.baseline:12,.1f}  ratio {result.ratio:6.2f}")
+    print(
+        f"{result.name:28} {result.value:12,.1f} {result.unit:9} baseline {result.baseline:12,.1f}  ratio {result.ratio:6.2f}"
+    )
 
 
 if __name__ == "__main__":

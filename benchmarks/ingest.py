@@ -32,7 +32,9 @@ def run() -> list[Result]:
     batches = [decoded[start : start + BATCH] for start in range(0, ROWS, BATCH)]
     _price_samples()
     # The first bell of a process loads the broker's client; that is not what is measured.
-    ingest.store(batch=[_received(one) for one in map(traffic.decoded, traffic.trades(5, seed=2))], feed="warm", now=_NOW)
+    ingest.store(
+        batch=[_received(one) for one in map(traffic.decoded, traffic.trades(5, seed=2))], feed="warm", now=_NOW
+    )
     ours = _ours(batches)
     rolled = _roll()
     values, objects = _stored_rows()
@@ -103,14 +105,13 @@ def _bare_table() -> str:
 
 
 def _copy(rows: Sequence[tuple[Any, ...]]) -> float:
-    table, names = _bare_table(), ", ".join(COLUMNS)
+    statement = f"COPY {_bare_table()} ({', '.join(COLUMNS)}) FROM STDIN"
 
     def work() -> None:
         for start in range(0, len(rows), BATCH):
-            with transaction.atomic(), connection.cursor() as cursor:
-                with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                    for row in rows[start : start + BATCH]:
-                        copy.write_row(row)
+            with transaction.atomic(), connection.cursor() as cursor, cursor.copy(statement) as copy:
+                for row in rows[start : start + BATCH]:
+                    copy.write_row(row)
 
     return len(rows) / _timed(work)
 

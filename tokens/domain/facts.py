@@ -161,9 +161,8 @@ class Gatherer:
             self._create_pool(event)
         elif kind is EventKind.COMPLETE or kind is EventKind.MIGRATE:
             self._graduate(event)
-        elif kind is EventKind.RESERVES and event.pool and event.slot is not None:
-            if sides := self._sides(event):
-                self._advance(self._pool(event, *sides), event, event.reserves.after or _NOTHING)
+        elif kind is EventKind.RESERVES and event.pool and event.slot is not None and (sides := self._sides(event)):
+            self._advance(self._pool(event, *sides), event, event.reserves.after or _NOTHING)
 
     # -- trades
 
@@ -189,7 +188,19 @@ class Gatherer:
             after = _swapped(after)
         invariant = self._advance(fact, event, after)
         self.result.trades.append(
-            TradeFact(event, type_, pool, slot, block_time, token_raw, quote_raw, after, invariant, commitment, transaction_fee)
+            TradeFact(
+                event,
+                type_,
+                pool,
+                slot,
+                block_time,
+                token_raw,
+                quote_raw,
+                after,
+                invariant,
+                commitment,
+                transaction_fee,
+            )
         )
 
     def _wait(self, event: ChainEvent, reason: RejectionReason, pool: str | None = None) -> None:

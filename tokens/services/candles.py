@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -162,7 +164,9 @@ def roll(*, now: datetime, limit: int = 2_000, patient: bool = True) -> Rolled:
     With ``patient`` a bucket of a longer interval waits a little for more trades (:data:`PATIENCE`). The marks are taken
     away first and the trades are read by a later statement: a batch that commits in between has put its mark back.
     """
-    return Rolled({width: _roll(width, now, now - PATIENCE[width] if patient else now, limit) for width in CandleInterval})
+    return Rolled(
+        {width: _roll(width, now, now - PATIENCE[width] if patient else now, limit) for width in CandleInterval}
+    )
 
 
 def roll_all(*, now: datetime, limit: int = 2_000) -> int:
@@ -200,7 +204,7 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
         if due:
             tokens, buckets = (list(column) for column in zip(*due, strict=True))
             statement = (_MINUTES if width is CandleInterval.M1 else _LONGER_CANDLES) + _UPSERT
-            parameters = {
+            parameters: dict[str, Any] = {
                 "tokens": tokens,
                 "buckets": buckets,
                 "width": timedelta(seconds=width.value),
@@ -230,7 +234,7 @@ ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.m
 """
 
 
-def mark(*, start: datetime, end: datetime, now: datetime, token_id: object | None = None) -> None:
+def mark(*, start: datetime, end: datetime, now: datetime, token_id: UUID | None = None) -> None:
     """Make every candle with trades in ``[start, end)`` due again, and every stored candle that begins there.
 
     One transaction: callers choose windows of a size they can afford.

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from tests import factories
 from tests.factories import NOON
 from tests.tokens.commands.calling import call, result
-from tokens.models import Transaction
+from tokens.models import RetentionPolicy, Transaction
 from tokens.services import exports
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +100,19 @@ def test_the_three_forms_agree_on_a_generated_column(tmp_path: Path) -> None:
         str(from_parquet["bonding_curve_progress"]),
     }
     assert found == {"25.0000"}
+
+
+def test_a_duration_is_written_as_one(tmp_path: Path) -> None:
+    """Ninety days are ISO-8601 in text and a duration in Parquet."""
+    RetentionPolicy.objects.all().delete()
+    RetentionPolicy.objects.create(table_name="transactions", drop_after=timedelta(days=90))
+    for form in ("csv", "jsonl", "parquet"):
+        call("export", "retention_policies", "--format", form, "--output", tmp_path / f"rows.{form}")
+    (from_csv,) = table(tmp_path / "rows.csv")
+    from_json = json.loads((tmp_path / "rows.jsonl").read_text())
+    (from_parquet,) = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert from_csv["drop_after"] == from_json["drop_after"] == "P90DT00H00M00S"
+    assert (from_parquet["drop_after"], from_json["compress_after"]) == (timedelta(days=90), None)
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

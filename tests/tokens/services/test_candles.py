@@ -169,7 +169,11 @@ def _usd() -> dict[Any, tuple[Decimal | None, Decimal | None]]:
 @pytest.mark.django_db
 def test_usd_of_the_set_based_path_equals_the_triggers_t9() -> None:
     """A trade stored by ingest and the same row inserted by hand get the same USD values, to the last digit."""
-    samples = [(0, "150.123456", PriceOrigin.JUPITER), (1, "149.000001", PriceOrigin.BIRDEYE), (-119, "151.5", PriceOrigin.HERMES)]
+    samples = [
+        (0, "150.123456", PriceOrigin.JUPITER),
+        (1, "149.000001", PriceOrigin.BIRDEYE),
+        (-119, "151.5", PriceOrigin.HERMES),
+    ]
     prices.record(samples=[prices.Sample(NOON + timedelta(seconds=s), Decimal(p), o) for s, p, o in samples])
     seconds = (0, 40, 80, 120, 121, 160)
     events = [trade(n, block_time=SECOND + at, token_amount_raw=7 * 10**12 + n) for n, at in enumerate(seconds)]

@@ -140,8 +140,11 @@ def test_rows_are_scaled_again_when_a_creation_tells_other_decimals() -> None:
 @pytest.mark.django_db
 def test_milestones_of_an_unusual_curve_are_found_when_its_start_becomes_known() -> None:
     """Trades that came before an unusual coin's creation reach the same milestones as trades that came after it."""
+
     def unusual(number: int, sold: int, **changes: Any) -> ChainEvent:
-        after = Reserves(virtual_quote=10**9 + number, virtual_token=10**12 - sold, real_quote=number, real_token=8 * 10**11 - sold)
+        after = Reserves(
+            virtual_quote=10**9 + number, virtual_token=10**12 - sold, real_quote=number, real_token=8 * 10**11 - sold
+        )
         return trade(number, reserves=BothReserves(after=after), **changes)
 
     creation = unusual(0, 0, kind=EventKind.CREATE, quote_amount_raw=None, fields={"name": "", "symbol": "", "uri": ""})
@@ -236,7 +239,10 @@ def test_two_writers_of_the_same_batch_store_it_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_many_writers_of_overlapping_batches_neither_deadlock_nor_double() -> None:
     """Six writers with overlapping halves of the same traffic, in different orders, leave one row an event."""
-    events = [trade(number, mint=address(f"m{number % 7}"), pool=programs.bonding_curve(address(f"m{number % 7}"))) for number in range(120)]
+    events = [
+        trade(number, mint=address(f"m{number % 7}"), pool=programs.bonding_curve(address(f"m{number % 7}")))
+        for number in range(120)
+    ]
     parts = [[received(event) for event in events[start::2]] for start in (0, 1)] + [[received(e) for e in events]]
     threads = [threading.Thread(target=_store_elsewhere, args=(part[::step],)) for part in parts for step in (1, -1)]
     for thread in threads:

@@ -136,7 +136,7 @@ def _found_transaction(raw: bytes) -> Decoded | None:
     return _one(transactions.run(found.transaction, found.meta, slot=found.slot, block_time=found.block_time))
 
 
-def _object(  # noqa: C901, PLR0911  # one list of all forms reads better than several
+def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads better than several
     parts: _Parts, raw: bytes, depth: int, *, slot: int | None = None
 ) -> list[Decoded]:
     """Read a JSON object that may be an envelope. ``slot`` is what an outer envelope said."""

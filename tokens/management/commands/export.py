@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +16,7 @@ from uuid import UUID
 import pyarrow as arrow
 from django.core.management.base import CommandError
 from django.db import models
+from django.utils.duration import duration_iso_string
 from pyarrow import parquet
 
 from tokens.management.commands._door import DoorCommand, progress, time_of
@@ -151,6 +152,8 @@ def _arrow_type(field: "models.Field[Any, Any]") -> arrow.DataType:
         return (arrow.decimal256 if wide else arrow.decimal128)(field.max_digits, field.decimal_places)
     if isinstance(field, models.DateTimeField):
         return arrow.timestamp("us", "UTC")
+    if isinstance(field, models.DurationField):
+        return arrow.duration("us")
     if isinstance(field, models.BooleanField):
         return arrow.bool_()
     return arrow.int64() if isinstance(field, models.IntegerField) else arrow.string()
@@ -168,6 +171,8 @@ def _plain(value: Any) -> Any:
         return format(value, "f")
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return duration_iso_string(value)
     return str(value) if isinstance(value, UUID) else value
 
 

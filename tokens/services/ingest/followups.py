@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import connection
 
@@ -64,7 +65,7 @@ class Followups:
     milestones: First
     minutes: set[str]
     """``token id`` and unix minute of each candle that is due."""
-    cursors: list[list[object]]
+    cursors: list[list[Any]]
 
 
 def prepare(facts: Sequence[TradeFact], sides: dict[str, Sides], *, feed: str, now: datetime) -> Followups:
@@ -91,7 +92,12 @@ def _milestones(facts: Sequence[TradeFact], sides: dict[str, Sides]) -> First:
         left = fact.after.real_token
         bound = bounds.get(fact.pool)
         # Nearly every trade comes after all that is stored and leaves more tokens than the next threshold: seen at a glance.
-        if bound is None or left is None or (left > bound[0] and fact.slot > bound[1]) or fact.type not in _CANDLE_TYPES:
+        if (
+            bound is None
+            or left is None
+            or (left > bound[0] and fact.slot > bound[1])
+            or fact.type not in _CANDLE_TYPES
+        ):
             continue
         side = sides[fact.pool]
         start, newest = side.initial_real_token or 0, side.newest
@@ -116,7 +122,7 @@ def _bound(side: Sides) -> tuple[int, int]:
     return left, side.newest[0] if side.newest is not None else -1
 
 
-def _write_milestones(first: First, remeasured: Sequence[str]) -> None:
+def _write_milestones(first: First, remeasured: list[str]) -> None:
     """Record the first time each curve reached a threshold; an earlier event that comes late takes over."""
     with connection.cursor() as cursor:
         if first:
@@ -182,7 +188,8 @@ def rescale(pools: Sequence[str], *, now: datetime) -> None:
 
 
 _CURSOR = """
-INSERT INTO stream_cursors (id, source, venue, first_slot, last_slot, last_block_time, last_signature, messages, events, observed_at)
+INSERT INTO stream_cursors
+    (id, source, venue, first_slot, last_slot, last_block_time, last_signature, messages, events, observed_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (source, venue) DO UPDATE SET
     first_slot = least(stream_cursors.first_slot, EXCLUDED.first_slot),
@@ -197,9 +204,9 @@ ON CONFLICT (source, venue) DO UPDATE SET
 """
 
 
-def _cursors(stored: Sequence[TradeFact], feed: str, now: datetime) -> list[list[object]]:
+def _cursors(stored: Sequence[TradeFact], feed: str, now: datetime) -> list[list[Any]]:
     """Return how far ``feed`` has come, a venue at a time, as the values of :data:`_CURSOR`."""
-    cursors: list[list[object]] = []
+    cursors: list[list[Any]] = []
     for venue in sorted({fact.event.program for fact in stored}):
         facts = [fact for fact in stored if fact.event.program is venue]
         slots = [fact.slot for fact in facts]

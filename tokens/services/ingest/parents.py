@@ -127,7 +127,8 @@ UPDATE tokens t SET
     graduation_timestamp = least(t.graduation_timestamp, n.graduation_timestamp),
     graduation_signature = CASE
         WHEN t.graduation_timestamp IS NULL OR (n.graduation_timestamp, n.graduation_signature COLLATE "C")
-             < (t.graduation_timestamp, t.graduation_signature COLLATE "C") THEN coalesce(n.graduation_signature, t.graduation_signature)
+             < (t.graduation_timestamp, t.graduation_signature COLLATE "C")
+        THEN coalesce(n.graduation_signature, t.graduation_signature)
         ELSE t.graduation_signature END,
     graduation_platform = coalesce(n.graduation_platform, t.graduation_platform)
 FROM jsonb_to_recordset(%s) AS n(
@@ -236,7 +237,8 @@ UPDATE pools p SET
     market_cap_usd = a[18]::numeric, initial_price = coalesce(a[19]::numeric, p.initial_price),
     initial_base_liquidity = coalesce(a[20]::numeric, p.initial_base_liquidity),
     initial_quote_liquidity = coalesce(a[21]::numeric, p.initial_quote_liquidity), lp_mint = coalesce(a[22], p.lp_mint),
-    updated_at = statement_timestamp(), boost_quote_reserves = CASE WHEN p.platform = 'pumpswap' THEN a[8]::numeric - a[10]::numeric END
+    updated_at = statement_timestamp(),
+    boost_quote_reserves = CASE WHEN p.platform = 'pumpswap' THEN a[8]::numeric - a[10]::numeric END
 FROM n WHERE p.id = a[1]::uuid
 """
 

@@ -136,7 +136,11 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     refused += _waiting(gathered, batch)
 
     times = [trade.block_time for trade in gathered.trades]
-    times += [fact.newest_event.block_time for fact in gathered.pools.values() if fact.newest_event and fact.newest_event.block_time]
+    times += [
+        fact.newest_event.block_time
+        for fact in gathered.pools.values()
+        if fact.newest_event and fact.newest_event.block_time
+    ]
     usd = prices.window(start=_at(min(times)), end=_at(max(times))) if times else prices.Window(())
     written = parents.write(gathered, usd=usd)
     followups.rescale(written.rescaled, now=now)

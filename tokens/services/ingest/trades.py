@@ -17,15 +17,16 @@ _CHUNK = 1_000
 """Rows a piece of COPY: while the server takes one piece, we format the next."""
 
 _NAMES = ", ".join(COLUMNS)
-_INSERT = (
-    f"INSERT INTO transactions ({_NAMES}) VALUES ({', '.join(['%s'] * len(COLUMNS))}) ON CONFLICT (id, block_time) DO NOTHING"
-)
+_PLACES = ", ".join(["%s"] * len(COLUMNS))
+_INSERT = f"INSERT INTO transactions ({_NAMES}) VALUES ({_PLACES}) ON CONFLICT (id, block_time) DO NOTHING"
 
 _NEWEST = "SELECT block_time FROM transactions WHERE id >= %s AND block_time >= %s ORDER BY id DESC LIMIT 1"
 _STORED = "SELECT encode(uuid_send(id), 'hex') FROM transactions WHERE block_time >= %s AND block_time < %s"
 
 
-def write(rows: Sequence[TradeFact], writer: Writer, meanwhile: Callable[[Sequence[TradeFact]], None]) -> list[TradeFact]:
+def write(
+    rows: Sequence[TradeFact], writer: Writer, meanwhile: Callable[[Sequence[TradeFact]], None]
+) -> list[TradeFact]:
     """Write the rows that are not stored yet and return them. Must run inside the batch's transaction.
 
     ``meanwhile`` is called once with the new rows, while the server still digests what COPY sent: the place for work that
@@ -81,7 +82,9 @@ def _unknown(rows: list[TradeFact]) -> list[TradeFact]:
         if not early:
             return rows
         window = [datetime.fromtimestamp(at, UTC) for at in (first, rows[later - 1].block_time + 1)]
-        cursor.execute(f"{_STORED} AND id >= %s AND id <= %s LIMIT %s", [*window, min(early), max(early), 2 * later + 1])
+        cursor.execute(
+            f"{_STORED} AND id >= %s AND id <= %s LIMIT %s", [*window, min(early), max(early), 2 * later + 1]
+        )
         known = {stored for (stored,) in cursor.fetchall()}
         if len(known) > 2 * later:
             cursor.execute(f"{_STORED} AND id = ANY(string_to_array(%s, ',')::uuid[])", [*window, ",".join(early)])
