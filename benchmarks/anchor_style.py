@@ -1,19 +1,16 @@
-"""The ordinary way to decode Anchor events, as a baseline: the IDL is interpreted field by field, as anchorpy does.
+"""The usual way to decode Anchor events, as a baseline: structures of the construct library, built from the IDL.
 
-It reads the log with the standard library's JSON, follows the invoke stack, and parses with small objects for types
-and fields that pass a stream, a context and a path to each other: the design of construct, on which anchorpy stands
-(construct itself is slower still). It does less than what it is compared with: no reserves before the trade, no fees by
-name, no places, no addresses as text.
+Anchorpy stands on the same library. It reads the log with the standard library's JSON, follows the invoke stack, and does
+less than what it is compared with: no reserves before the trade, no fees by name, no places, no addresses as text.
 """
 
 import base64
-import io
 import json
 import re
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+import construct
 from solders.pubkey import Pubkey
 
 from tests import recordings
@@ -23,125 +20,53 @@ _INVOKE = re.compile(r"Program (\w+) invoke \[\d+\]")
 _ENDED = re.compile(r"Program \w+ (success|failed.*)$")
 
 
-class Container(dict[str, Any]):
-    """What a structure parses to: a dictionary whose keys are attributes as well."""
-
-    def __getattr__(self, name: str) -> Any:
-        """Return a member."""
-        return self[name]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set a member."""
-        self[name] = value
-
-
-class Construct:
-    """A type that parses itself from a stream; ``context`` holds what was parsed, ``path`` says where it is."""
-
-    name: str | None = None
-
-    def parse(self, data: bytes) -> Any:
-        """Return the value that the bytes hold."""
-        context = Container(_parsing=True, _building=False, _params=Container())
-        return self.parse_stream(io.BytesIO(data), context, "(parsing)")
-
-    def parse_stream(self, stream: io.BytesIO, context: Container, path: str) -> Any:
-        """Return the next value of this type."""
-        raise NotImplementedError
+_TYPES = {
+    "u8": construct.Int8ul,
+    "u16": construct.Int16ul,
+    "u64": construct.Int64ul,
+    "i64": construct.Int64sl,
+    "bool": construct.Flag,
+    "pubkey": construct.ExprAdapter(
+        construct.Bytes(32), lambda key, _: Pubkey.from_bytes(key), lambda key, _: bytes(key)
+    ),
+    "i128": construct.BytesInteger(16, signed=True, swapped=True),
+    "string": construct.PascalString(construct.Int32ul, "utf8"),
+}
+_TYPES["vec<Shareholder>"] = construct.PrefixedArray(
+    construct.Int32ul, construct.Struct("address" / _TYPES["pubkey"], "share_bps" / construct.Int16ul)
+)
 
 
-class Renamed(Construct):
-    """A field: a type with a name."""
-
-    def __init__(self, name: str, of: Construct) -> None:
-        self.name, self.of = name, of
-
-    def parse_stream(self, stream: io.BytesIO, context: Container, path: str) -> Any:
-        """Return the field's value."""
-        return self.of.parse_stream(stream, context, f"{path} -> {self.name}")
-
-
-class Format(Construct):
-    """A number of fixed size."""
-
-    def __init__(self, code: str) -> None:
-        self.code, self.size = code, struct.calcsize(code)
-
-    def parse_stream(self, stream: io.BytesIO, context: Container, path: str) -> Any:
-        """Return the next number; what was parsed before does not matter to it."""
-        return struct.unpack(self.code, _read(stream, self.size, path))[0]
-
-
-class Adapter(Construct):
-    """A type that is made from another."""
-
-    def __init__(self, of: Construct, decode: Callable[[Any], Any]) -> None:
-        self.of, self.decode = of, decode
-
-    def parse_stream(self, stream: io.BytesIO, context: Container, path: str) -> Any:
-        """Return the next value, converted."""
-        return self.decode(self.of.parse_stream(stream, context, path))
-
-
-class Prefixed(Construct):
-    """Bytes, or values of a type, after their number."""
-
-    def __init__(self, of: Construct | None = None) -> None:
-        self.count, self.of = Format("<I"), of
-
-    def parse_stream(self, stream: io.BytesIO, context: Container, path: str) -> Any:
-        """Return the bytes or the list of values."""
-        count = self.count.parse_stream(stream, context, path)
-        if self.of is None:
-            return _read(stream, count, path)
-        return [self.of.parse_stream(stream, context, path) for _ in range(count)]
-
-
-class Struct(Construct):
-    """Fields in a row."""
+class Layout:
+    """An event's fields. Events grew by appending, so a structure is kept for each length that was met."""
 
     def __init__(self, fields: list[str]) -> None:
         parts = (field.partition(":") for field in fields)
-        self.fields = [Renamed(name, _TYPES.get(kind, _TYPES["u8"])) for name, _, kind in parts]
+        self.fields = [name / _TYPES.get(kind, _TYPES["u8"]) for name, _, kind in parts]
+        self.by_length: dict[int, construct.Struct] = {}
 
-    def parse_stream(self, stream: io.BytesIO, context: Container, path: str) -> Container:
-        """Return the fields that the stream still has."""
-        values = Container(_io=stream)
-        context = Container(_=context, _io=stream, _parsing=True, _subcons=self.fields, _root=context.get("_root"))
-        end = len(stream.getbuffer())
-        for field in self.fields:
-            if stream.tell() >= end:
-                break
-            value = field.parse_stream(stream, context, path)
-            values[str(field.name)] = context[str(field.name)] = value
-        return values
+    def parse(self, data: bytes) -> construct.Container:
+        """Return the fields that the bytes hold."""
+        if len(data) not in self.by_length:
+            self.by_length[len(data)] = self._longest(data)
+        return self.by_length[len(data)].parse(data)
 
-
-def _read(stream: io.BytesIO, size: int, path: str) -> bytes:
-    data = stream.read(size)
-    if len(data) != size:
-        raise ValueError(f"{path}: wanted {size} bytes, found {len(data)}")
-    return data
+    def _longest(self, data: bytes) -> construct.Struct:
+        for count in range(len(self.fields), 0, -1):
+            layout = construct.Struct(*self.fields[:count])
+            try:
+                layout.parse(data)
+            except construct.ConstructError:
+                continue
+            return layout
+        raise ValueError("not even the first field fits")
 
 
-_TYPES: dict[str, Construct] = {
-    "u8": Format("<B"),
-    "u16": Format("<H"),
-    "u64": Format("<Q"),
-    "i64": Format("<q"),
-    "bool": Adapter(Format("<B"), bool),
-    "pubkey": Adapter(Format("32s"), Pubkey.from_bytes),
-    "i128": Adapter(Format("16s"), lambda packed: int.from_bytes(packed, "little", signed=True)),
-    "string": Adapter(Prefixed(), bytes.decode),
-}
-_TYPES["vec<Shareholder>"] = Prefixed(Struct(["address:pubkey", "share_bps:u16"]))
-
-
-def layouts() -> dict[tuple[str, bytes], tuple[str, Struct]]:
+def layouts() -> dict[tuple[str, bytes], tuple[str, Layout]]:
     """Return the structures of the newest published IDLs by program and discriminator."""
     idl = recordings.loaded("idl/events.json")
     return {
-        (address, bytes.fromhex(event["discriminator"])): (name, Struct(event["fields"]))
+        (address, bytes.fromhex(event["discriminator"])): (name, Layout(event["fields"]))
         for address, program in PROGRAMS.items()
         for name, event in idl[program.value].items()
     }

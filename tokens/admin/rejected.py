@@ -74,7 +74,9 @@ class RejectedAdmin(FactAdmin):
 
     @action(description="Play again", permissions=["repair"])
     def play_again(self, request: HttpRequest, queryset: QuerySet[RejectedMessage]) -> None:
-        done = rejections.retry(messages=list(queryset.values_list("pk", flat=True)), now=utc_now())
+        done = rejections.retry(
+            messages=list(queryset.values_list("pk", flat=True)), now=utc_now(), operator=request.user.get_username()
+        )
         tone = messages.SUCCESS if done.resolved else messages.WARNING
         self.message_user(
             request,

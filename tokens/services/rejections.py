@@ -27,10 +27,10 @@ class Retried:
     """Transactions that were new."""
 
 
-def retry(*, messages: Iterable[UUID], now: datetime) -> Retried:
+def retry(*, messages: Iterable[UUID], now: datetime, operator: str | None = None) -> Retried:
     """Play kept messages again and resolve those that are stored now; the others keep waiting, with the newest reason.
 
-    A transaction a message: one that fails again holds up none of the others.
+    A transaction a message: one that fails again holds up none of the others. With ``operator`` each leaves an audit entry.
     """
     played = resolved = stored = 0
     for key in messages:
@@ -44,6 +44,17 @@ def retry(*, messages: Iterable[UUID], now: datetime) -> Retried:
                 continue
             played += 1
             outcome = _play(row, now)
+            done = outcome is not None and not outcome.rejected
+            if operator is not None:
+                audit.record(
+                    actor=operator,
+                    action="rejected_message.retry",
+                    kind="RejectedMessage",
+                    key=str(key),
+                    before={"status": "waiting", "attempts": row.attempts},
+                    after={"status": "resolved" if done else "waiting", "attempts": row.attempts + 1},
+                    now=now,
+                )
             if outcome is None or outcome.rejected:
                 RejectedMessage.objects.filter(id=key).update(attempts=F("attempts") + 1)
                 continue

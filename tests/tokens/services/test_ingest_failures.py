@@ -10,6 +10,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.test import override_settings
 
+from megatron.core.models import AuditEntry
 from tests.factories import WSOL, signature
 from tests.tokens.services.building import MINT, SECOND, TRADER, address, received, trade
 from tests.tokens.services.capture import NOW, messages, play, rows, settle
@@ -19,7 +20,7 @@ from tokens.domain.decode import Decoded, Outcome, encode
 from tokens.domain.events import POSITIONLESS, BothReserves, ChainEvent, Reserves, event_index
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, Token, Transaction
 from tokens.services import candles, ingest, rejections
-from tokens.services.ingest import followups, parents, trades
+from tokens.services.ingest import Rejection, followups, parents, trades
 
 
 def store(*events: ChainEvent, payload: bytes = b"{}") -> ingest.Stored:
@@ -314,3 +315,22 @@ def _truncate() -> None:
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE transactions, price_candles_1m, price_candles_5m, price_candles_1h, price_candles_1d,"
                        " candles_due, pool_milestones, stream_cursors, rejected_messages, pools, tokens CASCADE")  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_playing_a_message_again_by_hand_leaves_an_audit_entry() -> None:
+    """Who played a rejected message again, and what came of it, is in the audit log; the system's own retries are not."""
+    rejected = Rejection("file:1", b"garbage", RejectionReason.UNDECODABLE, "not_json: starts with")
+    ingest.keep(rejections=[rejected], now=NOW)
+    kept = RejectedMessage.objects.get()
+    assert rejections.retry(messages=[kept.id], now=NOW) == rejections.Retried(played=1)
+    assert not AuditEntry.objects.exists()
+    rejections.retry(messages=[kept.id], now=NOW, operator="ada")
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.after) == (
+        "ada",
+        "rejected_message.retry",
+        {"status": "waiting", "attempts": 2},
+    )
+    kept.refresh_from_db()
+    assert (kept.status, kept.attempts) == ("waiting", 2)
