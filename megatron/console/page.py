@@ -18,6 +18,6 @@ def title_prefix(request: HttpRequest) -> str:
 
 
 def waiting_rejections(request: HttpRequest) -> str:
-    """Return how many rejected messages wait, for the navigation; empty when none does."""
+    """Return how many rejected messages wait, for the navigation."""
     count = desk.count_waiting_rejections()
-    return "" if not count else f"{count:,}" if count < desk.COUNT_LIMIT else f"{desk.COUNT_LIMIT:,}+"
+    return f"{count:,}" if count < desk.COUNT_LIMIT else f"{desk.COUNT_LIMIT:,}+"

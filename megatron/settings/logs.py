@@ -13,3 +13,7 @@ LOGGING = config(
     level=LOG_LEVEL,
     secrets=[SECRET_KEY, env.str("METRICS_TOKEN", default=""), *_passwords, *map(unquote, _passwords)],
 )
+# A line for every heartbeat would bury the ones that matter; what fails is a warning or worse.
+LOGGING.setdefault("loggers", {}).setdefault(
+    "celery", {"level": env.str("CELERY_LOG_LEVEL", default="WARNING").upper()}
+)

@@ -38,6 +38,12 @@ def amount(value: Decimal | int | Missing, unit: str) -> str:
 
 
 @register.filter
+def short_key(key: str) -> str:
+    """Return the first and last four characters of an address."""
+    return display.short_key(key)
+
+
+@register.filter
 def span(value: timedelta) -> str:
     """Return a length of time in its largest unit."""
     return display.span(value)
