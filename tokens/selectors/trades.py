@@ -79,8 +79,13 @@ def events_of(signature: str) -> Sequence[Transaction]:
 
 def candles_between(*, token: Token, interval: int, start: datetime, end: datetime, limit: int) -> Sequence[Candle]:
     """Return the oldest ``limit`` candles of ``token`` that start in ``[start, end)``, oldest first."""
-    window = _candles(token, interval).filter(bucket__gte=start, bucket__lt=end)
-    return [Candle(*row) for row in window.order_by("bucket").values_list(*_STORED)[:limit]]
+    return [Candle(*row) for row in window(token=token, interval=interval, start=start, end=end)[:limit]]
+
+
+def window(*, token: Token, interval: int, start: datetime, end: datetime) -> QuerySet[Any]:
+    """Return the candles of ``token`` that start in ``[start, end)``, oldest first, as rows of :class:`Candle`'s fields."""
+    found = _candles(token, interval).filter(bucket__gte=start, bucket__lt=end)
+    return found.order_by("bucket").values_list(*_STORED)
 
 
 def find_latest_candle(*, token: Token, interval: int, before: datetime | None = None) -> Candle | None:
