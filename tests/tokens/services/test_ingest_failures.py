@@ -39,7 +39,7 @@ def test_a_value_that_the_database_refuses_rejects_one_message_and_stores_the_re
 
 
 @pytest.mark.django_db
-def test_a_name_with_nul_and_bidi_is_stored_clean_with_the_raw_value_kept() -> None:
+def test_a_name_with_nul_and_bidi_is_stored_clean_with_the_raw_value_kept_t11() -> None:
     """What a stranger wrote is sanitised for showing and kept as it was in the metadata (T11)."""
     creation = trade(
         0,
