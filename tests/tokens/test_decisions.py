@@ -11,7 +11,7 @@ from django.db import connection
 from megatron.core.timescale.fields import HypertableTimeField
 from tests import recordings
 from tests.factories import NOON
-from tests.tokens.services.building import MINT, SECOND, TRADER, received, trade
+from tests.tokens.services.building import MINT, SECOND, received, trade
 from tests.tokens.services.capture import NOW
 from tokens.choices import EventKind, Platform, PoolStatus, Program, Venue
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
