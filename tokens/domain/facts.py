@@ -182,6 +182,8 @@ class Gatherer:
                 self._wait(event, RejectionReason.UNKNOWN_POOL, pool)
                 return
             fact = self._pool(event, *sides)
+        elif event.mint is not None and event.mint != (fact.quote_mint if fact.flipped else fact.mint):
+            raise ValueError(f"Pool {pool} is one of {fact.mint}, not of {event.mint}")
         after = event.reserves.after or _NOTHING
         if fact.flipped:
             type_, quote_raw, token_raw = _FLIPPED.get(type_, type_), token_raw, quote_raw

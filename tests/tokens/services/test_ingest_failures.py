@@ -334,3 +334,22 @@ def test_playing_a_message_again_by_hand_leaves_an_audit_entry() -> None:
     )
     kept.refresh_from_db()
     assert (kept.status, kept.attempts) == ("waiting", 2)
+
+
+@pytest.mark.django_db
+def test_an_event_that_cannot_even_be_derived_rejects_one_message() -> None:
+    """A mint that is no key, or a time no clock can show, costs its own message and no other."""
+    stored = store(trade(0), trade(1, mint="bad"), trade(2, block_time=10**18), trade(3))
+    assert (stored.transactions, dict(stored.rejected)) == (2, {"not_storable": 2})
+
+
+@pytest.mark.django_db
+def test_a_trade_that_gives_a_pool_another_token_is_refused() -> None:
+    """A pool belongs to one token: an event that says otherwise is kept as rejected, beside others or alone."""
+    store(trade(0))
+    odd = trade(1, mint=address("other"))
+    for batch in ((trade(2), odd), (odd,)):
+        assert dict(store(*batch, payload=b"odd").rejected) == {"not_storable": 1}
+    assert Transaction.objects.count() == 2
+    assert set(Transaction.objects.values_list("token__mint_address", flat=True)) == {MINT}
+    assert "is one of" in RejectedMessage.objects.get().detail

@@ -3,6 +3,7 @@
 import msgspec
 
 from tokens.domain.decode.results import Decoded, Outcome
+from tokens.domain.decode.sanity import checked
 from tokens.domain.decode.transactions import lacks
 from tokens.domain.events import ChainEvent
 
@@ -16,8 +17,8 @@ def encode(event: ChainEvent) -> bytes:
 
 
 def decode(raw: bytes) -> Decoded:
-    """Return the event of one exported line."""
-    event = _event.decode(raw)
+    """Return the event of one exported line. Raises :class:`Undecodable` if somebody made it hold what cannot be."""
+    (event,) = checked((_event.decode(raw),))
     return Decoded(
         outcome=Outcome.EVENTS,
         signature=event.signature,

@@ -12,6 +12,7 @@ from tokens.domain import curve, programs
 from tokens.domain.decode import positionless
 from tokens.domain.decode.emissions import Emission, Facts, Header, chain_event
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
+from tokens.domain.decode.sanity import checked
 from tokens.domain.decode.transactions import lacks
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
 
@@ -67,7 +68,7 @@ def decode(raw: bytes) -> Decoded:
     frame = _frame.decode(raw)
     if not programs.is_address(frame.mint):
         raise Undecodable("bad_frame", f"{frame.mint!r} is not an address")
-    found = tuple(_events(frame))
+    found = checked(tuple(_events(frame)))
     outcome = Outcome.EVENTS if found else Outcome.NOT_OURS
     missing = lacks(found)
     if any(event.mint is None for event in found):

@@ -9,6 +9,7 @@ from tokens.domain import curve, programs
 from tokens.domain.decode import positionless
 from tokens.domain.decode.emissions import Emission, Facts, Header, chain_event
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
+from tokens.domain.decode.sanity import checked
 from tokens.domain.events import BothReserves, Fees, Reserves
 
 
@@ -92,5 +93,5 @@ def decode(raw: bytes) -> Decoded:
         signature=header.signature,
         slot=header.slot,
         block_time=header.block_time,
-        events=(chain_event(header, emission, facts, _LAYOUT, fields),),
+        events=checked((chain_event(header, emission, facts, _LAYOUT, fields),)),
     )

@@ -220,7 +220,7 @@ def _insert_pools(facts: list[PoolFact]) -> list[str]:
 
 
 _READ = """
-SELECT pool_address, status, quote_decimals, initial_real_token_reserves, quote_target, base_supply, last_slot,
+SELECT pool_address, base_mint, status, quote_decimals, initial_real_token_reserves, quote_target, base_supply, last_slot,
        virtual_sol_reserves, virtual_token_reserves, real_sol_reserves, real_token_reserves, last_event_index, last_signature,
        extract(epoch FROM last_trade_at)::bigint, milestones_reached
 FROM pools WHERE id = ANY(string_to_array(%s, ',')::uuid[]) ORDER BY id FOR NO KEY UPDATE
@@ -261,7 +261,10 @@ def _update_pools(
     sides: dict[str, Sides] = {}
     lines, rescaled, remeasured = [], [], []
     for address, fact in facts.items():
-        state = State(*states[address])
+        mint, *columns = states[address]
+        if mint != fact.mint:
+            raise ValueError(f"Pool {address} is one of {mint}, not of {fact.mint}")
+        state = State(*columns)
         before = _order(state)
         merged = _merge(fact, state, before)
         was, now = decimals[fact.mint]

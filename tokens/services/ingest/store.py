@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -22,8 +22,10 @@ from tokens.services.ingest.refusals import Rejection
 log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
-_REFUSED = (IntegrityError, DataError, errors.IntegrityError, errors.DataError)
+_REFUSED = (IntegrityError, DataError, errors.IntegrityError, errors.DataError, ValueError, OverflowError)
+"""What one impossible value raises, in the database or on the way to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     """Store a batch of decoded messages in one transaction and say what became of it.
 
     Storing the same batch again, or the same events from another source, changes nothing. Deadlocks with a rival batch are
-    tried again. If the database refuses a value, the batch is halved until the message that holds it stands alone; that
+    tried again. If a value cannot be stored, the batch is halved until the message that holds it stands alone; that
     one is kept as rejected and the rest is stored.
     """
     for attempt in range(1, _ATTEMPTS + 1):
@@ -177,4 +179,4 @@ def _waiting(gathered: Gathered, batch: Sequence[Received]) -> list[Rejection]:
 
 
 def _at(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    return _EPOCH + timedelta(seconds=seconds)

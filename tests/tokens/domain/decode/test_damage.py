@@ -166,7 +166,8 @@ def test_deep(opening: bytes, closing: bytes, depth: int) -> None:
 )
 def test_numbers(number: str) -> None:
     """Numbers that are too large, broken, or no numbers are refused or taken for what they are."""
-    frame = f'{{"txType":"buy","signature":"s","mint":"{key("m")}","solAmount":{number},"tokenAmount":1,"pool":"pump"}}'
+    signed = f'"signature":"{"s" * 88}"'
+    frame = f'{{"txType":"buy",{signed},"mint":"{key("m")}","solAmount":{number},"tokenAmount":1,"pool":"pump"}}'
     slot = f'{{"signature":"s","err":null,"logs":[],"slot":{number}}}'
     for message in (frame, slot, f'{{"txType":"buy","x":{number}}}'):
         _answers(message.encode())
