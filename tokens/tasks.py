@@ -23,8 +23,8 @@ def retry_rejected() -> int:
 
 @shared_task
 def fill_usd() -> int:
-    """Give USD values to trades whose price came later; return how many."""
-    return prices.fill_all(now=clock.utc_now())
+    """Give USD values to trades of the last hour whose price came later; return how many."""
+    return prices.fill_recent(now=clock.utc_now())
 
 
 @shared_task

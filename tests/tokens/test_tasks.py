@@ -61,13 +61,17 @@ def test_a_message_whose_pool_became_known_is_stored() -> None:
 
 
 def test_a_price_that_came_late_fills_the_trade() -> None:
-    """A trade without dollars gets them when its price is known."""
+    """A trade of the last hour gets its dollars when the price is known; the heartbeat never reads all of history."""
     made = factories.transaction(price_per_token_usd=None, sol_amount_usd=None)
+    old = factories.transaction(block_time=NOON - timedelta(hours=1), price_per_token_usd=None, sol_amount_usd=None)
     assert tasks.fill_usd() == 0
     factories.sol_usd(NOON - timedelta(seconds=1))
+    factories.sol_usd(NOON - timedelta(hours=1))
     assert tasks.fill_usd() == 1
     made.refresh_from_db()
     assert made.sol_amount_usd == Decimal(150)
+    old.refresh_from_db()
+    assert old.sol_amount_usd is None
 
 
 def test_expired_rows_and_resolved_messages_go() -> None:

@@ -40,7 +40,7 @@ PRECOMPILES: Final = frozenset(
 EVENT_TAG: Final = bytes.fromhex("e445a52e51cb9a1d")
 """First eight bytes of the instruction by which an Anchor program records an event by calling itself."""
 
-_PUMP, _PUMPSWAP, _LAUNCHLAB = (Pubkey.from_string(address) for address in (PUMP, PUMPSWAP, LAUNCHLAB))
+_PUMP, _PUMPSWAP = (Pubkey.from_string(address) for address in (PUMP, PUMPSWAP))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -62,13 +62,6 @@ def graduated_pool(mint: str, quote_mint: str) -> str:
     creator = Pubkey.find_program_address([b"pool-authority", bytes(base)], _PUMP)[0]
     seeds = [b"pool", b"\0\0", bytes(creator), bytes(base), bytes(quote)]
     return str(Pubkey.find_program_address(seeds, _PUMPSWAP)[0])
-
-
-@lru_cache(maxsize=1 << 14)
-def launchlab_pool(mint: str, quote_mint: str) -> str:
-    """Return the address of a mint's LaunchLab curve."""
-    seeds = [b"pool", bytes(Pubkey.from_string(mint)), bytes(Pubkey.from_string(quote_mint))]
-    return str(Pubkey.find_program_address(seeds, _LAUNCHLAB)[0])
 
 
 def is_address(text: str) -> bool:

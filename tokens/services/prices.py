@@ -114,6 +114,14 @@ def fill(*, start: datetime, end: datetime, now: datetime) -> int:
     return int(count)
 
 
+def fill_recent(*, now: datetime) -> int:
+    """Fill the holes of the last hour, which is how late a live source may be; return how many trades got a value.
+
+    Older holes are filled by whoever brings older prices: the imports call :func:`fill_all`.
+    """
+    return fill(start=now - timedelta(hours=1), end=now, now=now)
+
+
 def fill_all(*, now: datetime) -> int:
     """Fill every hole that a recorded sample can fill, a day of block time a transaction; return how many it filled."""
     spans = SolUsdPrice.objects.order_by("price_time").values_list("price_time", flat=True)
