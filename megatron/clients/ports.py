@@ -1,12 +1,48 @@
 """What the house needs from outside, named for the need. Adapters keep these promises; tests put fakes in their
 place."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from decimal import Decimal
+from threading import Event
+from typing import NamedTuple, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One transaction that an address took part in. ``failed``: it is on chain, but without effect."""
+
+    signature: str
+    slot: int
+    failed: bool
+    block_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a node knows of one signature: in which slot it landed, and how settled that slot is."""
+
+    slot: int
+    failed: bool
+    finalized: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account's bytes as of ``slot``."""
+
+    slot: int
+    owner: str
+    data: bytes
 
 
 class ChainReader(Protocol):
-    """Reads Solana at the commitment *confirmed*. Every method may raise ``TryLater``, ``Refused`` or ``Malformed``."""
+    """Reads Solana at the commitment *confirmed*, or *finalized* where that is asked or said.
+
+    Every method may raise ``TryLater``, ``Refused`` or ``Malformed``; ``TryLater`` also from a node that has not come as
+    far as ``min_slot``, so that a lagging node's answer is never taken for the chain's.
+    """
 
     def get_transaction(self, signature: str) -> bytes | None:
         """Return a transaction as the JSON that ``getTransaction`` gives, or ``None`` while the node does not know
@@ -16,4 +52,125 @@ class ChainReader(Protocol):
     def get_block_time(self, slot: int) -> datetime | None:
         """Return the time of ``slot`` on chain, to the second, in UTC; ``None`` when the slot has no block or no
         time."""
+        ...
+
+    def get_slot(self, *, finalized: bool) -> int:
+        """Return the newest slot that the node knows to be confirmed or finalized."""
+        ...
+
+    def get_signatures(
+        self, address: str, *, before: str | None, until: str | None, limit: int, finalized: bool, min_slot: int
+    ) -> Sequence[Landed]:
+        """Return up to ``limit`` (at most 1,000) transactions of ``address``, newest first, between two signatures, both
+        left out. A page that is shorter than ``limit`` is the last."""
+        ...
+
+    def get_statuses(self, signatures: Sequence[str]) -> tuple[int, Sequence[Status | None]]:
+        """Return the slot of the answer and what is known of up to 256 signatures, in their order, history included;
+        ``None`` for one that the chain does not have."""
+        ...
+
+    def get_blocks(self, first: int, last: int) -> Sequence[int]:
+        """Return the finalized slots in ``[first, last]`` that have a block, ascending; at most 500,000 slots apart."""
+        ...
+
+    def get_block(self, slot: int) -> bytes | None:
+        """Return a finalized block with its transactions as the JSON that ``getBlock`` gives; ``None`` when the slot has
+        none."""
+        ...
+
+    def get_account(self, address: str) -> Account | None:
+        """Return a finalized account, or ``None`` when it does not exist."""
+        ...
+
+
+class Opened(NamedTuple):
+    """The subscription stands: what happens from now on will come."""
+
+    at: datetime
+
+
+class Frame(NamedTuple):
+    """One message as it came, in a form that ``tokens.domain.decode`` reads."""
+
+    at: datetime
+    payload: bytes
+
+
+class Quiet(NamedTuple):
+    """Nothing came for about a second; the subscription stands."""
+
+    at: datetime
+
+
+class Lost(NamedTuple):
+    """The subscription is gone; nothing that happens comes until the next :class:`Opened`."""
+
+    at: datetime
+    reason: str
+
+
+Heard = Opened | Frame | Quiet | Lost
+
+
+class TransactionStream(Protocol):
+    """Follows what one program does, live.
+
+    ``source`` names the feed (``solana-logs``); ``commitment`` is how settled its transactions are when they come, in
+    Solana's numbers (0 processed, 1 confirmed, 2 finalized); ``complete`` says whether the feed claims to bring every
+    transaction of the program (PumpPortal, for one, does not).
+    """
+
+    source: str
+    commitment: int
+    complete: bool
+
+    def listen(self, *, program: str, stop: Event) -> Iterator[Heard]:
+        """Yield what is heard of the program at address ``program`` until ``stop`` is set.
+
+        Connects again by itself, with growing pauses; each connection is one ``Opened`` … ``Lost``. While the reader does
+        not take the next item nothing is read from the network and nothing is dropped. Raises ``Refused`` when trying
+        again cannot help: a wrong key, a feed that the plan does not include.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PriceQuote:
+    """One source's price of one whole coin. ``at`` is when the source says it held; ``confidence`` is ± USD."""
+
+    price_usd: Decimal
+    at: datetime
+    confidence: Decimal | None = None
+
+
+class PriceSource(Protocol):
+    """Knows what coins cost. ``name`` is one of ``tokens.choices.PriceOrigin``."""
+
+    name: str
+
+    def get_prices(self, mints: Sequence[str]) -> Mapping[str, PriceQuote]:
+        """Return the newest prices by mint; one that the source does not know is absent. Raises ``TryLater``, ``Refused``
+        or ``Malformed``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a public address holds. ``address`` is where it was found, after gateways and redirects."""
+
+    address: str
+    content_type: str
+    body: bytes
+
+
+class DocumentReader(Protocol):
+    """Reads small public documents that strangers name."""
+
+    def get_document(self, uri: str) -> Document:
+        """Return the document at an ``https``, ``http``, ``ipfs`` or ``ar`` address, through gateways where there are some.
+
+        Raises ``TryLater`` for what may pass, ``Refused`` for an address that must not be asked (private ranges, other
+        schemes, redirects into them) or is gone, and ``Malformed`` for what is too large or of the wrong type.
+        """
         ...
