@@ -28,6 +28,7 @@ IN_OTHER_WORDS = {
     "api_keys_rate_per_minute_check": "api_key_rate_positive",
     "idempotency_records_status_check": "idempotency_keeps_success_only",
     "retention_policies_table_name_key": "one policy a table",
+    "idx_top_tokens_token": "pool_one_initial_a_token: the view has a row a token, by its current pool",
 }
 """Rules that a narrower one implies, or whose test says it in a sentence."""
 

@@ -29,7 +29,16 @@ class RetentionPolicy(Row):
         max_length=200, blank=True, default="", help_text="Columns that a compressed batch shares"
     )
     order_by = models.CharField(max_length=200, blank=True, default="", help_text="Order inside a compressed batch")
+    export_before_drop = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Write whole days as Parquet below RETENTION_EXPORT_DIR before they are dropped; no folder, no drop",
+    )
     note = models.CharField(max_length=300, blank=True, default="", help_text="Why these figures")
+    applied_at = models.DateTimeField(null=True, editable=False, help_text="When retention.apply last obeyed it")
+    outcome = models.CharField(
+        max_length=300, blank=True, default="", editable=False, help_text="What it did then, or why it did not"
+    )
 
     class Meta(Row.Meta):
         db_table = "retention_policies"
@@ -46,6 +55,10 @@ class RetentionPolicy(Row):
             models.CheckConstraint(
                 condition=Q(compress_after=None) | (Q(compress_after__gt=timedelta(0)) & ~Q(order_by="")),
                 name="retention_compression_has_an_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(export_before_drop=False) | Q(drop_after__isnull=False),
+                name="retention_export_before_some_drop",
             ),
             models.CheckConstraint(
                 condition=Q(compress_after=None) | Q(drop_after=None) | Q(compress_after__lt=F("drop_after")),

@@ -17,6 +17,7 @@ BROKEN = (
     ("retention_drop_after_positive", {"drop_after": timedelta(0), "compress_after": None}),
     ("retention_compression_has_an_order", {"order_by": ""}),
     ("retention_compression_has_an_order", {"compress_after": timedelta(0)}),
+    ("retention_export_before_some_drop", {"export_before_drop": True, "drop_after": None}),
     ("retention_compress_before_drop", {"compress_after": 30 * DAY}),
 )
 
