@@ -53,4 +53,6 @@ def _no_network() -> Iterator[None]:
 def _own_cache(settings: Any) -> None:
     """Give each test an empty cache of its own in memory; what tests Redis names it."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    # Its own thread would write outside the test's transaction.
+    settings.CREDITS_SINK = ""
     cache.clear()

@@ -1,0 +1,113 @@
+"""What calls to providers cost: noted in memory when made, handed to a sink about once a second by a thread of its own.
+
+A caller never waits for the accounts: noting is appending to a list. The sink (``settings.CREDITS_SINK``) runs in its own
+thread with its own database connection, so it is never inside a caller's transaction; while it fails, calls wait up to
+:data:`MOST`, then the oldest are counted as lost. A process that is killed loses the calls of its last second.
+"""
+
+import atexit
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from megatron.core import metrics
+
+EVERY_SECONDS = 1.0
+MOST = 50_000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to a provider, or a stretch of a stream that it bills. ``error`` holds no secret; ``kind`` says what it
+    was for."""
+
+    at: datetime
+    provider: str
+    endpoint: str
+    credits: int
+    milliseconds: int | None = None
+    status: int | None = None
+    error: str = ""
+    kind: str = ""
+
+
+_calls: deque[Call] = deque()
+_guard = threading.Lock()
+_keeper_of = 0
+"""The process whose keeper runs: a forked child starts one of its own."""
+
+
+def note(call: Call) -> None:
+    """Remember a call. Thread-safe; never waits, never raises."""
+    global _keeper_of  # noqa: PLW0603  # one keeper a process
+    metrics.provider_calls.labels(provider=call.provider, outcome="failed" if call.error else "answered").inc()
+    metrics.provider_credits.labels(provider=call.provider).inc(call.credits)
+    with _guard:
+        _calls.append(call)
+        _drop_oldest()
+        starts = bool(settings.CREDITS_SINK) and _keeper_of != os.getpid()
+        if starts:
+            _keeper_of = os.getpid()
+    if starts:
+        threading.Thread(target=_keep, name="credits", daemon=True).start()
+        atexit.register(flush)
+
+
+def take() -> list[Call]:
+    """Return the calls noted since the last time, oldest first, and forget them."""
+    with _guard:
+        taken = list(_calls)
+        _calls.clear()
+    return taken
+
+
+def put_back(calls: Sequence[Call]) -> None:
+    """Remember ``calls`` again, before what was noted meanwhile: their sink failed."""
+    with _guard:
+        _calls.extendleft(reversed(calls))
+        _drop_oldest()
+
+
+def flush() -> bool:
+    """Hand what was noted to the sink; return whether nothing is left. Never raises: without a database the calls wait."""
+    if not settings.CREDITS_SINK or not (calls := take()):
+        return True
+    try:
+        import_string(settings.CREDITS_SINK)(calls=calls)
+    except Exception as error:  # noqa: BLE001  # accounts that cannot be written must not end what they count
+        put_back(calls)
+        log.warning("credits.waiting", calls=len(calls), error=type(error).__name__)
+        return False
+    return True
+
+
+def _keep() -> None:
+    while True:
+        time.sleep(EVERY_SECONDS)
+        flush()
+
+
+def _forget() -> None:
+    """Start a forked child with empty accounts: its parent writes down what was noted before."""
+    global _guard  # noqa: PLW0603  # another thread of the parent may have held it
+    _guard = threading.Lock()
+    _calls.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def _drop_oldest() -> None:
+    while len(_calls) > MOST:
+        _calls.popleft()
+        metrics.provider_calls_lost.inc()
