@@ -113,3 +113,35 @@ class EventKind(TextChoices):
     RESERVES = "reserves", "Reserves changed without a trade"
     CREATOR = "creator", "Creator or fee settings changed"
     OTHER = "other", "Other event of the program"
+
+
+class GapCause(TextChoices):
+    """How it became known that something may be missing."""
+
+    DISCONNECT = "disconnect", "The feed was away"
+    RESTART = "restart", "The monitor was away"
+    COVERAGE = "coverage", "A slot of the chain of which nothing came"
+    MISSED = "missed", "A transaction of the chain that did not come"
+    CONSERVATION = "conservation", "Reserves that do not follow from the trade before"
+    OPERATOR = "operator", "An operator asked for it"
+
+
+class GapOutcome(TextChoices):
+    """How a gap ended."""
+
+    HEALED = "healed", "Healed"  # what was missing is stored
+    EMPTY = "empty", "Nothing was missing"  # the chain lists nothing that we do not have
+    ACCEPTED = "accepted", "Accepted by an operator"
+
+
+class VenueStatus(TextChoices):
+    LIVE = "live", "Live"
+    QUARANTINED = "quarantined", "Quarantined: messages are kept, not stored"
+
+
+class ProcessKind(TextChoices):
+    """Which kind of process a row of ``system_metrics`` speaks of."""
+
+    MONITOR = "monitor", "Monitor of a stream"
+    WORKER = "worker", "Celery worker"
+    WEB = "web", "Web server"
