@@ -1,0 +1,5 @@
+"""What this room stores."""
+
+from holders.models.credit import ApiCreditUsage
+
+__all__ = ["ApiCreditUsage"]
