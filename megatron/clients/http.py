@@ -1,6 +1,7 @@
 """The one way out over HTTP: always with a time-out and a size limit, never inside a database transaction, and with
 every failure told as one of our four errors."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import stamina
 
+from megatron.clients import costs, meter
 from megatron.clients.budget import RateBudget
 from megatron.clients.errors import ClientError, Malformed, OutcomeUnknown, Refused, TryLater
 from megatron.core import clock
@@ -45,6 +47,7 @@ class HttpClient:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.name = name
+        self._provider = costs.provider_of(base_url, default=name)
         self._most_bytes = most_bytes
         self._budget = RateBudget(per_second)
         self._redactor = Redactor(secrets)
@@ -76,15 +79,43 @@ class HttpClient:
         if in_transaction():
             raise NetworkInsideTransaction(f"{self.name} was called inside a database transaction.")
         self._budget.take()
+        started, sent, failure = time.monotonic(), True, ""
+        status: int | None = None
         try:
             with self._http.stream(method, path, params=params, json=json) as response:
+                status = response.status_code
                 self._refuse(response, writes=writes)
                 return self._body(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            failure, sent = type(error).__name__, not isinstance(error, _NEVER_SENT)
             # Not chained: httpx's errors carry the request, with its address and its key.
             raise _ours(error, self._told(f"{type(error).__name__}: {error}"), writes=writes) from None
         except Malformed as error:
+            failure = type(error).__name__
             raise (OutcomeUnknown(str(error)) if writes else error) from None
+        except ClientError as error:
+            failure = type(error).__name__
+            raise
+        finally:
+            endpoint = self._endpoint(path, json)
+            meter.note(
+                meter.Call(
+                    at=clock.utc_now(),
+                    provider=self._provider,
+                    endpoint=endpoint,
+                    credits=costs.credits_of(self._provider, endpoint) if sent else 0,
+                    milliseconds=round((time.monotonic() - started) * 1000),
+                    status=status,
+                    error=failure,
+                    kind="write" if writes else "read",
+                )
+            )
+
+    def _endpoint(self, path: str, json: Any) -> str:
+        """Return what was called: the method of JSON-RPC, else the path without secrets."""
+        if isinstance(json, Mapping) and isinstance(json.get("method"), str):
+            return str(json["method"])
+        return self._redactor.text(path.split("?", 1)[0])[:100] or "/"
 
     def _refuse(self, response: httpx.Response, *, writes: bool) -> None:
         status = response.status_code

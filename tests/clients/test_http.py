@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django.db import transaction
 
-from megatron.clients import http
+from megatron.clients import http, meter
 from megatron.clients.errors import ClientError, Malformed, OutcomeUnknown, Refused, TryLater
 from megatron.clients.http import HttpClient, NetworkInsideTransaction
 from tests.clients.recorded import answers
@@ -182,3 +182,37 @@ def test_every_call_has_a_time_limit() -> None:
     transport, asked = answers(OK)
     client(transport).read("GET")
     assert asked[0].extensions["timeout"] == {"connect": 5, "read": 15, "write": 15, "pool": 5}
+
+
+def noted() -> list[tuple[str, str, int, int | None, str, str]]:
+    """Return what was noted since the last time, without times."""
+    return [(call.provider, call.endpoint, call.credits, call.status, call.error, call.kind) for call in meter.take()]
+
+
+def test_each_attempt_is_noted_once() -> None:
+    """With the method, what it costs, how it ended and how long it took; repeated ones count again."""
+    meter.take()
+    transport, _ = answers(httpx.Response(503), OK)
+    client(transport).read("POST", json={"method": "getSlot"})
+    assert noted() == [
+        ("node", "getSlot", 1, 503, "TryLater", "read"),
+        ("node", "getSlot", 1, 200, "", "read"),
+    ]
+
+
+def test_what_never_reached_the_provider_has_no_status() -> None:
+    """Nor does it cost anything."""
+    meter.take()
+    transport, _ = answers(httpx.ConnectError("no route"))
+    caller = HttpClient("solana rpc", base_url="https://mainnet.helius-rpc.com/", per_second=1000, transport=transport)
+    with pytest.raises(TryLater):
+        caller.write("POST", json={"method": "getBlock"})
+    assert noted() == [("helius", "getBlock", 0, None, "ConnectError", "write")]
+
+
+def test_no_secret_stands_in_the_accounts() -> None:
+    """A path is noted without its query, with the key hidden."""
+    meter.take()
+    transport, _ = answers(OK)
+    client(transport).read("GET", f"v2/{KEY}/slot?api-key={KEY}")
+    assert noted() == [("node", "v2/[hidden]/slot", 1, 200, "", "read")]
