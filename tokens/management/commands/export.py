@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
 
-import pyarrow as arrow
 from django.core.management.base import CommandError
 from django.db import models
 from django.utils.duration import duration_iso_string
-from pyarrow import parquet
 
 from tokens.management.commands._door import DoorCommand, progress, time_of
-from tokens.services import exports
+from tokens.services import exports, parquet
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula; a token's name is a stranger's text."""
@@ -85,20 +83,8 @@ def _file(output: Path | None) -> Iterator[IO[str]]:
     if output is None:
         yield sys.stdout
         return
-    with _whole(output) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+    with parquet.whole(output) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         yield file
-
-
-@contextmanager
-def _whole(output: Path) -> Iterator[Path]:
-    """Yield the name to write under; the file gets its own when it is whole, and goes when it does not become so."""
-    unfinished = output.with_name(f"{output.name}.part")
-    try:
-        yield unfinished
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    unfinished.replace(output)
 
 
 def _csv(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path | None) -> int:
@@ -129,38 +115,7 @@ def _jsonl(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path 
 def _parquet(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path | None) -> int:
     if output is None:
         raise CommandError("Parquet needs a file: add --output FILE.", returncode=2)
-    total = 0
-    schema = arrow.schema([(field.column, _arrow_type(field)) for field in fields])
-    with _whole(output) as unfinished, parquet.ParquetWriter(unfinished, schema, compression="zstd") as writer:
-        for rows in chunks:
-            columns = zip(*rows, strict=True)
-            arrays = [
-                arrow.array([_arrow_value(value) for value in column], kind.type)
-                for column, kind in zip(columns, schema, strict=True)
-            ]
-            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
-            total += len(rows)
-    return total
-
-
-def _arrow_type(field: "models.Field[Any, Any]") -> arrow.DataType:
-    """Return the column type that keeps every digit: decimals of the database's width, times in UTC."""
-    if isinstance(field, models.GeneratedField) and field.output_field is not None:
-        return _arrow_type(field.output_field)
-    if isinstance(field, models.DecimalField):
-        wide = field.max_digits > 38
-        return (arrow.decimal256 if wide else arrow.decimal128)(field.max_digits, field.decimal_places)
-    if isinstance(field, models.DateTimeField):
-        return arrow.timestamp("us", "UTC")
-    if isinstance(field, models.DurationField):
-        return arrow.duration("us")
-    if isinstance(field, models.BooleanField):
-        return arrow.bool_()
-    return arrow.int64() if isinstance(field, models.IntegerField) else arrow.string()
-
-
-def _arrow_value(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID) else value
+    return parquet.write(path=output, fields=fields, chunks=chunks)
 
 
 _FORMATS = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
