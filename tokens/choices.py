@@ -62,6 +62,29 @@ class PriceOrigin(TextChoices):
     IMPORTED = "imported", "Imported by an operator"
 
 
+class PriceSourceStatus(TextChoices):
+    """What a price source's newest answer was worth."""
+
+    WAITING = "waiting", "Not answered yet"
+    OK = "ok", "Used"
+    DROPPED = "dropped", "Dropped"
+    UNREACHABLE = "unreachable", "Unreachable"
+
+
+class PriceDrop(TextChoices):
+    """Why a source's price was not used."""
+
+    ABSENT = "absent", "The source has no price for it"
+    NOT_POSITIVE = "not_positive", "Not a positive number"
+    FROM_FUTURE = "from_future", "Its time is in the future"
+    STALE = "stale", "Too old"
+    UNSURE = "unsure", "The source itself is not sure enough"
+    FROZEN = "frozen", "Does not move any more"
+    FAR_OFF = "far_off", "Far from what the others say"
+    DISPUTED = "disputed", "The sources disagree and nothing tells who is right"
+    JUMPED = "jumped", "A jump that no other source confirms"
+
+
 class CandleInterval(IntegerChoices):
     """Length of a candle in seconds."""
 
@@ -81,6 +104,7 @@ class RejectionReason(TextChoices):
     TRUNCATED = "truncated", "Waits: the log was cut, the whole transaction is needed"
     UNDECODABLE = "undecodable", "Not decodable"
     NOT_STORABLE = "not_storable", "Decoded, but the database refused it"
+    QUARANTINED = "quarantined", "Set aside with its venue, played again on release"
 
 
 class RejectionStatus(TextChoices):
@@ -145,3 +169,39 @@ class ProcessKind(TextChoices):
     MONITOR = "monitor", "Monitor of a stream"
     WORKER = "worker", "Celery worker"
     WEB = "web", "Web server"
+
+
+class AlertKind(TextChoices):
+    """What an operator is told of."""
+
+    DRIFT = "drift", "Events changed"
+    FEE_RECIPIENT = "fee_recipient", "New fee recipient"
+    PROGRAM_CHANGED = "program_changed", "Program or its settings changed"
+    QUARANTINE = "quarantine", "Venue quarantined"
+    GAP = "gap", "Gap that does not heal"
+    CONSERVATION = "conservation", "Reserves that do not follow"
+    STREAM = "stream", "Stream away or silent"
+    FINALITY = "finality", "Chain comparison lags"
+    REORG = "reorg", "Fork dropped"
+    PRICE_SOURCE = "price_source", "Price source not used"
+    PRICE_STALE = "price_stale", "No fresh price"
+    CREDITS = "credits", "Provider credits run low"
+    METADATA = "metadata", "Metadata does not come"
+    RETENTION = "retention", "Old data is not dropped or exported"
+    BACKLOG = "backlog", "Work piles up"
+
+
+class AlertSeverity(TextChoices):
+    """How soon somebody has to look."""
+
+    INFO = "info", "For information"
+    WARNING = "warning", "Look today"
+    CRITICAL = "critical", "Look now"
+
+
+class RecipientOrigin(TextChoices):
+    """From where a fee recipient is known."""
+
+    PUBLISHED = "published", "Published by the venue"
+    EVENT = "event", "Named by an event"
+    ACCOUNT = "account", "Named by the venue's configuration account"

@@ -25,7 +25,8 @@ from tokens.domain.events import ChainEvent, Reserves
 
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 USDT = "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"
-QUOTE_DECIMALS = {programs.WRAPPED_SOL: 9, USDC: 6, USDT: 6}
+USD1 = "USD1ttGY1N17NEEHLmELoaybftRBUSErhqYiQzvEmuB"
+QUOTE_DECIMALS = {programs.WRAPPED_SOL: 9, USDC: 6, USDT: 6, USD1: 6}
 """Currencies that coins are quoted in. Against a coin, these are the quote, whichever side of the pool they are on."""
 
 DEFAULT_DECIMALS = 6

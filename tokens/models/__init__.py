@@ -3,7 +3,7 @@
 from tokens.models.candle import CandleDue, PriceCandle, PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m
 from tokens.models.metric import SystemMetric
 from tokens.models.pool import Pool, PoolMilestone
-from tokens.models.price import SolUsdPrice
+from tokens.models.price import PriceSourceState, QuoteUsdPrice, SolUsdPrice
 from tokens.models.retention import RetentionPolicy
 from tokens.models.stream import (
     ChainReorg,
@@ -27,6 +27,8 @@ __all__ = [
     "PriceCandle1h",
     "PriceCandle1m",
     "PriceCandle5m",
+    "PriceSourceState",
+    "QuoteUsdPrice",
     "RejectedMessage",
     "RetentionPolicy",
     "SlotGap",

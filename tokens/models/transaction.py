@@ -47,9 +47,9 @@ class Transaction(models.Model):
     token_amount = models.DecimalField(max_digits=39, decimal_places=18, null=True, help_text="Whole tokens")
     price_per_token = PriceField(null=True, help_text="Execution price, quote per whole token")
     price_per_token_usd = PriceField(
-        usd=True, null=True, help_text="Execution price, USD; NULL without a fresh SOL price"
+        usd=True, null=True, help_text="Execution price, USD; NULL without a fresh price of the quote"
     )
-    sol_amount_usd = PriceField(usd=True, null=True, help_text="sol_amount in USD; NULL without a fresh SOL price")
+    sol_amount_usd = PriceField(usd=True, null=True, help_text="The quote moved, in USD; NULL without a fresh price")
     protocol_fee = U64Field(null=True, help_text="Base units of the quote")
     platform_fee = U64Field(null=True, help_text="Base units of the quote (LaunchLab platform, PumpSwap LP)")
     creator_fee = U64Field(null=True, help_text="Base units of the quote, cashback included")
