@@ -1,6 +1,9 @@
 """What this room stores."""
 
+from tokens.models.alert import OperatorAlert
 from tokens.models.candle import CandleDue, PriceCandle, PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m
+from tokens.models.drift import DriftCount, FeeRecipient, ProgramSnapshot
+from tokens.models.metadata import TokenMetadata
 from tokens.models.metric import SystemMetric
 from tokens.models.pool import Pool, PoolMilestone
 from tokens.models.price import PriceSourceState, QuoteUsdPrice, SolUsdPrice
@@ -20,6 +23,9 @@ from tokens.models.transaction import Transaction
 __all__ = [
     "CandleDue",
     "ChainReorg",
+    "DriftCount",
+    "FeeRecipient",
+    "OperatorAlert",
     "Pool",
     "PoolMilestone",
     "PriceCandle",
@@ -28,6 +34,7 @@ __all__ = [
     "PriceCandle1m",
     "PriceCandle5m",
     "PriceSourceState",
+    "ProgramSnapshot",
     "QuoteUsdPrice",
     "RejectedMessage",
     "RetentionPolicy",
@@ -38,6 +45,7 @@ __all__ = [
     "SystemMetric",
     "StreamSighting",
     "Token",
+    "TokenMetadata",
     "Transaction",
     "VenueState",
 ]

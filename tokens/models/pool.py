@@ -79,6 +79,21 @@ class Pool(Row):
     initial_base_liquidity = U64Field(null=True, blank=True, help_text="Base units of the token at creation")
     initial_quote_liquidity = U64Field(null=True, blank=True, help_text="Base units of the quote at creation")
     status = models.CharField(max_length=20, choices=PoolStatus, default=PoolStatus.ACTIVE)
+    successor = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="The pool into which this curve graduated, as soon as both are known",
+    )
+    migration_slot = models.BigIntegerField(
+        null=True, blank=True, help_text="Slot of the earliest known event that shows the migration done"
+    )
+    migration_signature = SignatureField(
+        null=True, blank=True, help_text="Of the migration itself; NULL while only trades of the successor show it"
+    )
     milestones_reached = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="How many thresholds are recorded for the curve up to its newest event"
     )
@@ -118,6 +133,13 @@ class Pool(Row):
             ),
             models.UniqueConstraint(
                 fields=["token"], condition=Q(pool_type=PoolType.INITIAL), name="pool_one_initial_a_token"
+            ),
+            models.CheckConstraint(
+                condition=Q(successor=None) | Q(pool_type=PoolType.INITIAL), name="pool_successor_of_a_curve"
+            ),
+            models.CheckConstraint(
+                condition=Q(migration_signature=None) | Q(migration_slot__isnull=False),
+                name="pool_migration_signature_with_slot",
             ),
         )
 
