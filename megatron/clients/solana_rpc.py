@@ -1,50 +1,73 @@
-"""Solana by JSON-RPC: any node or provider that speaks it.
+"""Solana by JSON-RPC: any node or provider that speaks it."""
 
-Error codes: ``@solana/errors`` 6.10.0. Some providers reuse codes for their rate limits, so the message counts too.
-"""
-
+from binascii import Error as BadBase64
+from binascii import a2b_base64
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from itertools import pairwise
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
+from megatron.clients import jsonrpc
 from megatron.clients.errors import Malformed, Refused, TryLater
 from megatron.clients.http import HttpClient
+from megatron.clients.ports import Account, Landed, Status
 
-COMMITMENT = "confirmed"
-NEWEST_VERSION = 1
+COMMITMENT: Final = "confirmed"
+NEWEST_VERSION: Final = 1
 """Asked for always: without it a node refuses every transaction that is not of the legacy format."""
+MOST_BYTES: Final = 64 << 20
+"""The longest reply; a full block is below 20 MB."""
+_NULL: Final = b"null"
+_NO_ERROR: Final = msgspec.Raw(_NULL)
 
-NO_BLOCK = frozenset({-32007, -32009})
-"""SlotSkipped, LongTermStorageSlotSkipped: the slot has no block."""
-
-PASSING = {
-    -32603: "internal error (also: an overloaded index)",
-    -32004: "the block is not available yet",
-    -32005: "the node is behind, or a rate limit",
-    -32014: "the block's status is not available yet",
-    -32016: "the node has not reached the slot",
-    -32019: "the long-term storage does not answer",
-    -32029: "a rate limit",
-    -32429: "a rate limit",
-    429: "a rate limit",
-}
-"""Codes after which the same question may be asked again. Every other one is refused for good."""
+T = TypeVar("T")
 
 
-class _Error(msgspec.Struct):
-    code: int
-    message: str = ""
+class _Landed(msgspec.Struct, rename="camel"):
+    signature: str
+    slot: int
+    err: msgspec.Raw = _NO_ERROR
+    block_time: int | None = None
 
 
-class _Reply(msgspec.Struct):
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    error: _Error | None = None
+class _Context(msgspec.Struct):
+    slot: int
 
 
-class _NoBlock(Exception):
+class _Status(msgspec.Struct, rename="camel"):
+    slot: int
+    err: msgspec.Raw = _NO_ERROR
+    confirmation_status: str | None = None
+
+
+class _Statuses(msgspec.Struct):
+    context: _Context
+    value: list[_Status | None]
+
+
+class _Account(msgspec.Struct):
+    owner: str
+    data: tuple[str, str]
+
+
+class _AccountReply(msgspec.Struct):
+    context: _Context
+    value: _Account | None
+
+
+_landed = msgspec.json.Decoder(list[_Landed])
+_statuses = msgspec.json.Decoder(_Statuses)
+_account = msgspec.json.Decoder(_AccountReply)
+_slots = msgspec.json.Decoder(list[int])
+_number = msgspec.json.Decoder(int)
+_time = msgspec.json.Decoder(int | None)
+
+
+class _NoBlock(Refused):
     """The slot that was asked for has no block."""
 
 
@@ -55,13 +78,20 @@ class SolanaRpc:
         # Providers put the key into the path, the query or the user part of the address.
         parts = urlsplit(url)
         secrets = [part for part in (parts.path.strip("/"), parts.query, parts.password or "") if part]
-        self._http = HttpClient("solana rpc", base_url=url, per_second=per_second, secrets=secrets, transport=transport)
+        self._http = HttpClient(
+            "solana rpc",
+            base_url=url,
+            per_second=per_second,
+            secrets=secrets,
+            most_bytes=MOST_BYTES,
+            transport=transport,
+        )
 
     def get_transaction(self, signature: str) -> bytes | None:
         """Return the transaction's JSON, or ``None`` while the node does not know it."""
         options = {"encoding": "json", "commitment": COMMITMENT, "maxSupportedTransactionVersion": NEWEST_VERSION}
-        result = bytes(self._ask("getTransaction", [signature, options]))
-        return None if result == b"null" else result
+        result = self._ask("getTransaction", [signature, options])
+        return None if result == _NULL else result
 
     def get_block_time(self, slot: int) -> datetime | None:
         """Return the time of ``slot``; ``None`` when it has no block or no time."""
@@ -69,28 +99,158 @@ class SolanaRpc:
             result = self._ask("getBlockTime", [slot])
         except _NoBlock:
             return None
-        return parse_block_time(bytes(result))
+        return parse_block_time(result)
 
-    def _ask(self, method: str, params: list[Any]) -> msgspec.Raw:
-        body = self._http.read("POST", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    def get_slot(self, *, finalized: bool) -> int:
+        """Return the newest slot that is confirmed or finalized."""
+        return parse_slot(self._ask("getSlot", [{"commitment": _commitment(finalized)}]))
+
+    def get_signatures(
+        self, address: str, *, before: str | None, until: str | None, limit: int, finalized: bool, min_slot: int
+    ) -> Sequence[Landed]:
+        """Return a page of the transactions of ``address``, newest first. ``TryLater`` from a node before ``min_slot``."""
+        asked = {
+            "limit": limit,
+            "commitment": _commitment(finalized),
+            "minContextSlot": min_slot,
+            "before": before,
+            "until": until,
+        }
+        options = {name: value for name, value in asked.items() if value is not None}
+        return parse_signatures(self._ask("getSignaturesForAddress", [address, options]))
+
+    def get_statuses(self, signatures: Sequence[str]) -> tuple[int, Sequence[Status | None]]:
+        """Return the slot of the answer and what is known of each signature, the archive included."""
+        options = {"searchTransactionHistory": True}
+        slot, statuses = parse_statuses(self._ask("getSignatureStatuses", [list(signatures), options]))
+        if len(statuses) != len(signatures):
+            raise Malformed(f"solana rpc: {len(statuses)} statuses of {len(signatures)} signatures")
+        return slot, statuses
+
+    def get_blocks(self, first: int, last: int) -> Sequence[int]:
+        """Return the finalized slots with a block in ``[first, last]``. ``TryLater`` from a node before ``last``."""
+        options = {"commitment": _commitment(finalized=True), "minContextSlot": last}
+        slots = parse_blocks(self._ask("getBlocks", [first, last, options]))
+        if slots and not first <= slots[0] <= slots[-1] <= last:
+            raise Malformed(f"solana rpc: blocks {slots[0]} to {slots[-1]} for slots {first} to {last}")
+        # Not every node heeds minContextSlot here, and one that is behind leaves out the end without a word.
+        if (not slots or slots[-1] < last) and (reached := self.get_slot(finalized=True)) < last:
+            raise TryLater(f"solana rpc: getBlocks: the node has finalized slot {reached}, not yet {last}")
+        return slots
+
+    def get_block(self, slot: int) -> bytes | None:
+        """Return a finalized block's JSON with its transactions; ``None`` when the slot has none."""
+        options = {
+            "encoding": "json",
+            "transactionDetails": "full",
+            "rewards": False,
+            "maxSupportedTransactionVersion": NEWEST_VERSION,
+            "commitment": _commitment(finalized=True),
+        }
         try:
-            reply = msgspec.json.decode(body, type=_Reply)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Malformed(f"solana rpc: {method} was not answered in JSON-RPC: {error}") from error
+            result = self._ask("getBlock", [slot, options])
+        except _NoBlock:
+            return None
+        if result == _NULL:  # what a node says of a block that is not final: it may still come
+            raise TryLater(f"solana rpc: getBlock: slot {slot} is not finalized yet")
+        return result
+
+    def get_account(self, address: str) -> Account | None:
+        """Return a finalized account, or ``None`` when it does not exist."""
+        options = {"encoding": "base64", "commitment": _commitment(finalized=True)}
+        return parse_account(self._ask("getAccountInfo", [address, options]))
+
+    def _ask(self, method: str, params: list[Any]) -> bytes:
+        body = self._http.read("POST", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        told = f"solana rpc: {method}"
+        reply = jsonrpc.parse_reply(body, told)
         if reply.error is None:
-            return reply.result
-        code, told = reply.error.code, f"solana rpc: {method}: {reply.error.code} {reply.error.message}"
-        if code in NO_BLOCK:
-            raise _NoBlock(told)
-        if code in PASSING or "rate limit" in reply.error.message.lower():
-            raise TryLater(told)
-        raise Refused(told)
+            return bytes(reply.result)
+        if reply.error.code in jsonrpc.NO_BLOCK:
+            raise _NoBlock(f"{told}: {reply.error.code} {reply.error.message}")
+        raise jsonrpc.refusal(reply.error, told)
 
 
 def parse_block_time(result: bytes) -> datetime | None:
     """Return the time in a ``getBlockTime`` result: seconds since 1970, or null. Raises ``Malformed``."""
+    return _moment(_decoded(_time, result, "a block time"), result)
+
+
+def parse_slot(result: bytes) -> int:
+    """Return the slot in a ``getSlot`` result. Raises ``Malformed``."""
+    return _natural(_decoded(_number, result, "a slot"), result)
+
+
+def parse_signatures(result: bytes) -> list[Landed]:
+    """Return what a ``getSignaturesForAddress`` result lists, in its order. Raises ``Malformed``."""
+    return [
+        Landed(
+            signature=item.signature,
+            slot=_natural(item.slot, result),
+            failed=item.err != _NO_ERROR,
+            block_time=_moment(item.block_time, result),
+        )
+        for item in _decoded(_landed, result, "signatures")
+    ]
+
+
+def parse_statuses(result: bytes) -> tuple[int, list[Status | None]]:
+    """Return the slot and the items of a ``getSignatureStatuses`` result. Raises ``Malformed``."""
+    reply = _decoded(_statuses, result, "statuses")
+    return _natural(reply.context.slot, result), [
+        None
+        if item is None
+        else Status(
+            slot=_natural(item.slot, result),
+            failed=item.err != _NO_ERROR,
+            finalized=item.confirmation_status == "finalized",
+        )
+        for item in reply.value
+    ]
+
+
+def parse_blocks(result: bytes) -> list[int]:
+    """Return the slots of a ``getBlocks`` result, ascending. Raises ``Malformed``, also for others than ascending ones."""
+    slots = _decoded(_slots, result, "slots")
+    if any(following <= slot for slot, following in pairwise(slots)):
+        raise Malformed("solana rpc: getBlocks lists slots that do not ascend")
+    return slots
+
+
+def parse_account(result: bytes) -> Account | None:
+    """Return the account in a ``getAccountInfo`` result in base64; ``None`` for none. Raises ``Malformed``."""
+    reply = _decoded(_account, result, "an account")
+    if reply.value is None:
+        return None
+    text, encoding = reply.value.data
     try:
-        seconds = msgspec.json.decode(result, type=int | None)
+        content = a2b_base64(text, strict_mode=True)
+    except BadBase64 as error:
+        raise Malformed(f"solana rpc: an account's data is not base64: {error}") from error
+    if encoding != "base64":
+        raise Malformed(f"solana rpc: an account's data is {encoding[:20]!r}, not base64")
+    return Account(slot=_natural(reply.context.slot, result), owner=reply.value.owner, data=content)
+
+
+def _commitment(finalized: bool) -> str:
+    return "finalized" if finalized else COMMITMENT
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], result: bytes, wanted: str) -> T:
+    try:
+        return decoder.decode(result)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"solana rpc: not {wanted}: {error}: {result[:100]!r}") from error
+
+
+def _natural(number: int, result: bytes) -> int:
+    if number < 0:
+        raise Malformed(f"solana rpc: a negative slot: {result[:100]!r}")
+    return number
+
+
+def _moment(seconds: int | None, result: bytes) -> datetime | None:
+    try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    except (msgspec.DecodeError, ValueError, OverflowError, OSError) as error:
-        raise Malformed(f"solana rpc: not a block time: {result[:100]!r}") from error
+    except (ValueError, OverflowError, OSError) as error:
+        raise Malformed(f"solana rpc: not a time: {result[:100]!r}") from error

@@ -7,9 +7,19 @@ import msgspec
 import pytest
 
 from megatron.clients.errors import ClientError, Malformed, Refused, TryLater
-from megatron.clients.solana_rpc import SolanaRpc, parse_block_time
+from megatron.clients.ports import Account, Landed, Status
+from megatron.clients.solana_rpc import (
+    SolanaRpc,
+    parse_account,
+    parse_block_time,
+    parse_blocks,
+    parse_signatures,
+    parse_slot,
+    parse_statuses,
+)
 from tests.clients.recorded import RECORDINGS, NotRecorded, answers, replay
 
+PROGRAM = "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P"
 KNOWN = json.loads((RECORDINGS / "solana_rpc" / "transaction.json").read_bytes())
 SIGNATURE, SLOT = KNOWN["request"]["params"][0], KNOWN["body"]["result"]["slot"]
 
@@ -147,3 +157,155 @@ def test_a_large_reply_is_not_decoded_twice() -> None:
     caller, _ = reader(httpx.Response(200, content=b'{"jsonrpc":"2.0","id":1,"result":' + raw + b"}"))
     assert caller.get_transaction(SIGNATURE) == raw
     assert msgspec.json.decode(raw)["exact"] == 1.1
+
+
+def result(value: Any) -> httpx.Response:
+    return httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "result": value})
+
+
+def test_the_newest_slot_depends_on_how_settled_it_must_be(node: SolanaRpc) -> None:
+    """Finalized ones are some slots behind the confirmed ones."""
+    assert (node.get_slot(finalized=False), node.get_slot(finalized=True)) == (435948490, 435948458)
+
+
+def test_signatures_are_listed_newest_first(node: SolanaRpc) -> None:
+    """With whether they failed, and the time where the node has it; absent bounds are not sent."""
+    found = node.get_signatures(PROGRAM, before=None, until="1" * 88, limit=2, finalized=True, min_slot=435948400)
+    assert found == [
+        Landed(SIGNATURE, 435948490, failed=False, block_time=datetime(2026, 7, 29, 12, 36, 24, tzinfo=UTC)),
+        Landed("3" * 88, 435948489, failed=True, block_time=None),
+    ]
+
+
+def test_a_page_goes_on_before_a_signature() -> None:
+    """Both bounds are the node's own."""
+    caller, asked = reader(result([]))
+    assert caller.get_signatures(PROGRAM, before="a", until="b", limit=1000, finalized=False, min_slot=7) == []
+    assert json.loads(asked[0].content)["params"] == [
+        PROGRAM,
+        {"limit": 1000, "commitment": "confirmed", "minContextSlot": 7, "before": "a", "until": "b"},
+    ]
+
+
+def test_a_node_that_is_behind_lists_nothing(node: SolanaRpc) -> None:
+    """Its answer is not taken for the chain's: it is asked again later."""
+    with pytest.raises(TryLater, match="-32016"):
+        node.get_signatures(PROGRAM, before=None, until=None, limit=2, finalized=False, min_slot=435999999)
+
+
+def test_a_node_that_says_it_is_behind_is_asked_later() -> None:
+    """Under whatever code it says so."""
+    with pytest.raises(TryLater):
+        reader(error(-32099, "Node is behind by 200 slots"))[0].get_slot(finalized=True)
+
+
+def test_statuses_come_in_the_order_of_the_question(node: SolanaRpc) -> None:
+    """Finalized, failed, confirmed only, and unknown; with the slot as of which that holds."""
+    assert node.get_statuses([SIGNATURE, "3" * 88, "4" * 88, "5" * 88]) == (
+        435948600,
+        [
+            Status(435948490, failed=False, finalized=True),
+            Status(435948489, failed=True, finalized=True),
+            Status(435948599, failed=False, finalized=False),
+            None,
+        ],
+    )
+
+
+def test_a_status_too_few_is_malformed() -> None:
+    """Else one signature's status would be taken for another's."""
+    with pytest.raises(Malformed, match="1 statuses of 2 signatures"):
+        reader(result({"context": {"slot": 1}, "value": [None]}))[0].get_statuses(["a", "b"])
+
+
+def test_slots_without_a_block_are_left_out(node: SolanaRpc) -> None:
+    """At the end of the range too, if the node is past it."""
+    assert node.get_blocks(435948440, 435948445) == [435948440, 435948441, 435948443, 435948444]
+    assert node.get_blocks(435948442, 435948442) == []
+
+
+@pytest.mark.parametrize("listed", [[], [10], [10, 11]])
+def test_an_end_that_a_lagging_node_leaves_out_is_not_believed(listed: list[int]) -> None:
+    """A node that has not finalized the last slot says nothing of it; that is not the chain's word."""
+    caller, asked = reader(result(listed), result(11))
+    with pytest.raises(TryLater, match="finalized slot 11, not yet 12"):
+        caller.get_blocks(10, 12)
+    assert [json.loads(request.content)["method"] for request in asked] == ["getBlocks", "getSlot"]
+
+
+def test_a_whole_range_is_asked_once() -> None:
+    """When the last slot has a block the node is past it."""
+    caller, asked = reader(result([10, 12]))
+    assert caller.get_blocks(10, 12) == [10, 12]
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("listed", [[12, 11], [11, 11], [9, 10], [11, 13], ["10"], None, {}, 5])
+def test_a_list_of_other_slots_is_malformed(listed: Any) -> None:
+    """Slots ascend, within what was asked."""
+    with pytest.raises(Malformed):
+        reader(result(listed))[0].get_blocks(10, 12)
+
+
+def test_a_block_is_given_as_the_node_sent_it(node: SolanaRpc) -> None:
+    """With its time and its transactions; none for a slot that was skipped."""
+    found = node.get_block(435948440)
+    assert found is not None
+    assert json.loads(found)["blockTime"] == 1785328570
+    assert node.get_block(435948442) is None
+
+
+@pytest.mark.parametrize("slot", [435948499, 435948498])
+def test_a_block_that_is_not_final_yet_is_asked_for_later(node: SolanaRpc, slot: int) -> None:
+    """Not there yet is not the same as none: the node's error, and the null that some say instead."""
+    with pytest.raises(TryLater):
+        node.get_block(slot)
+
+
+def test_a_block_may_be_long() -> None:
+    """Longer than any other reply: 64 MiB."""
+    raw = b'{"transactions":["' + b"x" * (20 << 20) + b'"]}'
+    caller, _ = reader(httpx.Response(200, content=b'{"jsonrpc":"2.0","id":1,"result":' + raw + b"}"))
+    assert caller.get_block(1) == raw
+
+
+def test_an_account_is_its_bytes(node: SolanaRpc) -> None:
+    """With the slot as of which they are; none for an address without one."""
+    assert node.get_account(PROGRAM) == Account(
+        435948458, "BPFLoaderUpgradeab1e11111111111111111111111", bytes.fromhex("02000000b4df4641")
+    )
+    assert node.get_account("1" * 32) is None
+
+
+@pytest.mark.parametrize(
+    ("parse", "raw"),
+    [
+        (parse_slot, b"null"),
+        (parse_slot, b"-1"),
+        (parse_slot, b'"1"'),
+        (parse_slot, b"<html>"),
+        (parse_signatures, b"null"),
+        (parse_signatures, b'[{"slot":1}]'),
+        (parse_signatures, b'[{"signature":"a","slot":1,"blockTime":99999999999999}]'),
+        (parse_signatures, b'[{"signature":"a","slot":-1}]'),
+        (parse_statuses, b"null"),
+        (parse_statuses, b'{"context":{"slot":1},"value":null}'),
+        (parse_statuses, b'{"value":[null]}'),
+        (parse_blocks, b"null"),
+        (parse_account, b"null"),
+        (parse_account, b'{"value":null}'),
+        (parse_account, b'{"context":{"slot":1},"value":{"owner":"a","data":["?","base64"]}}'),
+        (parse_account, b'{"context":{"slot":1},"value":{"owner":"a","data":["aa","base58"]}}'),
+        (parse_account, b'{"context":{"slot":1},"value":{"owner":"a","data":{"parsed":{}}}}'),
+    ],
+)
+def test_a_result_of_another_shape_is_malformed(parse: Any, raw: bytes) -> None:
+    """Null where it means nothing, a negative slot, another encoding than was asked for."""
+    with pytest.raises(Malformed):
+        parse(raw)
+
+
+def test_a_skipped_slot_is_an_answer_only_where_a_slot_was_asked() -> None:
+    """Elsewhere the code makes no sense, and is refused."""
+    with pytest.raises(Refused, match="-32007"):
+        reader(error(-32007))[0].get_account(PROGRAM)
