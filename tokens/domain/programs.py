@@ -9,7 +9,7 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
-from tokens.choices import Program
+from tokens.choices import Program, Venue
 
 PUMP: Final = "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P"
 PUMPSWAP: Final = "pAMMBay6oceH9fJKBRHGP5D4bD4sWpmSwMn52FMfXEA"
@@ -17,6 +17,13 @@ LAUNCHLAB: Final = "LanMV9sAd7wArD4vJFi2qDdfnVhFxYSUg6eADduJ3uj"
 RAYDIUM_AMM: Final = "675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8"
 
 PROGRAMS: Final = {PUMP: Program.PUMPFUN, PUMPSWAP: Program.PUMPSWAP, LAUNCHLAB: Program.LAUNCHLAB}
+ADDRESSES: Final = {program: address for address, program in PROGRAMS.items()}
+VENUES: Final = {
+    Program.PUMPFUN: Venue.PUMPFUN,
+    Program.PUMPSWAP: Venue.PUMPSWAP,
+    Program.LAUNCHLAB: Venue.RAYDIUM_LAUNCHPAD,
+}
+"""Whose pools a program's events are about, as a rule."""
 
 PUMP_MIGRATION_ACCOUNT: Final = "39azUYFWPz3VHgKCf3VChUwbpURdCHRxjWVowf5jUJjg"
 """The wallet that moved completed pump curves to Raydium AMM v4 until 2025-03-20."""

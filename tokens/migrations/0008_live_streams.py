@@ -54,7 +54,8 @@ class Migration(migrations.Migration):
                 ('slot_to', models.BigIntegerField(blank=True, help_text='NULL while the feed is still away', null=True)),
                 ('pool_address', megatron.core.fields.PubkeyField(blank=True, help_text='Whose reserves do not follow', null=True)),
                 ('detected_at', models.DateTimeField()),
-                ('outcome', models.CharField(blank=True, choices=[('healed', 'Healed'), ('empty', 'Nothing was missing'), ('accepted', 'Accepted by an operator')], default='', max_length=20)),
+                ('healed_to', models.BigIntegerField(blank=True, help_text='Gone through up to here; resumes behind it', null=True)),
+                ('outcome', models.CharField(blank=True, choices=[('healed', 'Healed'), ('empty', 'Nothing was missing'), ('accepted', 'Accepted by an operator')], default='', help_text='So far, or at the end', max_length=20)),
                 ('transactions_found', models.IntegerField(default=0, help_text='Transactions that were missing and are stored now')),
             ],
             options={
@@ -185,7 +186,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='slotgap',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at', None), ('outcome', '')), models.Q(('finished_at__isnull', False), ('outcome__in', ['healed', 'empty', 'accepted']), ('slot_to__isnull', False)), _connector='OR'), name='gap_ends_with_an_outcome'),
+            constraint=models.CheckConstraint(condition=models.Q(('finished_at', None), models.Q(('outcome__in', ['healed', 'empty', 'accepted']), ('slot_to__isnull', False)), _connector='OR'), name='gap_ends_with_an_outcome'),
         ),
         migrations.AddConstraint(
             model_name='slotgap',

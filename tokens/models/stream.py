@@ -115,7 +115,8 @@ class SlotGap(Work):
     slot_to = models.BigIntegerField(null=True, blank=True, help_text="NULL while the feed is still away")
     pool_address = PubkeyField(null=True, blank=True, help_text="Whose reserves do not follow")
     detected_at = models.DateTimeField()
-    outcome = models.CharField(max_length=20, choices=GapOutcome, blank=True, default="")
+    healed_to = models.BigIntegerField(null=True, blank=True, help_text="Gone through up to here; resumes behind it")
+    outcome = models.CharField(max_length=20, choices=GapOutcome, blank=True, default="", help_text="So far, or at the end")
     transactions_found = models.IntegerField(default=0, help_text="Transactions that were missing and are stored now")
 
     class Meta(Work.Meta):
@@ -148,8 +149,7 @@ class SlotGap(Work):
                 name="gap_names_a_pool_when_reserves_tell",
             ),
             models.CheckConstraint(
-                condition=Q(finished_at=None, outcome="")
-                | Q(finished_at__isnull=False, slot_to__isnull=False, outcome__in=GapOutcome.values),
+                condition=Q(finished_at=None) | Q(slot_to__isnull=False, outcome__in=GapOutcome.values),
                 name="gap_ends_with_an_outcome",
             ),
             models.CheckConstraint(condition=Q(transactions_found__gte=0), name="gap_found_not_negative"),

@@ -1,0 +1,143 @@
+"""What the chain itself says about a stretch of slots: the transactions of an address, and the ones that we do not have."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from megatron.clients.errors import TryLater
+from megatron.clients.ports import ChainReader, Landed
+from tokens.choices import Commitment, Program
+from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
+from tokens.services import ingest
+
+PAGE = 1_000
+AT_ONCE = 8
+"""Questions asked at the same time; the client's budget holds them back where a provider allows less."""
+BLOCK_WORTH = 4
+"""So many missing transactions of one slot make its block the cheaper question."""
+FEED = "chain"
+"""The source of what was asked for and did not come by itself."""
+_SLACK = timedelta(hours=1)
+"""How far a fork's clock may be from the chain's, with much to spare."""
+
+
+def listed(
+    *, chain: ChainReader, address: str, after_slot: int, through_slot: int, finalized: bool
+) -> Sequence[Landed]:
+    """Return the transactions of ``address`` with ``after_slot`` < slot ≤ ``through_slot``, oldest first, failed ones too.
+
+    Raises ``TryLater`` from a node that has not come as far as ``through_slot``.
+    """
+    found: list[Landed] = []
+    before: str | None = None
+    while True:
+        page = chain.get_signatures(
+            address, before=before, until=None, limit=PAGE, finalized=finalized, min_slot=through_slot
+        )
+        found += [landed for landed in page if after_slot < landed.slot <= through_slot]
+        if len(page) < PAGE or page[-1].slot <= after_slot:
+            return found[::-1]
+        before = page[-1].signature
+
+
+@dataclass(slots=True)
+class Stored:
+    """What we have of some signatures: the slots of their trades, and those that came without leaving one."""
+
+    slots: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    sighted: set[str] = field(default_factory=set)
+
+    def __contains__(self, landed: Landed) -> bool:
+        return landed.slot in self.slots.get(landed.signature, ()) or landed.signature in self.sighted
+
+
+def stored(*, venue: Program, signatures: Collection[str], since: datetime | None) -> Stored:
+    """Return what is stored of ``signatures``, trades of before ``since`` (and an hour) left out."""
+    have = Stored()
+    if signatures:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT signature, slot FROM transactions"
+                " WHERE signature = ANY(%s) AND (%s::timestamptz IS NULL OR block_time >= %s)",
+                [list(signatures), since and since - _SLACK, since and since - _SLACK],
+            )
+            for signature, slot in cursor.fetchall():
+                have.slots[signature].add(slot)
+            cursor.execute(
+                "SELECT signature FROM stream_sightings WHERE venue = %s AND signature = ANY(%s)",
+                [venue.value, list(signatures)],
+            )
+            have.sighted.update(signature for (signature,) in cursor.fetchall())
+    return have
+
+
+@dataclass(slots=True)
+class Fetched:
+    """Transactions as the chain gave them, in the form that ``ingest.store`` takes, and those that it did not give."""
+
+    received: list[ingest.Received] = field(default_factory=list)
+    unresolved: list[Landed] = field(default_factory=list)
+
+    @property
+    def telling(self) -> list[ingest.Received]:
+        """Return those that say something about a launchpad, or cannot be read."""
+        return [one for one in self.received if one.decoded.events or one.decoded.outcome is Outcome.UNDECODABLE]
+
+
+def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool) -> Fetched:
+    """Ask for transactions, by the block where one slot misses many. ``finalized`` says how settled the list was.
+
+    What the node does not give now is ``unresolved``. Raises what a client raises that will not pass.
+    """
+    by_slot: dict[int, list[Landed]] = defaultdict(list)
+    for landed in wanted:
+        by_slot[landed.slot].append(landed)
+    whole = {slot for slot, missing in by_slot.items() if finalized and len(missing) >= BLOCK_WORTH}
+    single = [landed for slot, missing in by_slot.items() if slot not in whole for landed in missing]
+    fetched = Fetched()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        blocks = pool.map(partial(_asked, chain.get_block), sorted(whole))
+        alone = pool.map(partial(_asked, chain.get_transaction), [landed.signature for landed in single])
+        for slot, payload in zip(sorted(whole), blocks, strict=True):
+            found = block(slot=slot, payload=payload) if payload is not None else {}
+            fetched.received += [found[one.signature] for one in by_slot[slot] if one.signature in found]
+            fetched.unresolved += [one for one in by_slot[slot] if one.signature not in found]
+        for landed, payload in zip(single, alone, strict=True):
+            if payload is None:
+                fetched.unresolved.append(landed)
+            else:
+                fetched.received += _received(payload, landed.signature, finalized=finalized)
+    fetched.received.sort(key=lambda one: (one.decoded.slot or 0, one.decoded.signature or ""))
+    return fetched
+
+
+def block(*, slot: int, payload: bytes) -> dict[str, ingest.Received]:
+    """Return the transactions of a finalized block that concern a launchpad, by signature."""
+    received = _received(payload, str(slot), finalized=True)
+    return {one.decoded.signature: one for one in received if one.decoded.signature is not None}
+
+
+def _asked(question: Callable[[Any], bytes | None], key: str | int) -> bytes | None:
+    try:
+        return question(key)
+    except TryLater:
+        return None
+
+
+def _received(payload: bytes, what: str, *, finalized: bool) -> list[ingest.Received]:
+    try:
+        decoded = decode_message(payload)
+    except Undecodable as refusal:
+        decoded = [Decoded(outcome=Outcome.UNDECODABLE, reason=refusal.reason, detail=refusal.detail)]
+    commitment = Commitment.FINALIZED if finalized else Commitment.CONFIRMED
+    return [
+        ingest.Received(msgspec.structs.replace(one, commitment=commitment), f"{FEED}:{what}", payload)
+        for one in decoded
+    ]

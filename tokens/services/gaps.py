@@ -1,0 +1,290 @@
+"""Gaps: stretches of slots of which something may be missing. Opened as soon as they are known, healed from the chain."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
+
+from megatron.clients.errors import TryLater
+from megatron.clients.ports import ChainReader
+from megatron.core import audit, metrics, nudges, queue
+from tokens.choices import GapCause, GapOutcome, Program
+from tokens.domain import programs
+from tokens.models import SlotGap, StreamCursor, VenueState
+from tokens.services import backfill, ingest
+
+log = structlog.get_logger(__name__)
+
+REACH = 1_500
+"""Slots that are gone through by the list of an address; what is further back goes block by block."""
+BLOCKS_AT_ONCE = 50
+PAUSE = timedelta(seconds=5)
+
+
+class NotThereYet(TryLater):
+    """The node lists a transaction and does not give it, or a stretch is not gone through to its end."""
+
+
+# -- opening
+
+
+def lost(*, source: str, venue: Program, slot: int, now: datetime) -> None:
+    """Open the running gap of a feed that went away, from the last slot that it brought (which may not have been whole)."""
+    gap = SlotGap(source=source, venue=venue, cause=GapCause.DISCONNECT, slot_from=slot, detected_at=now, due_at=now)
+    # One running gap a source and venue: an earlier one covers this one.
+    SlotGap.objects.bulk_create([gap], ignore_conflicts=True)
+    _tell(venue, GapCause.DISCONNECT)
+
+
+def resumed(*, source: str, venue: Program, slot: int, now: datetime) -> None:
+    """End the running gap of a feed at the first slot that it brings again.
+
+    A feed without a running gap did not see itself go: its monitor was stopped or killed, and the gap begins at its cursor.
+    """
+    with transaction.atomic():
+        running = SlotGap.objects.filter(source=source, venue=venue, slot_to=None, finished_at=None)
+        if not running.update(slot_to=Greatest(F("slot_from"), slot), due_at=now):
+            cursor = StreamCursor.objects.filter(source=source, venue=venue, last_slot__lt=slot).first()
+            if cursor is None:
+                return
+            SlotGap.objects.create(
+                source=source,
+                venue=venue,
+                cause=GapCause.RESTART,
+                slot_from=cursor.last_slot,
+                slot_to=slot,
+                detected_at=now,
+                due_at=now,
+            )
+            _tell(venue, GapCause.RESTART)
+        nudges.ring("gaps_found")
+
+
+def ask(*, venue: Program, slot_from: int, slot_to: int, operator: str, reason: str, now: datetime) -> SlotGap:
+    """Open a gap by hand, so that the chain is asked again for ``[slot_from, slot_to]``. Leaves an audit entry."""
+    with transaction.atomic():
+        gap = SlotGap.objects.create(
+            venue=venue,
+            cause=GapCause.OPERATOR,
+            slot_from=slot_from,
+            slot_to=slot_to,
+            detected_at=now,
+            due_at=now,
+        )
+        audit.record(
+            actor=operator,
+            action="slot_gap.ask",
+            reason=reason,
+            kind="SlotGap",
+            key=str(gap.id),
+            after={"venue": venue.value, "slot_from": slot_from, "slot_to": slot_to},
+            now=now,
+        )
+        nudges.ring("gaps_found")
+    return gap
+
+
+def found(*, venue: Program, slots: Collection[int], sighted: Collection[int], now: datetime) -> Sequence[SlotGap]:
+    """Return the open gaps that cover ``slots``, where the chain has something that no feed brought; open them where needed.
+
+    ``sighted`` are the slots of which at least something came: the others are holes in the coverage, not single losses.
+    """
+    slots = sorted(set(slots))
+    gaps = list(SlotGap.objects.filter(venue=venue, finished_at=None, pool_address=None, slot_to__isnull=False))
+    bare = [slot for slot in slots if not any(gap.slot_from <= slot <= (gap.slot_to or slot) for gap in gaps)]
+    runs: list[list[int]] = []
+    for slot in bare:
+        if runs and slot == runs[-1][-1] + 1:
+            runs[-1].append(slot)
+        else:
+            runs.append([slot])
+    for run in runs:
+        cause = GapCause.MISSED if any(slot in sighted for slot in run) else GapCause.COVERAGE
+        gaps.append(
+            SlotGap.objects.create(
+                venue=venue,
+                cause=cause,
+                slot_from=run[0],
+                slot_to=run[-1],
+                detected_at=now,
+                due_at=now + queue.LEASE,  # whoever found it heals it now; a worker only if that one dies
+            )
+        )
+        _tell(venue, cause)
+    return [gap for gap in gaps if any(gap.slot_from <= slot <= (gap.slot_to or slot) for slot in slots)]
+
+
+def broken(
+    *, venue: Program, pool_address: str, slot_from: int, slot_to: int, now: datetime
+) -> None:
+    """Open a gap where the reserves of a curve do not follow from its stored trades."""
+    gap = SlotGap(
+        venue=venue,
+        cause=GapCause.CONSERVATION,
+        pool_address=pool_address,
+        slot_from=slot_from,
+        slot_to=slot_to,
+        detected_at=now,
+        due_at=now,
+    )
+    SlotGap.objects.bulk_create([gap], ignore_conflicts=True)
+    _tell(venue, GapCause.CONSERVATION)
+    nudges.ring("gaps_found")
+
+
+def _tell(venue: Program, cause: GapCause) -> None:
+    log.warning("gap.opened", venue=venue.value, cause=cause.value)
+    transaction.on_commit(partial(metrics.gaps_opened.labels(venue=venue.value, cause=cause.value).inc))
+
+
+# -- healing
+
+
+def heal_due(*, chain: ChainReader, now: datetime, limit: int = 50) -> queue.Drained:
+    """Heal gaps that have ended and are due, oldest first."""
+    further: list[UUID] = []
+
+    def step(gap: SlotGap) -> None:
+        before = gap.healed_to
+        try:
+            heal(gap, chain=chain, now=now)
+        finally:
+            if gap.healed_to != before:
+                further.append(gap.id)
+
+    ended = SlotGap.objects.filter(slot_to__isnull=False).order_by("due_at", "slot_from")
+    drained = queue.drain(ended, step, now=now, limit=limit)
+    # A long gap takes many passes; one that gets on is not one that fails.
+    SlotGap.objects.filter(id__in=further, finished_at=None, leased_until=None).update(attempts=0, due_at=now)
+    for venue in Program:
+        advance(venue=venue)
+    return drained
+
+
+def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
+    """Ask the chain for what it has in the gap, store what we do not have, and say how the gap ended.
+
+    Raises ``TryLater`` while the chain does not give everything that it lists.
+    """
+    venue, last = Program(gap.venue), gap.slot_to
+    if last is None:
+        raise NotThereYet("The feed is still away.", retry_after=PAUSE)
+    head = chain.get_slot(finalized=True)
+    first = gap.slot_from if gap.healed_to is None else gap.healed_to + 1
+    if gap.pool_address is None and head - first > REACH and first <= last:
+        reached = min(last, head, first + BLOCKS_AT_ONCE - 1)
+        count = _by_blocks(chain, venue, first, reached, now)
+        _note(gap, count, healed_to=reached)
+        if reached < last:
+            raise NotThereYet(f"Gone through to slot {reached}.", retry_after=timedelta(0))
+        return
+    finalized = head >= last
+    address = gap.pool_address or programs.ADDRESSES[venue]
+    landed = backfill.listed(
+        chain=chain, address=address, after_slot=first - 1, through_slot=last, finalized=finalized
+    )
+    have = backfill.stored(venue=venue, signatures=[one.signature for one in landed], since=None)
+    fetched = backfill.fetch(
+        chain=chain, wanted=[one for one in landed if not one.failed and one not in have], finalized=finalized
+    )
+    if fetched.telling:
+        ingest.store(batch=fetched.telling, feed=backfill.FEED, now=now)
+    _note(gap, len(fetched.telling))
+    if fetched.unresolved:
+        raise NotThereYet(f"{len(fetched.unresolved)} listed transactions were not given.", retry_after=PAUSE)
+    if not finalized:
+        # What was confirmed may still change; a gap is healed for good when its slots are final.
+        raise NotThereYet("What is there is stored; its slots are not final yet.", retry_after=PAUSE)
+
+
+def _by_blocks(chain: ChainReader, venue: Program, first: int, last: int, now: datetime) -> int:
+    """Store what the blocks of ``[first, last]`` have and we do not; return how many transactions that was."""
+    count = 0
+    for slot in chain.get_blocks(first, last):
+        payload = chain.get_block(slot)
+        if payload is None:
+            continue
+        blocked = backfill.block(slot=slot, payload=payload)
+        have = backfill.stored(venue=venue, signatures=blocked.keys(), since=None)
+        new = [one for key, one in blocked.items() if one.decoded.events and slot not in have.slots.get(key, ())]
+        new = [one for one in new if one.decoded.signature not in have.sighted]
+        if new:
+            ingest.store(batch=new, feed=backfill.FEED, now=now)
+            count += len(new)
+    return count
+
+
+def _note(gap: SlotGap, count: int, *, healed_to: int | None = None) -> None:
+    """Write down what came of one pass: the outcome stands when the work row is finished."""
+    gap.transactions_found += count
+    gap.healed_to = healed_to if healed_to is not None else gap.healed_to
+    outcome = GapOutcome.HEALED if gap.transactions_found else GapOutcome.EMPTY
+    SlotGap.objects.filter(id=gap.id).update(
+        transactions_found=F("transactions_found") + count, healed_to=gap.healed_to, outcome=outcome
+    )
+
+
+def close(*, gaps: Collection[SlotGap], found: int, now: datetime) -> None:
+    """End gaps whose stretch was compared with the finalized chain; ``found`` transactions were missing in all of them."""
+    closed = SlotGap.objects.filter(id__in=[gap.id for gap in gaps], finished_at=None)
+    count = closed.update(
+        finished_at=now,
+        leased_until=None,
+        quarantined_at=None,
+        last_error="",
+        outcome=GapOutcome.HEALED if found else GapOutcome.EMPTY,
+    )
+    for gap in list(gaps)[:count]:
+        transaction.on_commit(partial(metrics.gaps_healed.labels(venue=gap.venue).inc))
+
+
+def accept(*, gaps: QuerySet[SlotGap], operator: str, reason: str, now: datetime) -> int:
+    """Give up on gaps that have ended: the cursors may pass them. Returns how many; each leaves an audit entry."""
+    with transaction.atomic():
+        rows = list(gaps.filter(finished_at=None, slot_to__isnull=False).order_by("id").select_for_update())
+        for gap in rows:
+            SlotGap.objects.filter(id=gap.id).update(
+                finished_at=now, outcome=GapOutcome.ACCEPTED, leased_until=None, quarantined_at=None
+            )
+            VenueState.objects.filter(
+                venue=gap.venue, settled_slot__gte=gap.slot_from - 1, settled_slot__lt=gap.slot_to
+            ).update(settled_slot=gap.slot_to)
+            audit.record(
+                actor=operator,
+                action="slot_gap.accept",
+                reason=reason,
+                kind="SlotGap",
+                key=str(gap.id),
+                before={"slot_from": gap.slot_from, "slot_to": gap.slot_to, "cause": gap.cause},
+                after={"outcome": "accepted"},
+                now=now,
+            )
+        for venue in {Program(gap.venue) for gap in rows}:
+            advance(venue=venue)
+    return len(rows)
+
+
+_ADVANCE = """
+UPDATE stream_cursors c SET verified_slot = reach.slot
+FROM (
+    SELECT cursor.id, least(state.settled_slot, (
+        SELECT min(gap.slot_from) - 1 FROM slot_gaps gap
+        WHERE gap.finished_at IS NULL AND gap.venue = cursor.venue AND gap.source IN (cursor.source, '')
+    )) AS slot
+    FROM stream_cursors cursor JOIN venue_states state ON state.venue = cursor.venue
+    WHERE cursor.venue = %s AND cursor.verified_slot IS NOT NULL AND state.settled_slot IS NOT NULL
+) AS reach
+WHERE reach.id = c.id AND reach.slot > c.verified_slot
+"""
+
+
+def advance(*, venue: Program) -> None:
+    """Move the venue's cursors up to what was compared with the chain, and to the first open gap at most."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ADVANCE, [venue.value])
+

@@ -1,0 +1,124 @@
+"""What live feeds brought, beside the rows themselves: how far each came, what left no trade, who was first."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+
+from megatron.core import ids
+from tokens.choices import Program
+from tokens.models import VenueState
+
+
+def begin(*, venue: Program, slot: int, block_time: datetime | None) -> None:
+    """Begin to watch a venue at ``slot``: from there on everything is compared with the chain. Later calls change nothing."""
+    state, _ = VenueState.objects.get_or_create(venue=venue)
+    VenueState.objects.filter(id=state.id, watched_from_slot=None).update(
+        watched_from_slot=slot, settled_slot=slot - 1, settled_block_time=block_time
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one source has come. ``block_time`` and ``signature`` are of the newest event that it brought, if any."""
+
+    source: str
+    venue: Program
+    first_slot: int
+    last_slot: int
+    block_time: datetime | None
+    signature: str | None
+
+
+_MOVE = """
+UPDATE stream_cursors SET
+    last_slot = greatest(last_slot, %(last_slot)s),
+    last_block_time = greatest(last_block_time, %(block_time)s::timestamptz),
+    verified_slot = coalesce(verified_slot, %(first_slot)s - 1), observed_at = %(now)s
+WHERE source = %(source)s AND venue = %(venue)s
+"""
+
+_BEGIN = """
+INSERT INTO stream_cursors
+    (id, source, venue, first_slot, last_slot, last_block_time, last_signature, messages, events, observed_at, verified_slot)
+VALUES (%(id)s, %(source)s, %(venue)s, %(first_slot)s, %(last_slot)s, %(block_time)s, %(signature)s, 0, 0, %(now)s,
+        %(first_slot)s - 1)
+ON CONFLICT (source, venue) DO NOTHING
+"""
+
+
+def moved(*, progress: Iterable[Progress], now: datetime) -> None:
+    """Move the cursors of sources that were heard, whether what they brought was new or not.
+
+    A cursor begins with the first event whose time is known.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        for one in sorted(progress, key=lambda one: (one.source, one.venue)):
+            values = {
+                "id": ids.new_id(),
+                "source": one.source,
+                "venue": one.venue.value,
+                "first_slot": one.first_slot,
+                "last_slot": one.last_slot,
+                "block_time": one.block_time,
+                "signature": one.signature,
+                "now": now,
+            }
+            cursor.execute(_MOVE, values)
+            if not cursor.rowcount and one.block_time is not None and one.signature is not None:
+                cursor.execute(_BEGIN, values)
+
+
+def sighted(*, venue: Program, seen: Sequence[tuple[str, int]]) -> None:
+    """Remember transactions, as (signature, slot), that came and left no trade."""
+    if seen:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO stream_sightings (venue, signature, slot)"
+                " SELECT %s, n.signature, n.slot FROM unnest(%s::text[], %s::bigint[]) AS n(signature, slot)"
+                " ORDER BY n.signature ON CONFLICT (venue, signature) DO NOTHING",
+                [venue.value, [signature for signature, _ in seen], [slot for _, slot in seen]],
+            )
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one source brought of one venue since the last time it was written down."""
+
+    frames: int = 0
+    bytes: int = 0
+    transactions: int = 0
+    first: int = 0
+    missed: int = 0
+    lead_ms: int = 0
+    disconnects: int = 0
+
+    @property
+    def empty(self) -> bool:
+        return not (self.frames or self.missed or self.disconnects)
+
+
+_TALLY = """
+INSERT INTO source_tallies AS t (id, source, venue, hour, frames, bytes, transactions, first, missed, lead_ms, disconnects)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (source, venue, hour) DO UPDATE SET
+    frames = t.frames + EXCLUDED.frames, bytes = t.bytes + EXCLUDED.bytes,
+    transactions = t.transactions + EXCLUDED.transactions, first = t.first + EXCLUDED.first,
+    missed = t.missed + EXCLUDED.missed, lead_ms = t.lead_ms + EXCLUDED.lead_ms,
+    disconnects = t.disconnects + EXCLUDED.disconnects
+"""
+
+
+def tally(*, tallies: Iterable[tuple[str, Program, Tally]], now: datetime) -> None:
+    """Add what sources brought, as (source, venue, what), to their hour."""
+    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    rows = [
+        (ids.new_id(), source, venue.value, hour, it.frames, it.bytes, it.transactions, it.first, it.missed, it.lead_ms,
+         it.disconnects)
+        for source, venue, it in tallies
+        if not it.empty
+    ]  # fmt: skip
+    if rows:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.executemany(_TALLY, sorted(rows, key=lambda row: (row[1], row[2])))
