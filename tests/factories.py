@@ -8,13 +8,27 @@ from itertools import count
 from typing import Any
 
 from megatron.core import ids
-from tokens.choices import Platform, PriceOrigin, RejectionReason, TransactionType, Venue
+from tokens.choices import (
+    AlertKind,
+    AlertSeverity,
+    Platform,
+    PriceOrigin,
+    Program,
+    RecipientOrigin,
+    RejectionReason,
+    TransactionType,
+    Venue,
+)
 from tokens.models import (
     CandleDue,
+    DriftCount,
+    FeeRecipient,
+    OperatorAlert,
     Pool,
     PoolMilestone,
     PriceCandle,
     PriceCandle1m,
+    ProgramSnapshot,
     RejectedMessage,
     SolUsdPrice,
     StreamCursor,
@@ -200,3 +214,58 @@ def rejected(payload: bytes = b'{"garbage": true}', **fields: Any) -> RejectedMe
         "observed_at": NOON,
     }
     return RejectedMessage.objects.create(payload=payload, **{**defaults, **fields})
+
+
+def alert(**fields: Any) -> OperatorAlert:
+    """Create an open warning about drift on Pump.fun, seen once at :data:`NOON`."""
+    defaults = {
+        "kind": AlertKind.DRIFT,
+        "subject": f"subject {next(_serial)}",
+        "severity": AlertSeverity.WARNING,
+        "message": "Pump.fun TradeEvent grew by 8 bytes",
+        "first_seen_at": NOON,
+        "last_seen_at": NOON,
+    }
+    return OperatorAlert.objects.create(**{**defaults, **fields})
+
+
+def drift_count(**fields: Any) -> DriftCount:
+    """Create five trade events of the hour from :data:`NOON` that grew by 8 bytes."""
+    defaults = {
+        "hour": NOON,
+        "venue": Program.PUMPFUN,
+        "what": f"TradeEvent.unknown_bytes.{next(_serial)}",
+        "count": 5,
+        "sample_signature": signature("grown"),
+        "sample_slot": 420_000_000,
+        "first_seen_at": NOON,
+        "last_seen_at": NOON,
+    }
+    return DriftCount.objects.create(**{**defaults, **fields})
+
+
+def fee_recipient(**fields: Any) -> FeeRecipient:
+    """Create a fee recipient that an event of :data:`NOON` named."""
+    defaults = {
+        "venue": Program.PUMPFUN,
+        "address": address(f"recipient {next(_serial)}"),
+        "origin": RecipientOrigin.EVENT,
+        "first_seen_at": NOON,
+        "sample_signature": signature("first fee"),
+    }
+    return FeeRecipient.objects.create(**{**defaults, **fields})
+
+
+def program_snapshot(**fields: Any) -> ProgramSnapshot:
+    """Create what Pump.fun's program looked like at :data:`NOON`."""
+    defaults = {
+        "venue": Program.PUMPFUN,
+        "role": "program",
+        "address": address(f"program data {next(_serial)}"),
+        "observed_at": NOON,
+        "slot": 420_000_000,
+        "length": 45,
+        "digest": "0" * 64,
+        "details": {"deployed_slot": 419_000_000},
+    }
+    return ProgramSnapshot.objects.create(**{**defaults, **fields})

@@ -8,6 +8,7 @@ import pytest
 from tests import breaking
 from tests.core import concrete
 from tests.core import test_models as cellar
+from tests.tokens.models import test_alerts_and_drift as drift
 from tests.tokens.models import test_constraints as tokens
 from tests.tokens.models import test_retention_policy as retention
 
@@ -35,8 +36,8 @@ IN_OTHER_WORDS = {
 
 def broken() -> set[str]:
     """Return the names of all rules that some test breaks."""
-    named = [*tokens.BROKEN, *tokens.FIELDS, *retention.BROKEN]
-    return {case[0] for case in named} | {*tokens.TWINS, *cellar.BROKEN, *IN_OTHER_WORDS}
+    named = [*tokens.BROKEN, *tokens.FIELDS, *drift.BROKEN, *drift.FIELDS, *retention.BROKEN]
+    return {case[0] for case in named} | {*tokens.TWINS, *drift.TWINS, *drift.SNAPSHOTS, *cellar.BROKEN, *IN_OTHER_WORDS}
 
 
 @pytest.mark.django_db
