@@ -46,8 +46,9 @@ def field_cases(build: Build, model: type[models.Model]) -> Iterator[Case]:
 
 
 def plain(name: str) -> str:
-    """Return a constraint's name without the digest and the target that Django appends to a foreign key's."""
-    return re.sub(r"_[0-9a-f]{8}_fk_\w+$", "", name)
+    """Return a constraint's name without the digest and the target that Django appends to a foreign key's, and without
+    the two numbers that TimescaleDB puts before the name of a chunk's own copy."""
+    return re.sub(r"^\d+_\d+_", "", re.sub(r"_[0-9a-f]{8}_fk_\w+$", "", name))
 
 
 def refusal(build: Build, change: Change) -> str:

@@ -1,9 +1,10 @@
 """Celery doors: each reads the clock and calls one service. The rows are the queue; a lost message costs delay."""
 
 from celery import shared_task
+from django.conf import settings
 
 from megatron.core import clock
-from tokens.services import candles, prices, rejections, retention
+from tokens.services import cache, candles, prices, rankings, rejections, retention
 
 
 @shared_task
@@ -31,4 +32,17 @@ def fill_usd() -> int:
 def apply_retention() -> int:
     """Drop what is older than its table's retention, and old resolved rejections; return how many rows went."""
     now = clock.utc_now()
-    return sum(retention.apply(now=now).rows.values()) + rejections.forget_resolved(now=now)
+    applied = retention.apply(now=now, export_to=settings.RETENTION_EXPORT_DIR)
+    return sum(applied.rows.values()) + rejections.forget_resolved(now=now)
+
+
+@shared_task
+def refresh_top_tokens() -> None:
+    """Compute anew which tokens had the most volume; readers keep the old rows until then."""
+    rankings.refresh_top_tokens()
+
+
+@shared_task
+def rebuild_hot_tokens() -> int:
+    """Rank the tokens by what they traded in the last hour; return how many are ranked."""
+    return cache.rebuild_hot(now=clock.utc_now())

@@ -4,20 +4,23 @@ A nudge carries no facts. It only wakes a task early; the beat wakes the same ta
 and never data.
 """
 
-from datetime import timedelta
+from datetime import UTC, time, timedelta
 
 NUDGES: dict[str, tuple[str, ...]] = {
     "candles_due": ("tokens.tasks.roll_candles",),
     "pools_learned": ("tokens.tasks.retry_rejected",),
 }
 
-BEAT: dict[str, tuple[str, timedelta, str]] = {
-    # task: (queue, interval, what the operator reads)
+BEAT: dict[str, tuple[str, timedelta | time, str]] = {
+    # task: (queue, interval or an hour and minute of each day in UTC, what the operator reads)
     "tokens.tasks.roll_candles": ("stream", timedelta(seconds=5), "Compute due candles"),
     "tokens.tasks.retry_rejected": ("stream", timedelta(minutes=1), "Play waiting messages again"),
     "tokens.tasks.fill_usd": ("slow", timedelta(minutes=1), "Fill USD values whose price came later"),
+    "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens by the last hour's volume"),
     "megatron.core.tasks.heartbeat": ("slow", timedelta(seconds=15), "Show that a worker lives"),
     "tokens.tasks.apply_retention": ("slow", timedelta(hours=1), "Drop what is older than its table's retention"),
+    "tokens.tasks.refresh_top_tokens": ("slow", timedelta(minutes=5), "Refresh the tokens with the most volume"),
+    "megatron.core.tasks.maintain": ("slow", time(3, 20, tzinfo=UTC), "Analyze tables, forget what has expired"),
 }
 """Every task in NUDGES has its heartbeat here; a test holds the two together."""
 

@@ -1,5 +1,5 @@
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -33,6 +33,22 @@ def test_the_beat_gets_a_row_a_task() -> None:
     assert (row.name, row.task, row.queue) == ("tokens.tasks.roll_candles", "tokens.tasks.roll_candles", "stream")
     assert (row.interval.every, row.interval.period, row.expire_seconds) == (5, "seconds", 5)
     assert row.description == "Compute due candles"
+
+
+def test_a_nightly_task_runs_at_its_hour() -> None:
+    """A time of day becomes a row of the calendar in UTC, and a task may move from one kind to the other and back."""
+    wired = {"a.tasks.tidy": ("slow", time(3, 20, tzinfo=UTC), "Tidy up")}
+    for _ in range(2):
+        seeds.write_schedule(wired)
+        row = PeriodicTask.objects.get()
+        crontab = row.crontab
+        assert (crontab.hour, crontab.minute, str(crontab.timezone)) == ("3", "20", "UTC")
+        assert (row.interval, row.expire_seconds) == (None, 6 * 3600)
+    seeds.write_schedule({"a.tasks.tidy": ("slow", timedelta(minutes=1), "Tidy up")})
+    assert (PeriodicTask.objects.get().interval.every, PeriodicTask.objects.get().crontab) == (60, None)
+    seeds.write_schedule(wired)
+    assert seeds.write_schedule({}) == 0
+    assert not PeriodicTask.objects.exists()
 
 
 def test_seeding_again_follows_the_wiring_and_keeps_what_the_operator_switched_off() -> None:

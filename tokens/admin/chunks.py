@@ -15,8 +15,8 @@ def chunked_object(rows: QuerySet[_Row], object_id: str, time_field: str) -> _Ro
     """Return the row with ``object_id`` or ``None``; only the chunk of that time is read."""
     try:
         identifier = UUID(object_id)
-    except ValueError:
+        at = ids.time_of(identifier)
+    except (ValueError, OverflowError):  # no identifier, or one whose first bits are no time of this calendar
         return None
-    at = ids.time_of(identifier)
     window = {f"{time_field}__gte": at, f"{time_field}__lt": at + timedelta(milliseconds=1)}
     return rows.filter(pk=identifier, **window).first()

@@ -56,8 +56,13 @@ def whole(output: Path) -> Iterator[Path]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    unfinished.replace(output)
-    _to_disk(output.parent)
+    rename(unfinished, output)
+
+
+def rename(path: Path, to: Path) -> None:
+    """Give a finished file its name in the same folder, for good: a power cut does not undo it."""
+    path.replace(to)
+    _to_disk(to.parent)
 
 
 def _to_disk(path: Path) -> None:

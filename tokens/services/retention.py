@@ -2,22 +2,22 @@
 
 On the level ``community`` TimescaleDB drops and compresses by itself; here its jobs are only set. On ``apache`` whole
 chunks are dropped, and on plain PostgreSQL rows are deleted in batches, each its own transaction: an interrupted run
-loses nothing and the next one goes on.
+loses nothing and the next one goes on. A policy that exports before it drops is obeyed here on every server.
 """
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from pathlib import Path
 
-from django.apps import apps
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
-from megatron.core import locks
+from megatron.core import audit, locks
 from megatron.core.timescale import policies
-from megatron.core.timescale.fields import HypertableTimeField
-from tokens.domain.retention import REFRESHES
+from megatron.core.timescale.base import Level
 from tokens.models import CandleDue, RetentionPolicy, StreamCursor
+from tokens.services import archives, jobs
 
 ROLLED_UP = frozenset({"transactions", "price_candles_1m"})
 """What candles are computed from: nothing of it is dropped while a candle of that time is still due (decision C5)."""
@@ -41,79 +41,185 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What one run did: ``rows`` and ``chunks`` dropped by table, tables ``held`` for a reason, ``changed`` jobs."""
+    """What one run did: ``rows`` and ``chunks`` dropped and rows ``exported`` by table, tables ``held`` for a reason,
+    ``changed`` jobs."""
 
     rows: dict[str, int]
     chunks: dict[str, int]
     held: tuple[str, ...]
     changed: tuple[str, ...]
     finished: bool
+    exported: dict[str, int] = field(default_factory=dict)
 
 
-def preview(*, now: datetime) -> list[Expired]:
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """A time series that loses rows before ``cutoff`` now, unless ``held`` says why not."""
+
+    table: str
+    column: str
+    cutoff: datetime
+    exports: bool
+    held: str
+
+
+@dataclass(slots=True)
+class _Done:
+    rows: int = 0
+    chunks: int = 0
+    exported: int = 0
+    held: str = ""
+    finished: bool = True
+
+    def __str__(self) -> str:
+        parts = (f"dropped {self.rows:,} rows", f"dropped {self.chunks:,} chunks", f"exported {self.exported:,} rows")
+        counts = (self.rows, self.chunks, self.exported)
+        said = [part for part, count in zip(parts, counts, strict=True) if count]
+        return ", ".join(said + [f"held: {self.held}"] * bool(self.held)) or "nothing was old enough"
+
+
+def preview(*, now: datetime, export_to: Path | None = None) -> list[Expired]:
     """Return what each policy would drop at ``now``, in the order of the tables' names; nothing is changed.
 
     TimescaleDB drops whole chunks, so there the cutoff is the end of the newest chunk that lies wholly before it.
+    ``export_to`` is the folder that exports would go to.
     """
     level = policies.level(connection)
     expired = []
-    for table, column, cutoff in _cutoffs(now=now):
-        until = cutoff if level == "none" else _end_of_expired_chunks(table, cutoff)
-        rows, oldest = (0, None) if until is None else _count_before(table, column, until)
-        expired.append(Expired(table, until or cutoff, rows, oldest, _reason_to_hold(table, cutoff) if rows else ""))
+    for series in _series(now=now, export_to=export_to):
+        until = series.cutoff if level == "none" else _end_of_expired_chunks(series.table, series.cutoff)
+        rows, oldest = (0, None) if until is None else _count_before(series.table, series.column, until)
+        expired.append(Expired(series.table, until or series.cutoff, rows, oldest, series.held if rows else ""))
     return expired
 
 
-def apply(*, now: datetime, batch_size: int = 10_000, max_batches: int = 500) -> Applied:
+def apply(
+    *,
+    now: datetime,
+    export_to: Path | None = None,
+    operator: str = "",
+    batch_size: int = 10_000,
+    max_batches: int = 500,
+) -> Applied:
     """Drop what is expired at ``now``, at most ``batch_size · max_batches`` rows a table, and set TimescaleDB's jobs.
 
-    Not one transaction: each batch is committed by itself under an advisory lock that lasts as long, so a second worker
-    that runs meanwhile does nothing.
+    A policy with ``export_before_drop`` writes whole days below ``export_to`` first, and drops nothing while that is
+    ``None``. An ``operator`` who asks for the run gets an audit entry. Not one transaction: each batch and each chunk is
+    committed by itself under an advisory lock that lasts as long, so a second worker that runs meanwhile does nothing.
     """
     level = policies.level(connection)
-    held = tuple(table for table, _, cutoff in _cutoffs(now=now) if _reason_to_hold(table, cutoff))
-    for table in held:
-        logger.info("Nothing of %s is dropped for now: %s.", table, _reason_to_hold(table, now))
-    if level == "community":
-        return Applied({}, {}, held, tuple(_set_jobs(held)), finished=True)
-    expired = [(table, column, cutoff) for table, column, cutoff in _cutoffs(now=now) if table not in held]
-    if level == "apache":
-        return Applied({}, _drop_chunks(expired), held, (), finished=True)
-    counts = {table: _delete_rows(table, column, cutoff, batch_size, max_batches) for table, column, cutoff in expired}
-    rows = {table: count for table, count in counts.items() if count}
-    return Applied(rows, {}, held, (), finished=all(count < batch_size * max_batches for count in rows.values()))
+    found = _series(now=now, export_to=export_to)
+    done: dict[str, _Done] = {}
+    for series in found:
+        if series.held:
+            logger.info("Nothing of %s is dropped for now: %s.", series.table, series.held)
+            done[series.table] = _Done(held=series.held)
+        elif series.exports:
+            done[series.table] = _export_and_drop(level, series, export_to or Path(), batch_size * max_batches)
+        elif level == "apache":
+            done[series.table] = _Done(chunks=_drop_chunks(series))
+        elif level == "none":
+            rows = _delete_rows(series.table, series.column, series.cutoff, batch_size, max_batches)
+            done[series.table] = _Done(rows=rows, finished=rows < batch_size * max_batches)
+        else:
+            done[series.table] = _Done()
+        RetentionPolicy.objects.filter(table_name=series.table).update(
+            applied_at=now, outcome=str(done[series.table])[:300]
+        )
+    held = tuple(table for table, what in done.items() if what.held)
+    changed = tuple(jobs.follow([series.table for series in found if series.held])) if level == "community" else ()
+    applied = Applied(
+        rows={table: what.rows for table, what in done.items() if what.rows},
+        chunks={table: what.chunks for table, what in done.items() if what.chunks},
+        held=held,
+        changed=changed,
+        finished=all(what.finished for what in done.values()),
+        exported={table: what.exported for table, what in done.items() if what.exported},
+    )
+    if operator:
+        figures = {"rows": applied.rows, "chunks": applied.chunks, "exported": applied.exported, "held": list(held)}
+        audit.record(
+            actor=operator, action="retention.apply", kind="tokens.retentionpolicy", key="all", after=figures, now=now
+        )
+    return applied
 
 
-def time_columns() -> dict[str, str]:
-    """Return the time column of each hypertable of the project by its table's name."""
-    return {
-        model._meta.db_table: field.column
-        for model in apps.get_models()
-        for field in model._meta.local_fields
-        if isinstance(field, HypertableTimeField)
-    }
-
-
-def _cutoffs(*, now: datetime) -> list[tuple[str, str, datetime]]:
-    """Return table, time column and cutoff of each policy that drops. Aggregates have no table of their own here."""
-    columns = time_columns()
+def _series(*, now: datetime, export_to: Path | None) -> list[_Series]:
+    """Return the time series whose policies drop, by name. Aggregates have no table of their own here."""
+    columns = jobs.time_columns()
     dropping = RetentionPolicy.objects.filter(drop_after__isnull=False).order_by("table_name")
-    return [
-        (policy.table_name, columns[policy.table_name], now - policy.drop_after)
-        for policy in dropping
-        if policy.table_name in columns and policy.drop_after is not None
-    ]
+    only_captures = _only_captures()
+    found = []
+    for policy in dropping:
+        table = policy.table_name
+        if table not in columns or policy.drop_after is None:
+            continue
+        cutoff = now - policy.drop_after
+        if policy.export_before_drop:
+            cutoff = datetime.combine(cutoff.astimezone(UTC).date(), time(), UTC)
+        held = only_captures or _reason_to_hold(table, cutoff)
+        if policy.export_before_drop and export_to is None:
+            held = held or "it is to be exported first, but RETENTION_EXPORT_DIR names no folder"
+        found.append(_Series(table, columns[table], cutoff, policy.export_before_drop, held))
+    return found
 
 
-def _reason_to_hold(table: str, cutoff: datetime) -> str:
-    """Return why nothing before ``cutoff`` may go yet, or an empty text."""
+def _only_captures() -> str:
+    """Return why nothing at all may go while only captures were replayed, or an empty text."""
     feeds = set(StreamCursor.objects.values_list("source", flat=True))
     if feeds and feeds <= REPLAYS:
         return "only captures were replayed so far: what an operator plays on purpose is not taken away again"
+    return ""
+
+
+def _reason_to_hold(table: str, cutoff: datetime) -> str:
+    """Return why nothing of ``table`` before ``cutoff`` may go yet, or an empty text."""
     if table not in ROLLED_UP:
         return ""
     due = CandleDue.objects.filter(bucket__lt=cutoff).count()
     return f"{due} candles of that time are still due" if due else ""
+
+
+def _export_and_drop(level: Level, series: _Series, folder: Path, most: int) -> _Done:
+    """Export and drop what is expired, day by day or chunk by chunk, up to ``most`` rows and what completes them."""
+    done = _Done()
+    try:
+        for start, end in _expired_days(series) if level == "none" else _expired_chunks(series):
+            if done.exported >= most:
+                done.finished = False
+                break
+            # A chunk may be many days long, and goes when all of them are on the disk.
+            written = [
+                archive
+                for first, last in archives.days(start, end)
+                if (archive := archives.write(table=series.table, start=first, end=last, folder=folder))
+            ]
+            rows = sum(archive.rows for archive in written)
+            done.exported += rows
+            if level == "none":
+                done.rows += sum(map(archives.delete, written))
+            else:
+                archives.drop_chunk(table=series.table, start=start, end=end, rows=rows)
+                done.chunks += 1
+    except (OSError, archives.ExportIncomplete, OperationalError) as error:
+        logger.warning("The export of %s stopped, what was not exported stays: %s", series.table, error)
+        done.held, done.finished = f"the export stopped: {error}", False
+    return done
+
+
+def _expired_days(series: _Series) -> "Iterable[tuple[datetime, datetime]]":
+    _, oldest = _count_before(series.table, series.column, series.cutoff)
+    return archives.days(oldest, series.cutoff) if oldest else ()
+
+
+def _expired_chunks(series: _Series) -> list[tuple[datetime, datetime]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT range_start, range_end FROM timescaledb_information.chunks"
+            " WHERE hypertable_name = %s AND range_end <= %s ORDER BY range_end",
+            [series.table, series.cutoff],
+        )
+        return list(cursor.fetchall())
 
 
 def _count_before(table: str, column: str, until: datetime) -> tuple[int, datetime | None]:
@@ -157,45 +263,10 @@ def _delete_batch(table: str, column: str, cutoff: datetime, size: int) -> int:
         return int(cursor.rowcount)
 
 
-def _drop_chunks(expired: Iterable[tuple[str, str, datetime]]) -> dict[str, int]:
-    dropped = {}
-    for table, _, cutoff in expired:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM drop_chunks(%s, older_than => %s::timestamptz)", [table, cutoff])
-            (count,) = cursor.fetchone()
-        if count:
-            dropped[table] = count
-    return dropped
-
-
-def _set_jobs(held: Iterable[str]) -> Iterable[str]:
-    """Make TimescaleDB's jobs equal to the policies, none that drops for a held table; yield the tables changed."""
-    known = time_columns().keys() | {refresh.aggregate for refresh in REFRESHES}
-    for policy in RetentionPolicy.objects.filter(table_name__in=known).order_by("table_name"):
-        table = policy.table_name
-        drop_after = None if table in held else policy.drop_after
-        wanted = policies.Policies(drop_after, policy.compress_after, policy.segment_by, policy.order_by)
-        with transaction.atomic(), connection.cursor() as cursor:
-            statements = _statements(table, policies.read(connection, table), wanted)
-            for statement in statements:
-                cursor.execute(statement)
-        if statements:
-            logger.info("The jobs of %s follow its retention policy now.", table)
-            yield table
-
-
-def _statements(table: str, now_set: policies.Policies, wanted: policies.Policies) -> list[str]:
-    """Return what to run so that ``table`` does what is ``wanted``; empty when it does already."""
-    statements = []
-    columns = (wanted.segment_by, wanted.order_by)
-    if wanted.compress_after and columns != (now_set.segment_by, now_set.order_by):
-        statements.append(policies.compression_settings_sql(table, *columns))
-    if wanted.compress_after != now_set.compress_after:
-        statements.append(policies.remove_compression_sql(table))
-        if wanted.compress_after:
-            statements.append(policies.add_compression_sql(table, wanted.compress_after))
-    if wanted.drop_after != now_set.drop_after:
-        statements.append(policies.remove_retention_sql(table))
-        if wanted.drop_after:
-            statements.append(policies.add_retention_sql(table, wanted.drop_after))
-    return statements
+def _drop_chunks(series: _Series) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM drop_chunks(%s, older_than => %s::timestamptz)", [series.table, series.cutoff]
+        )
+        (count,) = cursor.fetchone()
+    return int(count)

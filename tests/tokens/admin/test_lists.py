@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -102,10 +103,11 @@ def test_transactions_are_listed_newest_first(console: Client) -> None:
 
 
 def test_a_candles_page_is_found_by_the_time_in_its_id(console: Client) -> None:
-    """The page of a candle opens by its id alone, and another time in the id finds nothing."""
+    """The page of a candle opens by its id alone, and another time in the id, or none that exists, finds nothing."""
     candle = factories.candle(factories.token())
     assert console.get(reverse("admin:tokens_pricecandle1m_change", args=[candle.pk])).status_code == 200
-    assert console.get(reverse("admin:tokens_pricecandle1m_change", args=[factories.token().pk])).status_code == 302
+    for other in (factories.token().pk, UUID(int=2**128 - 1)):
+        assert console.get(reverse("admin:tokens_pricecandle1m_change", args=[other])).status_code == 302
 
 
 def test_facts_cannot_be_changed_in_the_console(console: Client) -> None:
