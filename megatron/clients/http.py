@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import stamina
@@ -22,6 +23,8 @@ MOST_BYTES = 16 << 20
 ATTEMPTS = 4
 PATIENCE = timedelta(seconds=20)
 """A provider that asks for a longer pause is not waited for: the row in hand is postponed instead."""
+
+_MOVED = "the address was retired or has moved; see the provider's news and set the new one"
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _OUR_FAULT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
@@ -44,17 +47,19 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
         most_bytes: int = MOST_BYTES,
+        timeout: httpx.Timeout = TIMEOUT,
+        attempts: int = ATTEMPTS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.name = name
         self._provider = costs.provider_of(base_url, default=name)
-        self._most_bytes = most_bytes
+        self._most_bytes, self._attempts = most_bytes, attempts
         self._budget = RateBudget(per_second)
         self._redactor = Redactor(secrets)
         self._http = httpx.Client(
             base_url=base_url,
             headers={"User-Agent": "megatron", **(headers or {})},
-            timeout=TIMEOUT,
+            timeout=timeout,
             transport=transport,
             follow_redirects=False,
             # A proxy or a certificate of the environment must not change where money is looked up.
@@ -62,10 +67,10 @@ class HttpClient:
         )
 
     def read(self, method: str, path: str = "", *, params: Mapping[str, Any] | None = None, json: Any = None) -> bytes:
-        """Return the reply's body; repeat the call up to three times while it may be. Raises ``TryLater``, ``Refused``
+        """Return the reply's body; repeat the call while it may be, as often as ``attempts`` allows. Raises ``TryLater``, ``Refused``
         or ``Malformed``; :class:`NetworkInsideTransaction` inside a transaction. For calls that change nothing over
         there."""
-        for attempt in stamina.retry_context(on=_worth_waiting, attempts=ATTEMPTS, timeout=60.0):
+        for attempt in stamina.retry_context(on=_worth_waiting, attempts=self._attempts, timeout=60.0):
             with attempt:
                 return self._once(method, path, params, json, writes=False)
         raise AssertionError("stamina either returns or raises")
@@ -122,11 +127,12 @@ class HttpClient:
         if 200 <= status < 300:
             return
         told = self._told(f"HTTP {status} for {response.request.method} {response.request.url}")
+        asked = parse_retry_after(response.headers.get("retry-after", ""))
         if status == 429:
-            raise TryLater(told, retry_after=_retry_after(response))
+            raise TryLater(told, retry_after=asked)
         if status >= 500 or status in (408, 425):
-            raise OutcomeUnknown(told) if writes else TryLater(told, retry_after=_retry_after(response))
-        raise Refused(told)
+            raise OutcomeUnknown(told) if writes else TryLater(told, retry_after=asked)
+        raise Refused(f"{told}: {_MOVED}" if status == 410 or 300 <= status < 400 else told)
 
     def _body(self, response: httpx.Response) -> bytes:
         parts, size = [], 0
@@ -143,6 +149,14 @@ class HttpClient:
 
     def _told(self, message: str) -> str:
         return self._redactor.text(f"{self.name}: {message}")
+
+
+def secrets_in(url: str) -> list[str]:
+    """Return what may be a key in an address: providers put it into the path, the query or the user part."""
+    parts = urlsplit(url)
+    pieces = [parts.path.strip("/"), *parts.path.split("/"), parts.query, parts.password or "", parts.username or ""]
+    pieces += [value for _, value in parse_qsl(parts.query)]
+    return [piece for piece in pieces if piece]
 
 
 def _ours(error: httpx.HTTPError | httpx.InvalidURL, told: str, *, writes: bool) -> ClientError:
@@ -167,9 +181,9 @@ def _worth_waiting(error: Exception) -> bool | timedelta:
     return error.retry_after if error.retry_after <= PATIENCE else False
 
 
-def _retry_after(response: httpx.Response) -> timedelta | None:
-    """Return what ``Retry-After`` asks for, in seconds or as a date; ``None`` when it is absent or makes no sense."""
-    asked = response.headers.get("retry-after", "").strip()
+def parse_retry_after(asked: str) -> timedelta | None:
+    """Return what a ``Retry-After`` asks for, in seconds or as a date; ``None`` when it is absent or makes no sense."""
+    asked = asked.strip()
     try:
         wait = timedelta(seconds=float(asked)) if asked.replace(".", "", 1).isdigit() else _until(asked)
     except (ValueError, OverflowError):

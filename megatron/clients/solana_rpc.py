@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
 from megatron.clients import jsonrpc
 from megatron.clients.errors import Malformed, Refused, TryLater
-from megatron.clients.http import HttpClient
+from megatron.clients.http import HttpClient, secrets_in
 from megatron.clients.ports import Account, Landed, Status
 
 COMMITMENT: Final = "confirmed"
@@ -75,14 +74,11 @@ class SolanaRpc:
     """A :class:`~megatron.clients.ports.ChainReader`."""
 
     def __init__(self, url: str, *, per_second: float, transport: httpx.BaseTransport | None = None) -> None:
-        # Providers put the key into the path, the query or the user part of the address.
-        parts = urlsplit(url)
-        secrets = [part for part in (parts.path.strip("/"), parts.query, parts.password or "") if part]
         self._http = HttpClient(
             "solana rpc",
             base_url=url,
             per_second=per_second,
-            secrets=secrets,
+            secrets=secrets_in(url),
             most_bytes=MOST_BYTES,
             transport=transport,
         )
