@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from hypothesis import settings as hypothesis
 
-pytest_plugins = ["tests.database"]
+pytest_plugins = ["tests.database", "tests.redis_server"]
 
 hypothesis.register_profile("house", derandomize=True, deadline=None, max_examples=50, database=None)
 hypothesis.load_profile("house")
@@ -53,6 +53,7 @@ def _no_network() -> Iterator[None]:
 def _own_cache(settings: Any) -> None:
     """Give each test an empty cache of its own in memory; what tests Redis names it."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.CACHE_URL = ""
     # Its own thread would write outside the test's transaction.
     settings.CREDITS_SINK = ""
     cache.clear()

@@ -33,6 +33,9 @@ CACHES = {
     }
 }
 
+CACHE_URL = env.str("CACHE_URL", default=REDIS_URL)
+"""Where the seeds' keys live (megatron/core/cache.py). A server of its own may evict what it likes; the broker's may not."""
+
 CELERY_BROKER_URL = REDIS_URL or "redis://127.0.0.1:6379/0"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

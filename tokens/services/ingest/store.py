@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 import structlog
 from django.db import DataError, IntegrityError, OperationalError, transaction
@@ -14,7 +15,7 @@ from megatron.core import metrics, nudges
 from tokens.choices import Commitment, EventKind, RejectionReason
 from tokens.domain.decode.results import Decoded, Outcome
 from tokens.domain.facts import Gathered, Gatherer, TradeFact
-from tokens.services import prices
+from tokens.services import cache, prices
 from tokens.services.ingest import followups, parents, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
@@ -39,7 +40,7 @@ class Received:
 
 @dataclass(slots=True)
 class Stored:
-    """What became of a batch. ``+=`` adds batches up."""
+    """What became of a batch. ``+=`` adds batches up, but for ``traded``, the tokens that a new trade may have moved."""
 
     transactions: int = 0
     duplicates: int = 0
@@ -47,6 +48,7 @@ class Stored:
     pools: int = 0
     new_pools: list[str] = field(default_factory=list)
     due: int = 0
+    traded: set[str] = field(default_factory=set)
     events: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
 
@@ -71,9 +73,9 @@ def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            with transaction.atomic():
+            with metrics.ingest_seconds.time(), transaction.atomic():
                 stored = _store(batch, feed, now)
-                _tell(stored)
+                _tell(stored, now)
                 return stored
         except (OperationalError, *_AGAIN) as error:
             cause = error if isinstance(error, errors.Error) else error.__cause__
@@ -84,12 +86,15 @@ def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _tell(stored: Stored) -> None:
+def _tell(stored: Stored, now: datetime) -> None:
     """Wake who has something to do, and count, once the batch is committed."""
     if stored.due:
         nudges.ring("candles_due")
     if stored.new_pools:
         nudges.ring("pools_learned")
+    if stored.traded:
+        # Robust: whoever looks at prices must not end a feed.
+        transaction.on_commit(partial(cache.traded, ids=map(UUID, stored.traded), now=now), robust=True)
     transaction.on_commit(partial(_count, stored))
 
 
@@ -117,7 +122,13 @@ def _halved(batch: Sequence[Received], feed: str, now: datetime, error: Exceptio
 
 def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     stored = Stored()
-    nameless = {event.pool for one in batch for event in one.decoded.events if event.mint is None and event.pool}
+    nameless = {event.pool for one in batch for event in one.decoded.events if event.pool and event.mint is None}
+    nameless |= {
+        event.pool
+        for one in batch
+        for event in one.decoded.events
+        if event.kind is EventKind.RESERVES and event.pool and event.quote_mint is None
+    }
     gatherer = Gatherer(parents.known_pools(nameless) if nameless else {})
     refused: list[Rejection] = []
     kinds: Counter[EventKind] = Counter()
@@ -156,6 +167,7 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     for leftover in prepared or [followups.prepare((), written.sides, feed=feed, now=now)]:
         followups.write(leftover, written, now=now)
         stored.due = len(leftover.minutes)
+        stored.traded = {minute.split(" ", 1)[0] for minute in leftover.minutes}
     refusals.keep(rejections=refused, now=now)
 
     stored.events.update({kind.value: count for kind, count in kinds.items()})

@@ -1,0 +1,92 @@
+"""What tokens cost now and how much they trade: many at once, from the pool that prices each and its minutes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+HOUR = timedelta(hours=1)
+REMEMBERED = timedelta(days=1)
+"""A change is measured against a close at most this much older than the hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """What a token costs, quote (SOL for nearly all) and USD per whole token, and what it did in the last hour.
+
+    ``volume_1h`` is whole SOL from the minutes that are computed (0 for pools in other quotes), ``change_1h`` percent
+    against the last close before the hour, or the first price in it for a token without one.
+    """
+
+    price: Decimal
+    price_usd: Decimal | None
+    volume_1h: Decimal
+    volume_1h_usd: Decimal | None
+    change_1h: Decimal | None
+    last_trade: datetime | None
+
+
+# Graduated before the curve, then the lowest id: tokens.selectors.tokens.current_of (decision T14).
+_MARKETS = """
+SELECT p.token_id, p.latest_price, p.latest_price_usd, coalesce(hour.volume_sol, 0), hour.volume_usd,
+       round((p.latest_price / nullif(coalesce(before.close, hour.open), 0) - 1) * 100, 4), p.last_trade_at
+FROM unnest(%(tokens)s::uuid[]) AS wanted(token_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM pools WHERE pools.token_id = wanted.token_id AND pool_type IN ('initial', 'graduated')
+    ORDER BY pool_type = 'graduated' DESC, id LIMIT 1
+) AS p
+LEFT JOIN LATERAL (
+    SELECT sum(volume_sol) AS volume_sol, sum(volume_usd) AS volume_usd, (array_agg(open ORDER BY bucket))[1] AS open
+    FROM price_candles_1m c WHERE c.token_id = p.token_id AND c.bucket >= %(since)s AND c.bucket <= %(now)s
+) AS hour ON true
+LEFT JOIN LATERAL (
+    SELECT close FROM price_candles_1m c
+    WHERE c.token_id = p.token_id AND c.bucket < %(since)s AND c.bucket >= %(remembered)s ORDER BY c.bucket DESC LIMIT 1
+) AS before ON true
+WHERE p.latest_price IS NOT NULL
+"""
+
+_ACTIVE = """
+SELECT token_id, sum(volume_sol) AS volume FROM price_candles_1m
+WHERE bucket >= %s AND bucket <= %s AND volume_sol > 0
+GROUP BY token_id ORDER BY volume DESC, token_id LIMIT %s
+"""
+
+
+def markets(*, ids: Sequence[UUID], now: datetime) -> dict[UUID, Market]:
+    """Return the market of each token in ``ids`` that has a price, at ``now``; one query for any number."""
+    since = _hour_before(now)
+    parameters = {"tokens": list(ids), "since": since, "now": now, "remembered": since - REMEMBERED}
+    return {row[0]: _market(row) for row in _rows(_MARKETS, parameters)} if ids else {}
+
+
+def activity(*, now: datetime, limit: int) -> dict[UUID, Decimal]:
+    """Return the tokens with the most SOL traded in the hour before ``now``, most first, with that volume."""
+    return dict(_rows(_ACTIVE, [_hour_before(now), now, limit]))
+
+
+def _market(row: tuple[Any, ...]) -> Market:
+    _, price, price_usd, volume, volume_usd, change, last_trade = row
+    return Market(
+        price=price,
+        price_usd=price_usd,
+        volume_1h=volume,
+        volume_1h_usd=volume_usd,
+        change_1h=change,
+        last_trade=last_trade,
+    )
+
+
+def _hour_before(now: datetime) -> datetime:
+    """Return the first minute that began in the hour before ``now``."""
+    return now.replace(second=0, microsecond=0) - HOUR + timedelta(minutes=1)
+
+
+def _rows(statement: str, parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
