@@ -67,9 +67,11 @@ class HttpClient:
         )
 
     def read(self, method: str, path: str = "", *, params: Mapping[str, Any] | None = None, json: Any = None) -> bytes:
-        """Return the reply's body; repeat the call while it may be, as often as ``attempts`` allows. Raises ``TryLater``, ``Refused``
-        or ``Malformed``; :class:`NetworkInsideTransaction` inside a transaction. For calls that change nothing over
-        there."""
+        """Return the reply's body; repeat the call while it may be, ``attempts`` times at most. Raises ``TryLater``,
+        ``Refused`` or ``Malformed``; :class:`NetworkInsideTransaction` inside a transaction. For calls that change nothing
+        over there."""
+        if self._attempts == 1:
+            return self._once(method, path, params, json, writes=False)
         for attempt in stamina.retry_context(on=_worth_waiting, attempts=self._attempts, timeout=60.0):
             with attempt:
                 return self._once(method, path, params, json, writes=False)

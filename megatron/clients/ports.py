@@ -155,6 +155,17 @@ class PriceSource(Protocol):
         ...
 
 
+class PriceHistory(Protocol):
+    """Knows what coins did cost. ``name`` is one of ``tokens.choices.PriceOrigin``."""
+
+    name: str
+
+    def get_history(self, mint: str, *, moments: Sequence[datetime]) -> Sequence[PriceQuote]:
+        """Return prices of ``mint`` that held at ``moments`` (ascending) or in the minute before each, oldest first; less
+        where less is known. Raises ``TryLater``, ``Refused`` or ``Malformed``; what was found before is then lost."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """What a public address holds. ``address`` is where it was found, after gateways and redirects."""

@@ -1,13 +1,19 @@
 """Who answers to which port. Doors ask here and hand the answer to services; tests put their own in its place."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
+import httpx
 from django.conf import settings
 
+from megatron.clients.birdeye import Birdeye
 from megatron.clients.errors import Refused
-from megatron.clients.ports import ChainReader
+from megatron.clients.hermes import Hermes
+from megatron.clients.http import ATTEMPTS, TIMEOUT
+from megatron.clients.jupiter import Jupiter
+from megatron.clients.ports import ChainReader, PriceHistory, PriceSource
 from megatron.clients.solana_rpc import SolanaRpc
 
 
@@ -28,13 +34,89 @@ def chain() -> ChainReader:
 
 
 @contextmanager
-def override(*, chain: ChainReader) -> Iterator[None]:
-    """Let ``chain`` answer until the block ends, for tests."""
-    _chains.append(chain)
+def override(
+    *,
+    chain: ChainReader | None = None,
+    prices: Sequence[PriceSource] | None = None,
+    histories: Sequence[PriceHistory] | None = None,
+) -> Iterator[None]:
+    """Let what is given answer until the block ends, for tests."""
+    stacks: list[tuple[list[Any], Any]] = [(_chains, chain), (_prices, prices), (_histories, histories)]
+    given = [(stack, answer) for stack, answer in stacks if answer is not None]
+    for stack, answer in given:
+        stack.append(answer)
     try:
         yield
     finally:
-        _chains.pop()
+        for stack, _ in given:
+            stack.pop()
+
+
+_prices: list[Sequence[PriceSource]] = []
+_histories: list[Sequence[PriceHistory]] = []
+
+_AT_ONCE = httpx.Timeout(8, connect=4, pool=4)
+"""Prices are asked for again in seconds: a slow answer is worth little, and a repeated call less."""
+
+
+def price_sources() -> Sequence[PriceSource]:
+    """Return the sources of USD prices that are set up, in the order of PRICE_SOURCES."""
+    if _prices:
+        return _prices[-1]
+    unused = unused_price_sources()
+    return [_PRICE_SOURCES[name]() for name in settings.PRICE_SOURCES if name not in unused]
+
+
+def unused_price_sources() -> Mapping[str, str]:
+    """Return the known and the named sources that are not asked, each with what it lacks."""
+    known = {
+        "hermes": "" if settings.HERMES_API_KEY else "Hermes answers nobody without a key: set HERMES_API_KEY.",
+        "jupiter": "" if settings.JUPITER_URL else "Set JUPITER_URL.",
+        "birdeye": "" if settings.BIRDEYE_API_KEY else "Birdeye answers nobody without a key: set BIRDEYE_API_KEY.",
+    }
+    named = {name: known.get(name, "Nobody knows a source of this name.") for name in settings.PRICE_SOURCES}
+    absent = {name: "It is not named in PRICE_SOURCES." for name in known if name not in named}
+    return {name: lacks for name, lacks in (named | absent).items() if lacks}
+
+
+def price_histories() -> Sequence[PriceHistory]:
+    """Return the sources of former USD prices that are set up, in the order of PRICE_SOURCES."""
+    if _histories:
+        return _histories[-1]
+    unused = unused_price_sources()
+    return [_HISTORIES[name]() for name in settings.PRICE_SOURCES if name in _HISTORIES and name not in unused]
+
+
+@cache
+def _hermes(url: str, key: str, *, patient: bool) -> Hermes:
+    timeout, attempts = _patience(patient)
+    return Hermes(url, api_key=key, timeout=timeout, attempts=attempts)
+
+
+@cache
+def _jupiter(url: str, key: str) -> Jupiter:
+    return Jupiter(url, api_key=key, timeout=_AT_ONCE)
+
+
+@cache
+def _birdeye(key: str, *, patient: bool) -> Birdeye:
+    timeout, attempts = _patience(patient)
+    return Birdeye(api_key=key, timeout=timeout, attempts=attempts)
+
+
+def _patience(patient: bool) -> tuple[httpx.Timeout, int]:
+    return (TIMEOUT, ATTEMPTS) if patient else (_AT_ONCE, 1)
+
+
+_PRICE_SOURCES: dict[str, Callable[[], PriceSource]] = {
+    "hermes": lambda: _hermes(settings.HERMES_URL, settings.HERMES_API_KEY, patient=False),
+    "jupiter": lambda: _jupiter(settings.JUPITER_URL, settings.JUPITER_API_KEY),
+    "birdeye": lambda: _birdeye(settings.BIRDEYE_API_KEY, patient=False),
+}
+_HISTORIES: dict[str, Callable[[], PriceHistory]] = {
+    "hermes": lambda: _hermes(settings.HERMES_URL, settings.HERMES_API_KEY, patient=True),
+    "birdeye": lambda: _birdeye(settings.BIRDEYE_API_KEY, patient=True),
+}
 
 
 @cache

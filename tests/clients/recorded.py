@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -31,6 +32,12 @@ def replay(folder: str) -> httpx.MockTransport:
         return httpx.Response(kept["status"], headers=kept["headers"], json=kept["body"])
 
     return httpx.MockTransport(answer)
+
+
+def body(name: str) -> bytes:
+    """Return the recorded reply ``folder/file`` as its bytes were sent: no number is read and written again."""
+    kept = msgspec.json.decode((RECORDINGS / f"{name}.json").read_bytes(), type=dict[str, msgspec.Raw])
+    return bytes(kept["body"])
 
 
 def answers(*replies: Any) -> tuple[httpx.MockTransport, list[httpx.Request]]:

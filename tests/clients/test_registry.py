@@ -45,3 +45,27 @@ def test_a_test_puts_its_own_in_place(settings: Any) -> None:
         assert clients.chain() is outer
     with pytest.raises(NotConfigured):
         clients.chain()
+
+
+def test_a_price_source_without_what_it_needs_is_left_out_and_says_why(settings: Any) -> None:
+    """Jupiter answers without a key; the others, and names that nobody knows, are left out with the reason."""
+    settings.PRICE_SOURCES = ["hermes", "jupiter", "oracle"]
+    settings.HERMES_API_KEY = settings.JUPITER_API_KEY = settings.BIRDEYE_API_KEY = ""
+    assert [source.name for source in clients.price_sources()] == ["jupiter"]
+    assert clients.unused_price_sources() == {
+        "hermes": "Hermes answers nobody without a key: set HERMES_API_KEY.",
+        "oracle": "Nobody knows a source of this name.",
+        "birdeye": "It is not named in PRICE_SOURCES.",
+    }
+    assert list(clients.price_histories()) == []
+
+
+def test_price_sources_are_asked_in_the_order_of_the_setting(settings: Any) -> None:
+    """With their keys all three answer, two of them for the past too; each is made once, as its budget is counted in it."""
+    settings.PRICE_SOURCES = ["birdeye", "hermes", "jupiter"]
+    settings.HERMES_API_KEY = settings.BIRDEYE_API_KEY = "some-key-or-other"
+    assert [source.name for source in clients.price_sources()] == ["birdeye", "hermes", "jupiter"]
+    assert [source.name for source in clients.price_histories()] == ["birdeye", "hermes"]
+    assert clients.price_sources()[0] is clients.price_sources()[0]
+    with clients.override(prices=[], histories=[]):
+        assert (list(clients.price_sources()), list(clients.price_histories())) == ([], [])

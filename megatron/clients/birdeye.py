@@ -1,0 +1,131 @@
+"""Birdeye's prices: an aggregator's view, with history by the minute.
+
+Source: Birdeye's data services (https://docs.birdeye.so), read 2026-08.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+import httpx
+import msgspec
+
+from megatron.clients.errors import Malformed, Refused
+from megatron.clients.http import HttpClient
+from megatron.clients.ports import PriceQuote
+
+URL = "https://public-api.birdeye.so"
+PER_SECOND = 1.0
+MOST_POINTS = 1_000
+_MINUTE = timedelta(minutes=1)
+
+
+class _Price(msgspec.Struct):
+    value: Decimal
+    updateUnixTime: int  # noqa: N815  # the vendor's word
+
+
+class _Point(msgspec.Struct):
+    value: Decimal
+    unixTime: int  # noqa: N815  # the vendor's word
+
+
+class _Points(msgspec.Struct):
+    items: list[_Point]
+
+
+class _PricesReply(msgspec.Struct):
+    success: bool
+    data: dict[str, _Price | None] | None = None
+    message: str = ""
+
+
+class _HistoryReply(msgspec.Struct):
+    success: bool
+    data: _Points | None = None
+    message: str = ""
+
+
+class Birdeye:
+    """A :class:`~megatron.clients.ports.PriceSource` and a :class:`~megatron.clients.ports.PriceHistory`."""
+
+    name = "birdeye"
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        timeout: httpx.Timeout,
+        attempts: int = 1,
+        url: str = URL,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = HttpClient(
+            "birdeye",
+            base_url=url,
+            per_second=PER_SECOND,
+            headers={"X-API-KEY": api_key, "x-chain": "solana"},
+            secrets=[api_key],
+            timeout=timeout,
+            attempts=attempts,
+            transport=transport,
+        )
+
+    def get_prices(self, mints: Sequence[str]) -> Mapping[str, PriceQuote]:
+        """Return the newest prices, in one call."""
+        if not mints:
+            return {}
+        return parse_prices(self._http.read("GET", "/defi/multi_price", params={"list_address": ",".join(mints)}))
+
+    def get_history(self, mint: str, *, moments: Sequence[datetime]) -> Sequence[PriceQuote]:
+        """Return prices by the minute from the first moment to the last, at most a thousand minutes a call."""
+        found: list[PriceQuote] = []
+        start = 0
+        while start < len(moments):
+            first = moments[start]
+            end = start
+            while end < len(moments) and moments[end] - first < (MOST_POINTS - 2) * _MINUTE:
+                end += 1
+            found += self._history(mint, first - _MINUTE, moments[end - 1])
+            start = end
+        return found
+
+    def _history(self, mint: str, first: datetime, last: datetime) -> Sequence[PriceQuote]:
+        window = {"time_from": int(first.timestamp()), "time_to": int(last.timestamp())}
+        params = {"address": mint, "address_type": "token", "type": "1m", **window}
+        return parse_history(self._http.read("GET", "/defi/history_price", params=params))
+
+
+def parse_prices(body: bytes) -> Mapping[str, PriceQuote]:
+    """Return the prices of a ``multi_price`` reply by mint; an unknown mint is null there. Raises ``Malformed``,
+    ``Refused``."""
+    reply = _decoded(body, _PricesReply)
+    return {mint: PriceQuote(one.value, _at(one.updateUnixTime)) for mint, one in (reply.data or {}).items() if one}
+
+
+def parse_history(body: bytes) -> Sequence[PriceQuote]:
+    """Return the points of a ``history_price`` reply, oldest first. Raises ``Malformed``, ``Refused``."""
+    reply = _decoded(body, _HistoryReply)
+    points = reply.data.items if reply.data is not None else []
+    return [PriceQuote(point.value, _at(point.unixTime)) for point in sorted(points, key=lambda point: point.unixTime)]
+
+
+_Answer = TypeVar("_Answer", _PricesReply, _HistoryReply)
+
+
+def _decoded(body: bytes, kind: type[_Answer]) -> _Answer:
+    try:
+        reply = msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"birdeye: not prices: {error}") from error
+    if not reply.success:
+        raise Refused(f"birdeye: {reply.message or 'the call did not succeed'}")
+    return reply
+
+
+def _at(seconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise Malformed(f"birdeye: not a time: {seconds}") from error
