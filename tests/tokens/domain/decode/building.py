@@ -76,8 +76,20 @@ class Call:
 class Transaction:
     """The views of one transaction that nodes and providers hand out."""
 
-    def __init__(self, *calls: Call, err: Any = None, heights: bool = True, log: bool = True, cpi: bool = True) -> None:
+    def __init__(
+        self,
+        *calls: Call,
+        err: Any = None,
+        heights: bool = True,
+        log: bool = True,
+        cpi: bool = True,
+        signature: str = SIGNATURE,
+        slot: int = SLOT,
+        block_time: int = BLOCK_TIME,
+        payer: str | None = None,
+    ) -> None:
         self.calls, self.err = calls, err
+        self.signature, self.slot, self.block_time, self.payer = signature, slot, block_time, payer or key("payer")
         self.lines: list[str] = []
         self.inner: list[list[tuple[Call, int]]] = []
         for call in calls:
@@ -106,7 +118,7 @@ class Transaction:
     def keys(self) -> list[str]:
         """Return all accounts: the payer, the programs, then what they touch."""
         every = [*self.calls] + [call for group in self.inner for call, _ in group]
-        named = [key("payer"), *(call.program for call in every), *(a for call in every for a in call.accounts)]
+        named = [self.payer, *(call.program for call in every), *(a for call in every for a in call.accounts)]
         return list(dict.fromkeys(named))
 
     def meta(self, keys: list[str], loaded: list[str], parsed: bool = False) -> dict[str, Any]:
@@ -144,14 +156,20 @@ class Transaction:
         else:
             parsed = encoding == "jsonParsed"
             transaction = {
-                "signatures": [SIGNATURE],
+                "signatures": [self.signature],
                 "message": {
                     "accountKeys": [{"pubkey": k, "signer": False} for k in keys] if parsed else static,
                     "instructions": [self._json(call, keys, None, parsed) for call in self.calls],
                 },
             }
         meta = self.meta(keys, [] if encoding == "jsonParsed" else loaded, encoding == "jsonParsed")
-        return {"slot": SLOT, "blockTime": BLOCK_TIME, "version": version, "transaction": transaction, "meta": meta}
+        return {
+            "slot": self.slot,
+            "blockTime": self.block_time,
+            "version": version,
+            "transaction": transaction,
+            "meta": meta,
+        }
 
     def wire(self, version: int | str, static: list[str], loaded: list[str]) -> bytes:
         """Return the transaction's bytes."""
@@ -172,7 +190,7 @@ class Transaction:
             message = MessageV0(header, addresses, Hash.default(), compiled, lookups)
         else:
             message = Message.new_with_compiled_instructions(1, 0, 0, addresses, Hash.default(), compiled)
-        return bytes(VersionedTransaction.populate(message, [Signature.from_string(SIGNATURE)]))
+        return bytes(VersionedTransaction.populate(message, [Signature.from_string(self.signature)]))
 
     def reply(self, encoding: str = "json", version: int | str = 0, tables: int = 0) -> bytes:
         """Return the whole JSON-RPC reply."""
@@ -181,8 +199,8 @@ class Transaction:
 
     def frame(self) -> bytes:
         """Return the ``logsSubscribe`` frame."""
-        value = {"signature": SIGNATURE, "err": self.err, "logs": self.lines}
-        result = {"context": {"slot": SLOT}, "value": value}
+        value = {"signature": self.signature, "err": self.err, "logs": self.lines}
+        result = {"context": {"slot": self.slot}, "value": value}
         params = {"subscription": 1, "result": result}
         return json.dumps({"jsonrpc": "2.0", "method": "logsNotification", "params": params}).encode()
 
@@ -196,9 +214,9 @@ class Transaction:
                 {"programId": call.program, "accounts": call.accounts, "data": base58(call.data)} for call, _ in group
             ]
         return {
-            "signature": SIGNATURE,
-            "slot": SLOT,
-            "timestamp": BLOCK_TIME,
+            "signature": self.signature,
+            "slot": self.slot,
+            "timestamp": self.block_time,
             "fee": 5000,
             "type": "UNKNOWN",
             "transactionError": self.err,
