@@ -23,7 +23,7 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
-.PHONY: help run test check bench browser lane-community services-up services-down manage lock clean-data environment environment-dev
+.PHONY: help run test check bench browser lane-community lane-apache services-up services-down manage lock clean-data environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -46,6 +46,9 @@ browser: environment-dev ## Run the tests that look at the console with a headle
 
 lane-community: environment-dev ## Run the TimescaleDB tests on a real one (needs node and npm)
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community $(ARGS)
+
+lane-apache: environment-dev ## Run the test suite on a real TimescaleDB with several processes (needs root and debootstrap)
+	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -m "not browser" --ignore=tests/community --ignore=tests/platform $(ARGS)
 
 services-up: environment ## Start the embedded PostgreSQL and Valkey and leave them up
 	@exec $(BIN)/python -m megatron.embedded up

@@ -1,13 +1,47 @@
 """The test database on every kind of server: pytest fixtures, loaded by tests/conftest.py."""
 
 import os
+from contextlib import suppress
 from typing import Any
 
+import psycopg
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-IN_PLACE = os.environ.get("LANE") == "community"
+LANE = os.environ.get("LANE", "")
+"""Which of tests/lanes runs this, if one does."""
+
+IN_PLACE = LANE == "community"
 """The lane's server has one session and one database, so the tests use that one as it is."""
+
+_OFFERED = """
+    SELECT current_setting('server_version'), default_version, current_setting('timescaledb.license', true)
+    FROM (SELECT) AS one LEFT JOIN pg_available_extensions ON name = 'timescaledb'
+"""
+_LEVEL = pytest.StashKey[str]()
+
+
+def pytest_report_header() -> str:
+    """Return which server the tests run on, with the level that it offers."""
+    try:
+        with psycopg.connect(settings.DATABASE_URL, autocommit=True, connect_timeout=5) as server:
+            version, timescale, license_ = server.execute(_OFFERED).fetchone() or ("?", None, None)
+            if timescale and not license_:
+                with suppress(psycopg.Error):  # only a superuser may; then the end of the run says the level
+                    server.execute(f"LOAD 'timescaledb-{timescale}'")
+                    _, _, license_ = server.execute(_OFFERED).fetchone() or ("?", None, None)
+    except psycopg.Error as error:
+        return f"database: none answers ({error})"
+    lane = f"lane {LANE}, " if LANE else ""
+    level = ("apache" if license_ == "apache" else "community" if license_ else "unknown") if timescale else "none"
+    return f"database: {lane}PostgreSQL {version}, TimescaleDB {timescale or 'not offered'}, level {level}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say the level that the test database had."""
+    if level := terminalreporter.config.stash.get(_LEVEL, ""):
+        terminalreporter.write_line(f"database: level {level}")
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +58,11 @@ def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Stop TimescaleDB's background jobs: a test drives them with ``CALL run_job``, or they must not run at all."""
+def django_db_setup(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> None:
+    """Note the level for the report and stop TimescaleDB's background jobs: a test drives them with ``CALL run_job``,
+    or they must not run at all."""
     with django_db_blocker.unblock():
+        request.config.stash[_LEVEL] = connection.timescale_level
         if connection.timescale_level == "community":
             stop_jobs()
 

@@ -28,7 +28,7 @@ def test_make_alone_explains_every_target() -> None:
     """`make` prints each target an operator may call, and calling it does nothing else."""
     listed = set(re.findall(r"^  ([a-z-]+) ", make(), re.MULTILINE))
     assert listed == TARGETS - INNER
-    assert {"help", "run", "test", "check", "bench", "browser", "lane-community"} <= listed
+    assert {"help", "run", "test", "check", "bench", "browser", "lane-community", "lane-apache"} <= listed
     assert make() == make("help")
 
 
@@ -63,7 +63,9 @@ def test_the_suite_needs_no_browser_and_no_lane() -> None:
     assert '-m "not browser" --ignore=tests/community' in make("--dry-run", "test")
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, ROOT / "tests/lanes/community"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "script", [*SCRIPTS, ROOT / "tests/lanes/community", ROOT / "tests/lanes/apache"], ids=lambda path: path.name
+)
 def test_scripts_stop_at_the_first_failure(script: Path) -> None:
     """Each script is executable, parses, and stops at a failure or collects them all as its first lines say."""
     text = script.read_text()
@@ -77,7 +79,7 @@ def test_ci_runs_every_gate() -> None:
     """CI calls the same commands as people, swallows no failure and skips no lane."""
     text = (ROOT / ".ci/run").read_text()
     assert re.findall(r"^make ([a-z-]+)$", text, re.MULTILINE) == [
-        *("services-up", "check", "test", "lane-community", "browser"),
+        *("services-up", "check", "test", "lane-community", "lane-apache", "browser"),
     ]
     assert "|| true" not in text
 
