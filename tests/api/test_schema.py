@@ -29,6 +29,7 @@ OPERATIONS = (
     "/api/v1/sol-usd/",
     "/api/v1/sol-usd/candles/",
     "/api/v1/tokens/",
+    "/api/v1/tokens/hot/",
     "/api/v1/tokens/{mint}/",
     "/api/v1/tokens/{mint}/candles/",
     "/api/v1/tokens/{mint}/transactions/",

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 
 ADDRESSES = (
     "tokens/",
+    "tokens/hot/",
     "tokens/{mint}/",
     "tokens/{mint}/transactions/",
     "tokens/{mint}/candles/",

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
+from megatron.core import display as formats
 from megatron.core.admin import FactAdmin
 from megatron.core.clock import utc_now
 from tokens.admin import cells, charts
@@ -16,13 +17,26 @@ from tokens.choices import CandleInterval, Platform
 from tokens.models import Pool, Token, Transaction
 from tokens.selectors import desk
 from tokens.selectors import tokens as token_reads
+from tokens.selectors.market import Market
+from tokens.services import cache
 
 _INTERVALS = {str(interval.value): interval.label for interval in CandleInterval}
 
 
 @admin.register(Token)
 class TokenAdmin(FactAdmin):
-    list_display = ("symbol_cell", "name", "mint_cell", "platform_cell", "launched", "sold", "market_cap", "stage")
+    list_display = (
+        "symbol_cell",
+        "name",
+        "mint_cell",
+        "platform_cell",
+        "launched",
+        "sold",
+        "market_cap",
+        "volume",
+        "change",
+        "stage",
+    )
     list_display_links = ("symbol_cell",)
     list_filter = ("platform", "is_graduated")
     list_filter_submit = False
@@ -75,6 +89,29 @@ class TokenAdmin(FactAdmin):
     @display(description="Market cap (FDV)")
     def market_cap(self, token: Token) -> str:
         return cells.market_cap(token_reads.current_of(token.pools.all()))
+
+    @display(description="SOL in 1 h")
+    def volume(self, token: Token) -> str:
+        market = self._market(token)
+        return "—" if market is None else formats.amount(market.volume_1h, "SOL")
+
+    @display(description="Price, 1 h")
+    def change(self, token: Token) -> str:
+        market = self._market(token)
+        return "—" if market is None or market.change_1h is None else f"{market.change_1h:+.1f} %"
+
+    def _market(self, token: Token) -> Market | None:
+        """Return what the list read for all its rows at once."""
+        found: Market | None = getattr(token, "market", None)
+        return found
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        changelist.result_list = list(changelist.result_list)
+        markets = cache.markets(ids=[token.pk for token in changelist.result_list], now=utc_now())
+        for token in changelist.result_list:
+            token.market = markets.get(token.pk)
+        return changelist
 
     @display(description="Stage", label={"Graduated": "info", "On the curve": "success"})
     def stage(self, token: Token) -> str:

@@ -196,6 +196,10 @@ class TokenQuery(PageQuery):
         return attrs
 
 
+class HotQuery(Query):
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=200, help_text="How many at most")
+
+
 class PoolQuery(PageQuery):
     ordering = Choice(
         list(POOL_ORDERS),

@@ -20,7 +20,7 @@ from tokens.choices import (
     Venue,
 )
 from tokens.models import Pool, Token, Transaction
-from tokens.selectors import indexing, tokens
+from tokens.selectors import indexing, market, tokens
 
 _GIVES_QUOTE = (TransactionType.BUY, TransactionType.ADD_LIQUIDITY)
 
@@ -67,6 +67,19 @@ class PoolDetailSerializer(PoolSerializer):
     milestones = MilestoneSerializer(many=True)
 
 
+class MarketSerializer(serializers.Serializer[market.Market]):
+    """At most half a minute old."""
+
+    price = DecimalText(help_text="Spot, quote per whole token")
+    price_usd = DecimalText(help_text="Spot, USD per whole token")
+    volume_1h_sol = DecimalText(source="volume_1h", help_text="SOL traded in the last hour; 0 for other quotes")
+    volume_1h_usd = DecimalText(help_text="USD traded in the last hour, where the trades have a value")
+    change_1h_pct = DecimalText(
+        source="change_1h", help_text="Percent since the last close before the hour, or the first price in it"
+    )
+    last_trade_at = serializers.DateTimeField(source="last_trade", allow_null=True)
+
+
 class TokenSerializer(serializers.Serializer[Token]):
     mint = serializers.CharField(source="mint_address")
     symbol = serializers.CharField(allow_null=True, help_text="As its maker wrote it, control characters removed")
@@ -89,17 +102,35 @@ class TokenSerializer(serializers.Serializer[Token]):
     current_pool = serializers.SerializerMethodField(
         help_text="The pool that prices it: the graduated one, else the launch curve"
     )
+    market = serializers.SerializerMethodField(
+        help_text="Price and the last hour, at most half a minute old; null for a token without a price"
+    )
 
     @extend_schema_field(PoolSerializer(allow_null=True))
     def get_current_pool(self, token: Token) -> Any:
         pool = tokens.current_of(token.pools.all())
         return None if pool is None else PoolSerializer(pool).data
 
+    @extend_schema_field(MarketSerializer(allow_null=True))
+    def get_market(self, token: Token) -> Any:
+        found = self.context["markets"].get(token.pk)
+        return None if found is None else MarketSerializer(found).data
+
 
 class TokenDetailSerializer(TokenSerializer):
     graduation_signature = serializers.CharField(allow_null=True)
     token_program = serializers.CharField(allow_null=True)
     pools = PoolDetailSerializer(many=True, help_text="All its pools, side pools included")
+
+
+class HotTokenSerializer(serializers.Serializer[Any]):
+    score = DecimalText(help_text="SOL traded in the last hour")
+    token = TokenSerializer()
+
+
+class HotTokensSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(help_text="When it was asked; the ranking is at most a minute older")
+    results = HotTokenSerializer(many=True, help_text="The most active first")
 
 
 class FeesSerializer(serializers.Serializer[Transaction]):

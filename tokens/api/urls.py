@@ -6,6 +6,7 @@ from tokens.api import views
 
 urlpatterns = [
     path("tokens/", views.TokenListView.as_view(), name="token-list"),
+    path("tokens/hot/", views.HotTokensView.as_view(), name="token-hot"),
     path("tokens/<str:mint>/", views.TokenView.as_view(), name="token"),
     path("tokens/<str:mint>/transactions/", views.TransactionListView.as_view(), name="token-transactions"),
     path("tokens/<str:mint>/candles/", views.CandlesView.as_view(), name="token-candles"),

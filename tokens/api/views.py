@@ -23,6 +23,7 @@ from tokens.api import filters
 from tokens.api import serializers as shapes
 from tokens.models import Pool, Token
 from tokens.selectors import completeness, indexing, prices, tokens, trades
+from tokens.services import cache
 
 
 def _asked(request: Request, query: type[filters.Query]) -> dict[str, Any]:
@@ -38,6 +39,10 @@ def _token(mint: str) -> Token:
         return tokens.get_token(filters.checked_address(mint))
     except Token.DoesNotExist as error:
         raise NotFound(f"No token {mint} is known.") from error
+
+
+def _markets(shown: Sequence[Token]) -> dict[str, Any]:
+    return {"markets": cache.markets(ids=[token.pk for token in shown], now=utc_now())}
 
 
 class ReadView(APIView):
@@ -57,8 +62,12 @@ class ListView(ReadView, GenericAPIView[Any]):
         self.ordering = order.terms
         if order.known:
             found = found.filter(**{f"{order.known}__isnull": False})
-        rows = self.paginate_queryset(found)
-        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+        rows = self.paginate_queryset(found) or []
+        return self.get_paginated_response(self.get_serializer(rows, many=True, context=self.beside(rows)).data)
+
+    def beside(self, rows: Sequence[Any]) -> dict[str, Any]:  # noqa: ARG002  # some lists need nothing
+        """Return what the serializer needs to know beside the rows of a page, read for all of them at once."""
+        return {}
 
 
 class TokenListView(ListView):
@@ -74,6 +83,19 @@ class TokenListView(ListView):
         wanted = {name: value for name, value in asked.items() if name not in ("cursor", "page_size")}
         return self.page(tokens.tokens(by_current_pool=order.of_pool, **wanted), order)
 
+    def beside(self, rows: Sequence[Any]) -> dict[str, Any]:
+        return _markets(rows)
+
+
+class HotTokensView(ReadView):
+    @extend_schema(operation_id="list_hot_tokens", parameters=[filters.HotQuery], responses=shapes.HotTokensSerializer)
+    def get(self, request: Request) -> Response:
+        """The tokens that trade most now: by SOL in the last hour, ranked every half minute."""
+        now, limit = utc_now(), _asked(request, filters.HotQuery)["limit"]
+        hot = cache.hot(now=now, limit=limit)
+        context = {"markets": {it.token.pk: it.market for it in hot}}
+        return Response(shapes.HotTokensSerializer({"at": now, "results": hot}, context=context).data)
+
 
 class TokenView(ReadView):
     @extend_schema(operation_id="get_token", parameters=[filters.MINT], responses=shapes.TokenDetailSerializer)
@@ -84,7 +106,7 @@ class TokenView(ReadView):
             token = tokens.get_token_with_pools(filters.checked_address(mint))
         except Token.DoesNotExist as error:
             raise NotFound(f"No token {mint} is known.") from error
-        shown = shapes.TokenDetailSerializer(token).data
+        shown = shapes.TokenDetailSerializer(token, context=_markets([token])).data
         return conditional(request, etag(shown), lambda: Response(shown))
 
 
