@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from tokens.choices import Program
-from tokens.domain.decode import launchlab, layouts, pumpfun, pumpswap
+from tokens.choices import EventKind, Program
+from tokens.domain.decode import launchlab, layouts, plausibility, pumpfun, pumpswap
 from tokens.domain.decode.borsh import Layout
 from tokens.domain.decode.emissions import Emission, Facts, Header, chain_event, other
 from tokens.domain.decode.results import Undecodable
@@ -38,13 +38,16 @@ INSTRUCTIONS: Final[dict[Program, dict[bytes, str]]] = {
     )
 }
 _TRADE_EVENT: Final = _discriminator("event", "TradeEvent")
+_OF_INSTRUCTIONS: Final = frozenset({EventKind.BUY, EventKind.SELL, EventKind.CREATE, EventKind.CREATE_POOL})
+"""Events whose instruction we know by name, unless the program got a new one."""
 
 
 def read(header: Header, emissions: Iterable[Emission], drift: Counter[str]) -> list[ChainEvent]:
     """Return the events in order; what the tables do not know is counted in ``drift``.
 
     An event without a time gets that of a neighbour in its transaction: all read the same clock. Raises
-    :class:`Undecodable` for bytes that fit no layout, unless the event is of no consequence.
+    :class:`Undecodable` for bytes that fit no layout, or fit only in part and say what cannot be, unless the event is of no
+    consequence.
     """
     events = []
     clock: int | None = None
@@ -56,17 +59,20 @@ def read(header: Header, emissions: Iterable[Emission], drift: Counter[str]) -> 
             drift[f"{program.value}.{payload[:8].hex()}.unknown_event"] += 1
             continue
         layout, meaning = found
-        if program is Program.LAUNCHLAB and payload[:8] == _TRADE_EVENT:
-            layout = launchlab.trade_layout(payload)
         try:
+            if program is Program.LAUNCHLAB and payload[:8] == _TRADE_EVENT:
+                layout = launchlab.trade_layout(payload)
             fields, unknown = layout.read(payload)
-        except Undecodable:
+            name = f"{layout.name}/{len(fields)}"
+            facts = meaning(fields, emission)
+            if unknown and (doubt := plausibility.doubt(program, facts)):
+                # Grown by more than an appendix: what was read is not what was written.
+                raise Undecodable("bad_event", f"{layout.name} of {len(payload)} bytes {doubt}")
+        except Undecodable as refusal:
             if meaning is not other:  # a new layout of an administrative event must not hold up the trades beside it
-                raise
+                raise refusal.of(program, layout.name, header.signature, header.slot) from None
             drift[f"{program.value}.{layout.name}.unknown_layout"] += 1
             continue
-        name = f"{layout.name}/{len(fields)}"
-        facts = meaning(fields, emission)
         if facts.block_time is None:
             timeless = True
         else:
@@ -75,6 +81,8 @@ def read(header: Header, emissions: Iterable[Emission], drift: Counter[str]) -> 
         if unknown:
             drift[f"{program.value}.{layout.name}.unknown_bytes"] += unknown
             event.raw["unknown_bytes"] = unknown
+        if emission.instruction is None and emission.origin == "cpi" and facts.kind in _OF_INSTRUCTIONS:
+            drift[f"{program.value}.{layout.name}.unknown_instruction"] += 1
         events.append(event)
     if timeless and clock is not None:
         return [replace(event, block_time=clock) if "timestamp" not in event.fields else event for event in events]

@@ -137,12 +137,16 @@ _TRADE: Final = Layout(
     "TradeEvent", f"{_AMOUNTS} creator_fee:u64 share_fee:u64 trade_direction:u8 pool_status:u8 exact_in:bool"
 )
 _OLD_TRADE: Final = Layout("TradeEvent", f"{_AMOUNTS} share_fee:u64 trade_direction:u8 pool_status:u8")
-_OLD_TRADE_BYTES: Final = 8 + 130  # the field of August 2025 was put in the middle: only the length tells
+# The field of August 2025 was put in the middle: only the length tells, and another length tells nothing.
+_TRADES_BY_BYTES: Final = {8 + 130: _OLD_TRADE, 8 + 139: _TRADE}
 
 
 def trade_layout(payload: bytes) -> Layout:
-    """Return the layout of a TradeEvent by its length."""
-    return _OLD_TRADE if len(payload) == _OLD_TRADE_BYTES else _TRADE
+    """Return the layout of a TradeEvent by its length. Raises :class:`Undecodable` for a length that was never seen."""
+    layout = _TRADES_BY_BYTES.get(len(payload))
+    if layout is None:
+        raise Undecodable("bad_event", f"TradeEvent of {len(payload)} bytes has a length that no layout has")
+    return layout
 
 
 INITIALIZE: Final = Layout("initialize", _TOKEN, required=8, readers={"curve": _curve_params})

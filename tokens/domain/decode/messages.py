@@ -254,9 +254,12 @@ def _each(items: list[msgspec.Raw], read: Callable[[msgspec.Raw], list[Decoded]]
         try:
             decoded += read(item)
         except Undecodable as refusal:
-            decoded.append(Decoded(outcome=Outcome.UNDECODABLE, reason=refusal.reason, detail=refusal.detail))
+            decoded.append(refusal.decoded())
         except (msgspec.DecodeError, UnicodeDecodeError) as refusal:
             decoded.append(Decoded(outcome=Outcome.UNDECODABLE, reason="bad_transaction", detail=str(refusal)[:300]))
     if decoded and all(one.outcome is Outcome.UNDECODABLE for one in decoded):
-        raise Undecodable(decoded[0].reason, f"all {len(decoded)} items: {decoded[0].detail}")
+        first = decoded[0]
+        if first.refused_by is not None:  # the message is whole: a program changed what it says
+            return decoded
+        raise Undecodable(first.reason, f"all {len(decoded)} items: {first.detail}")
     return decoded

@@ -4,16 +4,43 @@ from enum import StrEnum
 
 import msgspec
 
-from tokens.choices import Commitment, RejectionReason
+from tokens.choices import Commitment, Program, RejectionReason
 from tokens.domain.events import ChainEvent
 
 
 class Undecodable(Exception):
-    """The message is not what any source sends. ``reason`` is one of a few words, ``detail`` is for the operator."""
+    """The message is not what any source sends. ``reason`` is one of a few words, ``detail`` is for the operator.
+
+    Where it is one of our programs' own events that cannot be read, ``program``, ``event``, ``signature`` and ``slot``
+    say which.
+    """
+
+    program: Program | None = None
+    event: str = ""
+    signature: str | None = None
+    slot: int | None = None
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail[:300]
+
+    def of(self, program: Program, event: str, signature: str, slot: int | None) -> "Undecodable":
+        """Return this refusal with the event that it speaks of."""
+        self.program, self.event, self.signature, self.slot = program, event, signature, slot
+        return self
+
+    def decoded(self) -> "Decoded":
+        """Return the refusal as what became of one transaction."""
+        drift = {} if self.program is None else {f"{self.program.value}.{self.event}.undecodable": 1}
+        return Decoded(
+            outcome=Outcome.UNDECODABLE,
+            signature=self.signature,
+            slot=self.slot,
+            reason=self.reason,
+            detail=self.detail,
+            refused_by=self.program,
+            drift=drift,
+        )
 
 
 class Outcome(StrEnum):
@@ -31,7 +58,9 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
 
     ``missing`` says what keeps the events from being stored as they are; ``drift`` counts what the layouts do not know:
     ``<program>.<event>.unknown_bytes`` (bytes after the last known field), ``<program>.<discriminator>.unknown_event``,
-    ``<program>.<event>.unknown_layout``.
+    ``<program>.<event>.unknown_layout`` (an event without consequence, skipped), ``<program>.<event>.undecodable`` (then
+    ``refused_by`` is the program) and ``<program>.<event>.unknown_instruction`` (the event came from an instruction that
+    no table has).
     """
 
     outcome: Outcome
@@ -46,3 +75,4 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[RejectionReason, ...] = ()
     reason: str = ""
     detail: str = ""
+    refused_by: Program | None = None
