@@ -1,5 +1,7 @@
 """Rows that the rooms build on, and the three tables of the cellar itself: audit log, API keys, idempotent replies."""
 
+from typing import ClassVar
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -67,12 +69,12 @@ class Work(Row):
 
     class Meta(Row.Meta):
         abstract = True
-        indexes = (
+        indexes: ClassVar[tuple[models.Index, ...]] = (
             models.Index(
                 fields=["due_at"], condition=Q(finished_at=None, quarantined_at=None), name="idx_%(class)s_due"
             ),
         )
-        constraints = (
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             models.CheckConstraint(
                 condition=Q(finished_at=None) | Q(quarantined_at=None), name="%(class)s_finished_or_quarantined"
             ),

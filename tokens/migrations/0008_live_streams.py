@@ -226,7 +226,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='streamsighting',
-            constraint=models.UniqueConstraint(fields=('venue', 'signature'), name='sighting_once'),
+            constraint=models.UniqueConstraint(fields=('venue', 'signature', 'slot'), name='sighting_once'),
         ),
         migrations.AddConstraint(
             model_name='venuestate',

@@ -171,7 +171,7 @@ class SlotGap(Work):
 
 class StreamSighting(models.Model):
     """One row is a transaction that came and left no trade, so that comparing with the chain does not take it for a loss.
-    Unique by venue and signature. Written by ``streams.sighted``. Kept until its slot is settled."""
+    Unique by venue, signature and slot. Written by ``streams.sighted``. Kept until its slot is settled."""
 
     id = models.BigAutoField(primary_key=True)
     venue = models.CharField(max_length=50, choices=Program)
@@ -181,7 +181,7 @@ class StreamSighting(models.Model):
     class Meta:
         db_table = "stream_sightings"
         indexes = (models.Index(fields=["venue", "slot"], name="idx_stream_sightings_slot"),)
-        constraints = (models.UniqueConstraint(fields=["venue", "signature"], name="sighting_once"),)
+        constraints = (models.UniqueConstraint(fields=["venue", "signature", "slot"], name="sighting_once"),)
 
     def __str__(self) -> str:
         return f"{self.venue} {self.signature}"

@@ -9,6 +9,7 @@ which gives the order of trades inside one slot.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -109,7 +110,14 @@ def gaps(
     ``through_slot`` leaves out what came later than that slot.
     """
     kinds = {"initial": PoolType.INITIAL.value, "buy": TransactionType.BUY.value, "sell": TransactionType.SELL.value}
-    asked = {"start": start, "end": end, "pools": pools, "limit": limit, "venue": venue, "through": through_slot or _EVER}
+    asked: dict[str, Any] = {
+        "start": start,
+        "end": end,
+        "pools": pools,
+        "limit": limit,
+        "venue": venue,
+        "through": through_slot or _EVER,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_BREAKS, {**kinds, **asked})
         rows = cursor.fetchall()

@@ -49,32 +49,40 @@ def listed(
 
 @dataclass(slots=True)
 class Stored:
-    """What we have of some signatures: the slots of their trades, and those that came without leaving one."""
+    """What we have of some signatures: in which slots they left trades, and in which they came without leaving one."""
 
-    slots: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-    sighted: set[str] = field(default_factory=set)
+    slots: dict[str, set[int]] = field(default_factory=dict)
+    sighted: dict[str, set[int]] = field(default_factory=dict)
 
     def __contains__(self, landed: Landed) -> bool:
-        return landed.slot in self.slots.get(landed.signature, ()) or landed.signature in self.sighted
+        key = landed.signature
+        return landed.slot in self.slots.get(key, ()) or landed.slot in self.sighted.get(key, ())
+
+    @property
+    def all_slots(self) -> set[int]:
+        """Return every slot of which something came."""
+        return {slot for slots in (*self.slots.values(), *self.sighted.values()) for slot in slots}
 
 
 def stored(*, venue: Program, signatures: Collection[str], since: datetime | None) -> Stored:
     """Return what is stored of ``signatures``, trades of before ``since`` (and an hour) left out."""
     have = Stored()
     if signatures:
+        since = since and since - _SLACK
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT DISTINCT signature, slot FROM transactions"
                 " WHERE signature = ANY(%s) AND (%s::timestamptz IS NULL OR block_time >= %s)",
-                [list(signatures), since and since - _SLACK, since and since - _SLACK],
+                [list(signatures), since, since],
             )
             for signature, slot in cursor.fetchall():
-                have.slots[signature].add(slot)
+                have.slots.setdefault(signature, set()).add(slot)
             cursor.execute(
-                "SELECT signature FROM stream_sightings WHERE venue = %s AND signature = ANY(%s)",
+                "SELECT signature, slot FROM stream_sightings WHERE venue = %s AND signature = ANY(%s)",
                 [venue.value, list(signatures)],
             )
-            have.sighted.update(signature for (signature,) in cursor.fetchall())
+            for signature, slot in cursor.fetchall():
+                have.sighted.setdefault(signature, set()).add(slot)
     return have
 
 

@@ -119,10 +119,11 @@ def found(*, venue: Program, slots: Collection[int], sighted: Collection[int], n
     return [gap for gap in gaps if any(gap.slot_from <= slot <= (gap.slot_to or slot) for slot in slots)]
 
 
-def broken(
-    *, venue: Program, pool_address: str, slot_from: int, slot_to: int, now: datetime
-) -> None:
-    """Open a gap where the reserves of a curve do not follow from its stored trades."""
+def broken(*, venue: Program, pool_address: str, slot_from: int, slot_to: int, now: datetime) -> bool:
+    """Open a gap where the reserves of a curve do not follow from its stored trades, once; say whether it is a new one."""
+    place = {"cause": GapCause.CONSERVATION, "pool_address": pool_address, "slot_from": slot_from, "slot_to": slot_to}
+    if SlotGap.objects.filter(**place).exists():
+        return False
     gap = SlotGap(
         venue=venue,
         cause=GapCause.CONSERVATION,
@@ -135,6 +136,7 @@ def broken(
     SlotGap.objects.bulk_create([gap], ignore_conflicts=True)
     _tell(venue, GapCause.CONSERVATION)
     nudges.ring("gaps_found")
+    return True
 
 
 def _tell(venue: Program, cause: GapCause) -> None:
@@ -185,9 +187,7 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
         return
     finalized = head >= last
     address = gap.pool_address or programs.ADDRESSES[venue]
-    landed = backfill.listed(
-        chain=chain, address=address, after_slot=first - 1, through_slot=last, finalized=finalized
-    )
+    landed = backfill.listed(chain=chain, address=address, after_slot=first - 1, through_slot=last, finalized=finalized)
     have = backfill.stored(venue=venue, signatures=[one.signature for one in landed], since=None)
     fetched = backfill.fetch(
         chain=chain, wanted=[one for one in landed if not one.failed and one not in have], finalized=finalized
@@ -211,8 +211,11 @@ def _by_blocks(chain: ChainReader, venue: Program, first: int, last: int, now: d
             continue
         blocked = backfill.block(slot=slot, payload=payload)
         have = backfill.stored(venue=venue, signatures=blocked.keys(), since=None)
-        new = [one for key, one in blocked.items() if one.decoded.events and slot not in have.slots.get(key, ())]
-        new = [one for one in new if one.decoded.signature not in have.sighted]
+        new = [
+            one
+            for key, one in blocked.items()
+            if one.decoded.events and slot not in have.slots.get(key, ()) and slot not in have.sighted.get(key, ())
+        ]
         if new:
             ingest.store(batch=new, feed=backfill.FEED, now=now)
             count += len(new)
@@ -229,18 +232,16 @@ def _note(gap: SlotGap, count: int, *, healed_to: int | None = None) -> None:
     )
 
 
-def close(*, gaps: Collection[SlotGap], found: int, now: datetime) -> None:
-    """End gaps whose stretch was compared with the finalized chain; ``found`` transactions were missing in all of them."""
-    closed = SlotGap.objects.filter(id__in=[gap.id for gap in gaps], finished_at=None)
-    count = closed.update(
-        finished_at=now,
-        leased_until=None,
-        quarantined_at=None,
-        last_error="",
-        outcome=GapOutcome.HEALED if found else GapOutcome.EMPTY,
-    )
-    for gap in list(gaps)[:count]:
+def close(*, gaps: QuerySet[SlotGap], now: datetime) -> int:
+    """End open gaps whose stretch was compared with the finalized chain; return how many."""
+    rows = list(gaps.filter(finished_at=None, slot_to__isnull=False).order_by("id").select_for_update())
+    for gap in rows:
+        outcome = GapOutcome.HEALED if gap.transactions_found else GapOutcome.EMPTY
+        SlotGap.objects.filter(id=gap.id).update(
+            finished_at=now, leased_until=None, quarantined_at=None, last_error="", outcome=outcome
+        )
         transaction.on_commit(partial(metrics.gaps_healed.labels(venue=gap.venue).inc))
+    return len(rows)
 
 
 def accept(*, gaps: QuerySet[SlotGap], operator: str, reason: str, now: datetime) -> int:
@@ -287,4 +288,3 @@ def advance(*, venue: Program) -> None:
     """Move the venue's cursors up to what was compared with the chain, and to the first open gap at most."""
     with connection.cursor() as cursor:
         cursor.execute(_ADVANCE, [venue.value])
-

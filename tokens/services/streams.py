@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
 
 from django.db import connection, transaction
 
 from megatron.core import ids
 from tokens.choices import Program
-from tokens.models import VenueState
+from tokens.models import StreamCursor, StreamSighting, VenueState
 
 
 def begin(*, venue: Program, slot: int, block_time: datetime | None) -> None:
-    """Begin to watch a venue at ``slot``: from there on everything is compared with the chain. Later calls change nothing."""
+    """Begin to watch a venue behind ``slot``, the first that a live feed brought (perhaps not all of it): from there on
+    everything is compared with the chain. Later calls change nothing."""
     state, _ = VenueState.objects.get_or_create(venue=venue)
     VenueState.objects.filter(id=state.id, watched_from_slot=None).update(
-        watched_from_slot=slot, settled_slot=slot - 1, settled_block_time=block_time
+        watched_from_slot=slot + 1, settled_slot=slot, settled_block_time=block_time
     )
 
 
@@ -55,7 +58,7 @@ def moved(*, progress: Iterable[Progress], now: datetime) -> None:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         for one in sorted(progress, key=lambda one: (one.source, one.venue)):
-            values = {
+            values: dict[str, Any] = {
                 "id": ids.new_id(),
                 "source": one.source,
                 "venue": one.venue.value,
@@ -77,9 +80,14 @@ def sighted(*, venue: Program, seen: Sequence[tuple[str, int]]) -> None:
             cursor.execute(
                 "INSERT INTO stream_sightings (venue, signature, slot)"
                 " SELECT %s, n.signature, n.slot FROM unnest(%s::text[], %s::bigint[]) AS n(signature, slot)"
-                " ORDER BY n.signature ON CONFLICT (venue, signature) DO NOTHING",
+                " ORDER BY n.signature ON CONFLICT (venue, signature, slot) DO NOTHING",
                 [venue.value, [signature for signature, _ in seen], [slot for _, slot in seen]],
             )
+
+
+def forget_sightings(*, venue: Program, through_slot: int) -> None:
+    """Forget the sightings of slots that are compared with the chain."""
+    StreamSighting.objects.filter(venue=venue, slot__lte=through_slot).delete()
 
 
 @dataclass(slots=True)
@@ -113,7 +121,7 @@ ON CONFLICT (source, venue, hour) DO UPDATE SET
 def tally(*, tallies: Iterable[tuple[str, Program, Tally]], now: datetime) -> None:
     """Add what sources brought, as (source, venue, what), to their hour."""
     hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (ids.new_id(), source, venue.value, hour, it.frames, it.bytes, it.transactions, it.first, it.missed, it.lead_ms,
          it.disconnects)
         for source, venue, it in tallies
@@ -121,4 +129,10 @@ def tally(*, tallies: Iterable[tuple[str, Program, Tally]], now: datetime) -> No
     ]  # fmt: skip
     if rows:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.executemany(_TALLY, sorted(rows, key=lambda row: (row[1], row[2])))
+            cursor.executemany(_TALLY, sorted(rows, key=itemgetter(1, 2)))
+
+
+def missed(*, venue: Program, count: int, now: datetime) -> None:
+    """Add what no source brought to what each of the venue's complete sources missed."""
+    sources = StreamCursor.objects.filter(venue=venue, verified_slot__isnull=False).values_list("source", flat=True)
+    tally(tallies=[(source, venue, Tally(missed=count)) for source in sources], now=now)

@@ -33,8 +33,11 @@ ORDER BY pool, threshold
 
 _COUNT = """
 UPDATE pools p SET milestones_reached = counted.reached
-FROM (SELECT pool_id, count(*) AS reached FROM pool_milestones WHERE pool_id = ANY(%s::uuid[]) GROUP BY pool_id) AS counted
-WHERE p.id = counted.pool_id AND p.milestones_reached <> counted.reached
+FROM (
+    SELECT id, (SELECT count(*) FROM pool_milestones m WHERE m.pool_id = pool.id) AS reached
+    FROM pools pool WHERE id = ANY(%s::uuid[])
+) AS counted
+WHERE p.id = counted.id AND p.milestones_reached <> counted.reached
 """
 
 _REMEASURE = f"""
@@ -131,9 +134,15 @@ def _write_milestones(first: First, remeasured: list[str]) -> None:
                 for (pool, threshold), (order, fact) in sorted(first.items(), key=lambda item: item[0])
             ]
             cursor.execute(_MILESTONES, [list(column) for column in zip(*rows, strict=True)])
-        if remeasured:
-            cursor.execute(_REMEASURE, [list(THRESHOLDS), remeasured])
-        if pools := sorted({pool for pool, _ in first}.union(remeasured)):
+            cursor.execute(_COUNT, [sorted({pool for pool, _ in first})])
+    remeasure(remeasured)
+
+
+def remeasure(pools: list[Any]) -> None:
+    """Find the milestones of pools again among their stored trades; earlier ones stay."""
+    if pools:
+        with connection.cursor() as cursor:
+            cursor.execute(_REMEASURE, [list(THRESHOLDS), pools])
             cursor.execute(_COUNT, [pools])
 
 

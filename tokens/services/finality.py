@@ -1,0 +1,294 @@
+"""Comparing what we have with the finalized chain: what is missing is stored, what was dropped goes, the rest is final.
+
+One pass takes a venue from the slot up to which it was compared to the newest finalized one. It never goes past a
+transaction that the chain lists and does not give, so a pass that is cut short or meets a lagging node is simply made
+again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F, Q
+
+from megatron.clients.errors import TryLater
+from megatron.clients.ports import ChainReader, Landed
+from tokens.choices import Program
+from tokens.domain import programs
+from tokens.models import SlotGap, VenueState
+from tokens.selectors import completeness
+from tokens.services import backfill, gaps, ingest, reorgs, streams
+from tokens.services.reorgs import Dropped
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=5)
+_STATUSES = 256
+_MOST_POOLS, _MOST_BREAKS = 10_000, 500
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+_SLACK = timedelta(minutes=1)
+"""How far a fork's clock may be from the chain's: a row of the slots in question is not looked for further away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one pass did. ``through_slot`` is how far the venue is compared now; the other figures are transactions."""
+
+    venue: Program
+    through_slot: int
+    listed: int = 0
+    missing: int = 0
+    dropped: int = 0
+    breaks: int = 0
+
+
+@dataclass(slots=True)
+class _Page:
+    """The finalized chain between two slots, as far as one venue is concerned."""
+
+    first: int
+    last: int
+    landed: Mapping[str, Landed]
+    failed: Collection[str] = ()
+    blocks: Mapping[str, ingest.Received] = field(default_factory=dict)
+    """Transactions that came with the list, where it was made from blocks."""
+
+    @property
+    def times(self) -> list[datetime]:
+        return [landed.block_time for landed in self.landed.values() if landed.block_time is not None]
+
+
+def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
+    """Make one pass for each venue that is watched; one that cannot be compared now does not hold up the others."""
+    passes = []
+    for venue in Program:
+        try:
+            done = settle(venue=venue, chain=chain, now=now)
+        except TryLater as reason:
+            log.info("chain.not_settled", venue=venue.value, reason=str(reason))
+            continue
+        if done is not None:
+            passes.append(done)
+    return passes
+
+
+def settle(*, venue: Program, chain: ChainReader, now: datetime) -> Settled | None:
+    """Compare a venue with the finalized chain; ``None`` when it is not watched, somebody else does it, or nothing is new.
+
+    Raises ``TryLater`` from a node that lags behind or does not give what it lists; nothing is passed over then.
+    """
+    mine = VenueState.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), venue=venue)
+    if not mine.filter(settled_slot__isnull=False).update(leased_until=now + LEASE):
+        return None
+    try:
+        state = VenueState.objects.get(venue=venue)
+        return _settle(state, venue, chain, now)
+    finally:
+        VenueState.objects.filter(venue=venue, leased_until=now + LEASE).update(leased_until=None)
+
+
+def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime) -> Settled | None:
+    settled = state.settled_slot or 0
+    head = chain.get_slot(finalized=True)
+    if head <= settled:
+        return None
+    page = _by_blocks(chain, settled, head) if head - settled > gaps.REACH else _by_list(chain, venue, settled, head)
+    have = backfill.stored(venue=venue, signatures=page.landed.keys(), since=state.settled_block_time)
+    missing = [one for one in page.landed.values() if one not in have]
+    dropped, sure = _doubtful(venue, page, state, chain)
+    again = reorgs.witnesses(dropped=dropped) if dropped else set()
+    fetched = _fetch(chain, page, missing, again)
+    unresolved = min((one.slot for one in fetched.unresolved), default=None)
+    through = page.last if unresolved is None else max(unresolved - 1, settled)
+
+    # What is stored where a fork had it did come, if elsewhere; the rest of what is missing never came.
+    lost = [one for one in missing if one.slot <= through and one.signature not in have.slots]
+    open_gaps: Sequence[SlotGap] = []
+    if lost:
+        with transaction.atomic():
+            open_gaps = gaps.found(venue=venue, slots={one.slot for one in lost}, sighted=have.all_slots, now=now)
+            streams.missed(venue=venue, count=len(lost), now=now)
+    with transaction.atomic():
+        if dropped:
+            reorgs.take_back(venue=venue, dropped=dropped, now=now)
+        if fetched.telling:
+            ingest.store(batch=fetched.telling, feed=backfill.FEED, now=now)
+        _finalize([*((one.signature, one.slot) for one in page.landed.values()), *sure], state)
+    breaks = _conserve(venue, state, page, through, now)
+    with transaction.atomic():
+        _close(venue, open_gaps, len(lost), through, now)
+        moved = VenueState.objects.filter(id=state.id, settled_slot=settled).update(
+            settled_slot=max(through, settled),
+            settled_at=now,
+            settled_block_time=max([*page.times, *filter(None, [state.settled_block_time])], default=None),
+        )
+        if moved:
+            streams.forget_sightings(venue=venue, through_slot=through)
+            gaps.advance(venue=venue)
+    if unresolved is not None:
+        raise TryLater(f"A transaction of slot {unresolved} is listed and not given.")
+    return Settled(venue, through, len(page.landed), len(lost), len(dropped), breaks)
+
+
+# -- what the chain says
+
+
+def _by_list(chain: ChainReader, venue: Program, settled: int, head: int) -> _Page:
+    landed = backfill.listed(
+        chain=chain, address=programs.ADDRESSES[venue], after_slot=settled, through_slot=head, finalized=True
+    )
+    return _Page(
+        settled + 1,
+        head,
+        {one.signature: one for one in landed if not one.failed},
+        {one.signature for one in landed if one.failed},
+    )
+
+
+def _by_blocks(chain: ChainReader, settled: int, head: int) -> _Page:
+    """Read blocks, oldest first: after a long absence the list of an address would have to be read from its newest end."""
+    last = min(head, settled + gaps.BLOCKS_AT_ONCE)
+    blocks: dict[str, ingest.Received] = {}
+    for slot in chain.get_blocks(settled + 1, last):
+        payload = chain.get_block(slot)
+        if payload is None:
+            raise TryLater(f"The block of slot {slot} is listed and not given.")
+        blocks |= backfill.block(slot=slot, payload=payload)
+    landed = {}
+    for signature, received in blocks.items():
+        if received.decoded.events:
+            at = min((e.block_time for e in received.decoded.events if e.block_time is not None), default=None)
+            time = None if at is None else _UNIX + timedelta(seconds=at)
+            landed[signature] = Landed(signature, received.decoded.slot or 0, False, time)
+    return _Page(settled + 1, last, landed, blocks=blocks)
+
+
+def _fetch(chain: ChainReader, page: _Page, missing: Sequence[Landed], again: set[str]) -> backfill.Fetched:
+    """Return the transactions that are to be stored: what is missing, and what must be stored again."""
+    known = {one.signature for one in missing}
+    wanted = [one for one in missing if one.signature not in page.blocks]
+    wanted += [
+        page.landed.get(signature, Landed(signature, page.last, False, None))
+        for signature in sorted(again - known)
+        if signature not in page.blocks
+    ]
+    fetched = backfill.fetch(chain=chain, wanted=wanted, finalized=True)
+    fetched.received += [page.blocks[signature] for signature in sorted(known | again) if signature in page.blocks]
+    return fetched
+
+
+_DOUBTFUL = """
+SELECT DISTINCT t.signature, t.slot FROM transactions t JOIN pools p ON p.id = t.pool_id
+WHERE t.commitment < 2 AND p.platform = %(platform)s AND t.slot <= %(last)s
+  AND t.block_time >= %(since)s AND t.block_time <= %(until)s
+UNION
+SELECT creation_signature, NULL FROM tokens
+WHERE creation_signature IS NOT NULL AND creation_timestamp >= %(since)s AND creation_timestamp <= %(until)s
+  AND %(launches)s AND platform = %(platform)s
+UNION
+SELECT graduation_signature, NULL FROM tokens
+WHERE is_graduated AND graduation_signature IS NOT NULL AND graduation_timestamp >= %(since)s
+  AND graduation_timestamp <= %(until)s AND %(launches)s AND platform = %(platform)s
+UNION
+SELECT migration_signature, migration_slot FROM pools
+WHERE migration_signature IS NOT NULL AND migration_slot > %(first)s AND migration_slot <= %(last)s
+  AND platform = %(platform)s
+"""
+
+
+def _doubtful(
+    venue: Program, page: _Page, state: VenueState, chain: ChainReader
+) -> tuple[list[Dropped], list[tuple[str, int]]]:
+    """Return what we believed and the finalized chain does not have where we have it, and what is final after all.
+
+    Absence from a list proves nothing by itself (a row of our pools may come from another program's transaction): the
+    chain is asked for each such signature.
+    """
+    times = page.times or [time for time in (state.settled_block_time,) if time is not None]
+    if not times:
+        return [], []
+    since = min([*times, *filter(None, [state.settled_block_time])]) - _SLACK
+    asked: dict[str, Any] = {
+        "platform": programs.VENUES[venue].value,
+        "launches": venue is not Program.PUMPSWAP,
+        "first": page.first - 1,
+        "last": page.last,
+        "since": since,
+        "until": max(times) + _SLACK,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_DOUBTFUL, asked)
+        believed = cursor.fetchall()
+    dropped: list[Dropped] = []
+    doubted: list[tuple[str, int | None]] = []
+    for signature, slot in believed:
+        landed = page.landed.get(signature)
+        if landed is None:
+            doubted.append((signature, slot))
+        elif slot not in (None, landed.slot):
+            dropped.append(Dropped(signature, slot, alive=True))
+    sure: list[tuple[str, int]] = []
+    for start in range(0, len(doubted), _STATUSES):
+        some = doubted[start : start + _STATUSES]
+        answered_at, statuses = chain.get_statuses([signature for signature, _ in some])
+        if answered_at < page.last:
+            raise TryLater(f"The node answers as of slot {answered_at}, not of {page.last}.")
+        for (signature, slot), status in zip(some, statuses, strict=True):
+            if status is None or status.failed:
+                dropped.append(Dropped(signature, slot or 0, alive=False))
+            elif slot not in (None, status.slot):
+                dropped.append(Dropped(signature, slot or 0, alive=True))
+            elif status.finalized:
+                sure.append((signature, status.slot))
+    return dropped, sure
+
+
+_FINALIZE = """
+UPDATE transactions t SET commitment = 2
+FROM unnest(%s::text[], %s::bigint[]) AS n(signature, slot)
+WHERE t.signature = n.signature AND t.slot = n.slot AND t.commitment < 2
+  AND (%s::timestamptz IS NULL OR t.block_time >= %s)
+"""
+
+
+def _finalize(places: Sequence[tuple[str, int]], state: VenueState) -> None:
+    if places:
+        since = state.settled_block_time and state.settled_block_time - _SLACK
+        with connection.cursor() as cursor:
+            cursor.execute(_FINALIZE, [[one for one, _ in places], [slot for _, slot in places], since, since])
+
+
+def _conserve(venue: Program, state: VenueState, page: _Page, through: int, now: datetime) -> int:
+    """Open a gap for each curve whose reserves do not follow, among the slots of this pass; return how many."""
+    times = page.times
+    if venue is Program.PUMPSWAP or not times:
+        return 0
+    breaks = completeness.gaps(
+        start=min([*times, *filter(None, [state.settled_block_time])]),
+        end=max(times) + timedelta(seconds=1),
+        pools=_MOST_POOLS,
+        limit=_MOST_BREAKS,
+        venue=programs.VENUES[venue],
+        through_slot=through,
+    )
+    opened = 0
+    for one in breaks:
+        if one.slot_from < (state.watched_from_slot or 0) or one.slot_to < page.first:
+            continue  # before we watched, or judged by an earlier pass
+        opened += gaps.broken(
+            venue=venue, pool_address=one.pool_address, slot_from=one.slot_from, slot_to=one.slot_to, now=now
+        )
+    return opened
+
+
+def _close(venue: Program, found: Sequence[SlotGap], count: int, through: int, now: datetime) -> None:
+    """End the gaps whose whole stretch is compared now; whatever was missing in them is stored."""
+    if count:
+        SlotGap.objects.filter(id__in=[gap.id for gap in found[:1]]).update(
+            transactions_found=F("transactions_found") + count
+        )
+    compared = SlotGap.objects.filter(venue=venue, finished_at=None, pool_address=None, slot_to__lte=through)
+    gaps.close(gaps=compared, now=now)

@@ -1,0 +1,224 @@
+"""Taking back a fork that the chain dropped: its rows go, and everything that was derived from them is computed again."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import pgtrigger
+import structlog
+from django.db import connection, transaction
+
+from megatron.core import metrics, nudges
+from tokens.choices import Program
+from tokens.models import ChainReorg
+from tokens.services.ingest import followups
+
+log = structlog.get_logger(__name__)
+
+_KEPT = 1_000
+"""Signatures that a record names; a fork has at most 32 slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """One transaction of a dropped fork, where it stood. ``alive``: it landed again, elsewhere on the chain."""
+
+    signature: str
+    slot: int
+    alive: bool
+
+
+_WITNESSES = """
+SELECT DISTINCT witness FROM pools p JOIN tokens t ON t.id = p.token_id,
+    LATERAL (VALUES (t.creation_signature), (t.graduation_signature), (p.migration_signature)) AS w(witness)
+WHERE witness IS NOT NULL AND (
+    t.creation_signature = ANY(%(dropped)s) OR t.graduation_signature = ANY(%(dropped)s)
+    OR p.migration_signature = ANY(%(dropped)s) OR p.last_signature = ANY(%(dropped)s))
+UNION
+SELECT first.signature FROM pools p CROSS JOIN LATERAL (
+    SELECT signature FROM transactions
+    WHERE token_id = p.token_id AND pool_id = p.id AND signature <> ALL(%(dropped)s) ORDER BY block_time LIMIT 1
+) AS first
+WHERE p.pool_type = 'graduated' AND p.token_id IN (
+    SELECT token_id FROM pools curve JOIN tokens t ON t.id = curve.token_id
+    WHERE t.graduation_signature = ANY(%(dropped)s) OR curve.migration_signature = ANY(%(dropped)s)
+       OR (curve.migration_slot = ANY(%(slots)s) AND curve.migration_signature IS NULL))
+"""
+
+
+def witnesses(*, dropped: Collection[Dropped]) -> set[str]:
+    """Return the transactions that must be stored again with :func:`take_back`: what they say is undone along with what the
+    dropped ones said, because a row does not tell which of them said it."""
+    signatures = [one.signature for one in dropped]
+    with connection.cursor() as cursor:
+        cursor.execute(_WITNESSES, {"dropped": signatures, "slots": [one.slot for one in dropped]})
+        found = {signature for (signature,) in cursor.fetchall()}
+    dead = {one.signature for one in dropped if not one.alive}
+    return (found | {one.signature for one in dropped if one.alive}) - dead
+
+
+def take_back(*, venue: Program, dropped: Collection[Dropped], now: datetime) -> ChainReorg | None:
+    """Remove what ``dropped`` transactions left and compute again what was derived from it; ``None`` if they left nothing.
+
+    Must run in the transaction that stores the :func:`witnesses` again. What a transaction that landed again had
+    established is undone too.
+    """
+    asked: dict[str, Any] = {
+        "dropped": sorted({one.signature for one in dropped}),
+        "slots": sorted({one.slot for one in dropped}),
+        "places": sorted({f"{one.signature} {one.slot}" for one in dropped}),
+        "dead": sorted({one.signature for one in dropped if not one.alive}),
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_POOLS, asked)
+        pools = [pool for (pool,) in cursor.fetchall()]
+        cursor.execute(_REMOVE_TRADES, asked)
+        trades, slot_from, slot_to = cursor.fetchone()
+        asked["pools"] = pools
+        cursor.execute(_FORKED, asked)
+        forked = [token for (token,) in cursor.fetchall()]
+        for statement in (_UNDO_GRADUATION, _UNDO_CREATION, _FORGET_MILESTONES, _RESTATE, _EMPTY):
+            cursor.execute(statement, asked)
+        followups.remeasure(pools)
+        _remove_parents(forked, pools)
+        removed = len(forked)
+    if not (trades or pools or removed):
+        return None
+    known = [one.slot for one in dropped if one.slot]
+    reorg = ChainReorg.objects.create(
+        venue=venue,
+        slot_from=min([slot_from or 0, *known]) if slot_from is not None else min(known, default=0),
+        slot_to=max([slot_to or 0, *known]),
+        detected_at=now,
+        trades_removed=trades,
+        moved=len({one.signature for one in dropped if one.alive}),
+        tokens_removed=removed,
+        signatures=asked["dropped"][:_KEPT],
+    )
+    log.warning("chain.reorg", venue=venue.value, slot_from=reorg.slot_from, slot_to=reorg.slot_to, trades=trades)
+    transaction.on_commit(partial(metrics.reorganisations.labels(venue=venue.value).inc))
+    nudges.ring("candles_due")
+    return reorg
+
+
+# In the order of ids, as every batch does.
+_POOLS = """
+SELECT p.id FROM pools p WHERE p.id IN (
+    SELECT pool_id FROM transactions WHERE signature = ANY(%(dropped)s)
+    UNION SELECT id FROM pools WHERE last_signature = ANY(%(dropped)s) OR migration_signature = ANY(%(dropped)s)
+    UNION SELECT q.id FROM pools q JOIN tokens t ON t.id = q.token_id
+          WHERE t.creation_signature = ANY(%(dropped)s) OR t.graduation_signature = ANY(%(dropped)s)
+) ORDER BY p.id FOR NO KEY UPDATE
+"""
+
+# A transaction that landed again keeps the rows of where it landed.
+_REMOVE_TRADES = """
+WITH gone AS (
+    DELETE FROM transactions
+    WHERE signature = ANY(%(dropped)s) AND signature || ' ' || slot = ANY(%(places)s)
+    RETURNING token_id, block_time, slot
+), marked AS (
+    INSERT INTO candles_due (interval, token_id, bucket, marked_at)
+    SELECT DISTINCT 60, token_id, time_bucket(interval '1 minute', block_time), %(now)s::timestamptz FROM gone
+    ORDER BY 2, 3
+    ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
+)
+SELECT count(*), min(slot), max(slot) FROM gone
+"""
+
+_UNDO_GRADUATION = """
+WITH undone AS (
+    UPDATE tokens t SET is_graduated = false, graduation_timestamp = NULL, graduation_signature = NULL,
+           graduation_platform = NULL
+    FROM pools p
+    WHERE p.token_id = t.id AND p.pool_type = 'initial' AND (
+        t.graduation_signature = ANY(%(dropped)s) OR p.migration_signature = ANY(%(dropped)s)
+        OR (p.migration_slot = ANY(%(slots)s) AND p.migration_signature IS NULL))
+    RETURNING t.id
+)
+UPDATE pools p SET status = 'active', migration_slot = NULL, migration_signature = NULL
+FROM undone WHERE p.token_id = undone.id AND p.pool_type = 'initial'
+"""
+
+_UNDO_CREATION = """
+UPDATE tokens SET creation_signature = NULL, creation_timestamp = NULL, creator_address = NULL, initial_supply = NULL
+WHERE creation_signature = ANY(%(dropped)s)
+"""
+
+_FORGET_MILESTONES = "DELETE FROM pool_milestones WHERE signature = ANY(%(dropped)s)"
+
+# On a pool the distance between virtual and real reserves stays, so the newest trade left tells both.
+_RESTATE = """
+WITH newest AS (
+    SELECT DISTINCT ON (t.pool_id) t.pool_id, t.slot, t.event_index, t.signature, t.block_time,
+           t.quote_reserves AS quote, t.token_reserves AS token
+    FROM pools p JOIN transactions t ON t.token_id = p.token_id AND t.pool_id = p.id
+    WHERE p.id = ANY(%(pools)s) AND p.last_signature = ANY(%(dropped)s)
+      AND t.quote_reserves IS NOT NULL AND t.token_reserves IS NOT NULL
+    ORDER BY t.pool_id, t.slot DESC, t.quote_reserves * t.token_reserves DESC, t.event_index DESC,
+             t.signature COLLATE "C" DESC
+), priced AS (
+    SELECT n.*, p.base_supply, k.decimals,
+           CASE WHEN n.token > 0 AND n.quote > 0
+                THEN round(n.quote * power(10::numeric, 20 + k.decimals - p.quote_decimals) / n.token) / 1e20 END AS price
+    FROM newest n JOIN pools p ON p.id = n.pool_id JOIN tokens k ON k.id = p.token_id
+)
+UPDATE pools p SET
+    real_sol_reserves = p.real_sol_reserves + n.quote - p.virtual_sol_reserves,
+    real_token_reserves = p.real_token_reserves + n.token - p.virtual_token_reserves,
+    virtual_sol_reserves = n.quote, virtual_token_reserves = n.token,
+    last_slot = n.slot, last_event_index = n.event_index, last_signature = n.signature, last_trade_at = n.block_time,
+    latest_price = n.price, market_cap = round(n.price * n.base_supply / power(10::numeric, n.decimals), 20),
+    latest_price_usd = NULL, market_cap_usd = NULL
+FROM priced n WHERE p.id = n.pool_id
+"""
+
+# Nothing is left but the creation, which is stored again (or nothing at all, then the parents go).
+_EMPTY = """
+UPDATE pools p SET last_slot = NULL, last_event_index = NULL, last_signature = NULL, last_trade_at = NULL,
+       virtual_sol_reserves = NULL, virtual_token_reserves = NULL, real_sol_reserves = NULL, real_token_reserves = NULL,
+       latest_price = NULL, market_cap = NULL, latest_price_usd = NULL, market_cap_usd = NULL
+WHERE p.id = ANY(%(pools)s) AND p.last_signature = ANY(%(dropped)s)
+  AND NOT EXISTS (SELECT FROM transactions t WHERE t.token_id = p.token_id AND t.pool_id = p.id)
+"""
+
+# Created on the fork and nowhere else. A trade that is left proves that the token exists all the same.
+_FORKED = """
+SELECT t.id FROM tokens t
+WHERE t.creation_signature = ANY(%(dead)s) AND NOT EXISTS (SELECT FROM transactions x WHERE x.token_id = t.id)
+"""
+
+_ORPHANS = """
+SELECT id FROM pools p WHERE p.token_id = ANY(%s) OR (
+    p.id = ANY(%s) AND p.pool_type <> 'initial' AND p.last_slot IS NULL
+    AND NOT EXISTS (SELECT FROM transactions t WHERE t.token_id = p.token_id AND t.pool_id = p.id))
+"""
+
+
+def _remove_parents(tokens: list[Any], pools: list[Any]) -> None:
+    """Remove tokens that only a dead fork created, and pools of which nothing is left, with all that hangs on them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ORPHANS, [tokens, pools])
+        gone = [pool for (pool,) in cursor.fetchall()]
+        if not gone and not tokens:
+            return
+        cursor.execute("UPDATE pools SET successor_id = NULL WHERE successor_id = ANY(%s)", [gone])
+        cursor.execute("DELETE FROM pool_milestones WHERE pool_id = ANY(%s)", [gone])
+        for table in _HANGS_ON_TOKENS:
+            cursor.execute(f"DELETE FROM {table} WHERE token_id = ANY(%s)", [tokens])
+        with pgtrigger.ignore("tokens.Pool:kept_for_ever", "tokens.Token:kept_for_ever"):
+            cursor.execute("DELETE FROM pools WHERE id = ANY(%s)", [gone])
+            cursor.execute("DELETE FROM tokens WHERE id = ANY(%s)", [tokens])
+
+
+_HANGS_ON_TOKENS = (
+    "price_candles_1m",
+    "price_candles_5m",
+    "price_candles_1h",
+    "price_candles_1d",
+    "candles_due",
+    "token_metadata",
+)
