@@ -59,5 +59,9 @@ def parse_reply(raw: bytes, told: str) -> Reply:
 def refusal(error: Error, told: str) -> TryLater | Refused:
     """Return the error of ours that a reply's ``error`` is, saying ``told``."""
     told = f"{told}: {error.code} {error.message}"
-    passes = error.code in PASSING or _PASSING_WORDS.search(error.message)
-    return TryLater(told) if passes else Refused(told)
+    return TryLater(told) if error.code in PASSING or sounds_passing(error.message) else Refused(told)
+
+
+def sounds_passing(message: str) -> bool:
+    """Say whether a refusal is one that passes, by its words."""
+    return _PASSING_WORDS.search(message) is not None
