@@ -17,11 +17,11 @@ from tests.cluster.sockets import BLOCKS, LOGS, SLOTS, Session, SocketServer, Su
 MOST_PENDING = 500
 """Frames that may wait for a reader before a cluster that plays as fast as possible waits too."""
 
-Deliver = Callable[[Session, Landing, bytes], None]
+Deliver = Callable[[Session, Subscription, Landing, bytes], None]
 """Brings one frame about one transaction to a session, or does not."""
 
 
-def deliver(session: Session, _landing: Landing, frame: bytes) -> None:
+def deliver(session: Session, _wanted: Subscription, _landing: Landing, frame: bytes) -> None:
     """Send the frame."""
     session.send(frame)
 
@@ -102,7 +102,7 @@ class Cluster:
             block = self.step()
             done += 1
             if rate is None:
-                self._wait_for_readers()
+                self.wait_for_readers()
                 continue
             frames += max(len(block.landings), 1 if block.slot <= self.chain.last_slot else int(rate / SLOTS_A_SECOND))
             self._closing.wait(max(0.0, started + frames / rate - time.monotonic()))
@@ -155,13 +155,14 @@ class Cluster:
                 continue
             else:
                 frame = views.transaction_frame(landing, wanted.number, encoding=wanted.encoding)
-            self._deliver(session, landing, frame)
+            self._deliver(session, wanted, landing, frame)
 
     def _logs_frame(self, landing: Landing) -> bytes:
         frame = views.logs_frame(landing, 0, truncated=landing.signature in self.node.truncated)
         return frame.removesuffix(b"0}}")
 
-    def _wait_for_readers(self, patience: float = 20.0) -> None:
+    def wait_for_readers(self, patience: float = 20.0) -> None:
+        """Wait until nobody has more than ``MOST_PENDING`` frames to read."""
         until = time.monotonic() + patience
         while any(s.pending > MOST_PENDING for s in self.sessions()) and time.monotonic() < until:
             time.sleep(0.002)

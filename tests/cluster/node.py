@@ -1,5 +1,6 @@
 """A node: how far along the chain it is, and what it answers to JSON-RPC."""
 
+import threading
 from collections.abc import Callable
 from itertools import dropwhile, islice, takewhile
 from typing import Any, NamedTuple
@@ -40,11 +41,14 @@ class Node:
         self.unknown: Callable[[str], bool] = lambda _signature: False
         """Whether ``getTransaction`` pretends not to know a signature yet."""
         self.accounts: dict[str, Account] = {}
+        self.incomplete: Callable[[str], bool] = lambda _signature: False
+        """Whether ``getTransaction`` gives a signature without its meta."""
         self._behind = behind
+        self._asked = threading.local()
 
     def head(self, commitment: str, *, step: int | None = None) -> Block:
         """Return the newest block at a commitment, for this node or as of ``step``."""
-        step = max(0, self.step - self._behind()) if step is None else step
+        step = getattr(self._asked, "step", self.step) if step is None else step
         processed = self.chain.played(step)
         if commitment == PROCESSED:
             return processed
@@ -67,6 +71,7 @@ class Node:
         known = getattr(self, f"_{method}", None) if method.startswith("get") else None
         if known is None:
             raise RpcError(-32601, "Method not found")
+        self._asked.step = max(0, self.step - self._behind())  # one call is one node's, and sees one moment
         return known(*params)
 
     def _view(self, options: dict[str, Any] | None, lowest: str = PROCESSED) -> View:
@@ -135,7 +140,8 @@ class Node:
         if found is None or self.unknown(signature):
             return None
         _supported(found, options)
-        return views.transaction(found, options.get("encoding", "json"), truncated=signature in self.truncated)
+        shown = views.transaction(found, options.get("encoding", "json"), truncated=signature in self.truncated)
+        return {**shown, "meta": None} if self.incomplete(signature) else shown
 
     def _getSignaturesForAddress(self, address: str, options: dict[str, Any] | None = None) -> list[Any]:  # noqa: N802
         options = options or {}

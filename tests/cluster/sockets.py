@@ -6,6 +6,7 @@ import queue
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
@@ -84,6 +85,16 @@ class Session:
         self.send(json.dumps({"jsonrpc": "2.0", "result": wanted.number, "id": number}).encode())
         self.subscriptions = {**self.subscriptions, wanted.number: wanted}
         return None
+
+    def settle(self, timeout: float = 10.0) -> bool:
+        """Wait until the client has taken everything that was sent off the line; say whether it has."""
+        until = time.monotonic() + timeout
+        while self.pending and time.monotonic() < until:
+            time.sleep(0.001)
+        try:
+            return self.connection.ping().wait(max(0.0, until - time.monotonic()))
+        except (ConnectionClosed, OSError):
+            return False
 
     def end(self, *, clean: bool) -> None:
         """End the connection: with a close frame after what waits, or at once with a reset."""
