@@ -52,6 +52,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='pool',
+            name='liquidity_slot',
+            field=models.BigIntegerField(blank=True, help_text='Slot of the deposit or withdrawal after which the pool held real_*; NULL when that is last_slot', null=True),
+        ),
+        migrations.AddField(
+            model_name='pool',
             name='migration_signature',
             field=megatron.core.fields.SignatureField(blank=True, help_text='Of the migration itself; NULL while only trades of the successor show it', null=True),
         ),

@@ -94,6 +94,11 @@ class Pool(Row):
     migration_signature = SignatureField(
         null=True, blank=True, help_text="Of the migration itself; NULL while only trades of the successor show it"
     )
+    liquidity_slot = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Slot of the deposit or withdrawal after which the pool held real_*; NULL when that is last_slot",
+    )
     milestones_reached = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="How many thresholds are recorded for the curve up to its newest event"
     )

@@ -10,12 +10,12 @@ import msgspec
 from django.db import connection
 
 from megatron.core.ids import derived_id
-from tokens.choices import PoolStatus, PoolType, Venue
+from tokens.choices import PoolType, Venue
 from tokens.domain import programs
-from tokens.domain.facts import STATUS_RANK, Gathered, KnownPool, Order, PoolFact, TokenFact
-from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, decimal_text, price_scaled, usd_scaled
+from tokens.domain.facts import Gathered, KnownPool, Order, PoolFact, TokenFact
 from tokens.domain.text import sanitised
 from tokens.models import Pool
+from tokens.services.ingest import merging
 from tokens.services.prices import Window
 
 
@@ -84,14 +84,24 @@ def write(gathered: Gathered, *, usd: Window) -> Written:
 # -- tokens
 
 
-def _stored_tokens(facts: dict[str, TokenFact]) -> dict[str, tuple[int, str]]:
-    """Return (decimals, platform) of the tokens that are stored, by id."""
+class StoredToken(NamedTuple):
+    """What tells whether a batch has news about a token."""
+
+    decimals: int
+    platform: str
+    is_graduated: bool
+    graduation_platform: str | None
+
+
+def _stored_tokens(facts: dict[str, TokenFact]) -> dict[str, StoredToken]:
+    """Return the tokens that are stored, by id."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id::text, decimals, platform FROM tokens WHERE id = ANY(string_to_array(%s, ',')::uuid[])",
+            "SELECT id::text, decimals, platform, is_graduated, graduation_platform FROM tokens"
+            " WHERE id = ANY(string_to_array(%s, ',')::uuid[])",
             [",".join(map(token_id, facts))],
         )
-        return {key: (decimals, platform) for key, decimals, platform in cursor.fetchall()}
+        return {key: StoredToken(*columns) for key, *columns in cursor.fetchall()}
 
 
 def _insert_tokens(facts: list[TokenFact]) -> int:
@@ -123,34 +133,35 @@ UPDATE tokens t SET
     creator_address = coalesce(n.creator_address, t.creator_address),
     initial_supply = coalesce(n.initial_supply, t.initial_supply),
     metadata = t.metadata || coalesce(n.metadata, '{}'),
-    is_graduated = t.is_graduated OR n.graduation_timestamp IS NOT NULL,
+    is_graduated = t.is_graduated OR n.is_graduated,
     graduation_timestamp = least(t.graduation_timestamp, n.graduation_timestamp),
     graduation_signature = CASE
         WHEN t.graduation_timestamp IS NULL OR (n.graduation_timestamp, n.graduation_signature COLLATE "C")
              < (t.graduation_timestamp, t.graduation_signature COLLATE "C")
         THEN coalesce(n.graduation_signature, t.graduation_signature)
         ELSE t.graduation_signature END,
-    graduation_platform = coalesce(n.graduation_platform, t.graduation_platform)
+    graduation_platform = least(n.graduation_platform, t.graduation_platform)
 FROM jsonb_to_recordset(%s) AS n(
     id uuid, platform text, decimals int, symbol text, name text, uri text, token_program text, creation_signature text,
     creation_timestamp timestamptz, creator_address text, initial_supply numeric, metadata jsonb,
-    graduation_timestamp timestamptz, graduation_signature text, graduation_platform text)
+    is_graduated boolean, graduation_timestamp timestamptz, graduation_signature text, graduation_platform text)
 WHERE t.id = n.id
 """
 
 
-def _update_tokens(facts: dict[str, TokenFact], stored: dict[str, tuple[int, str]]) -> dict[str, tuple[int, int]]:
+def _update_tokens(facts: dict[str, TokenFact], stored: dict[str, StoredToken]) -> dict[str, tuple[int, int]]:
     """Write what the batch says about tokens; return each token's decimals before and after, by mint."""
     changed, decimals = [], {}
     for mint, fact in facts.items():
-        was, platform = stored[token_id(mint)]
-        decimals[mint] = (was, was if fact.decimals is None else fact.decimals)
+        row = stored[token_id(mint)]
+        decimals[mint] = (row.decimals, row.decimals if fact.decimals is None else fact.decimals)
         if (
             fact.creation
             or fact.graduated
-            or fact.destination
-            or fact.decimals not in (None, was)
-            or (platform == "unknown" and fact.platform.value != platform)
+            or (fact.is_graduated and not row.is_graduated)
+            or (fact.destination and fact.destination != row.graduation_platform)
+            or fact.decimals not in (None, row.decimals)
+            or (row.platform == "unknown" and fact.platform.value != row.platform)
         ):
             changed.append(_token_record(mint, fact))
     if changed:
@@ -161,7 +172,12 @@ def _update_tokens(facts: dict[str, TokenFact], stored: dict[str, tuple[int, str
 
 
 def _token_record(mint: str, fact: TokenFact) -> dict[str, Any]:
-    record: dict[str, Any] = {"id": token_id(mint), "platform": fact.platform.value, "decimals": fact.decimals}
+    record: dict[str, Any] = {
+        "id": token_id(mint),
+        "platform": fact.platform.value,
+        "decimals": fact.decimals,
+        "is_graduated": fact.is_graduated,
+    }
     if fact.creation is not None:
         event, fields = fact.creation, fact.creation.fields
         raw = {key: fields.get(key, "") for key in ("name", "symbol", "uri")}
@@ -222,7 +238,7 @@ def _insert_pools(facts: list[PoolFact]) -> list[str]:
 _READ = """
 SELECT pool_address, base_mint, status, quote_decimals, initial_real_token_reserves, quote_target, base_supply, last_slot,
        virtual_sol_reserves, virtual_token_reserves, real_sol_reserves, real_token_reserves, last_event_index, last_signature,
-       extract(epoch FROM last_trade_at)::bigint, milestones_reached
+       extract(epoch FROM last_trade_at)::bigint, liquidity_slot, migration_slot, migration_signature, milestones_reached
 FROM pools WHERE id = ANY(string_to_array(%s, ',')::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -233,12 +249,14 @@ UPDATE pools p SET
     base_supply = a[6]::numeric, last_slot = a[7]::bigint, virtual_sol_reserves = a[8]::numeric,
     virtual_token_reserves = a[9]::numeric, real_sol_reserves = a[10]::numeric, real_token_reserves = a[11]::numeric,
     last_event_index = a[12]::int, last_signature = a[13], last_trade_at = to_timestamp(a[14]::bigint),
-    latest_price = a[15]::numeric, latest_price_usd = a[16]::numeric, market_cap = a[17]::numeric,
-    market_cap_usd = a[18]::numeric, initial_price = coalesce(a[19]::numeric, p.initial_price),
-    initial_base_liquidity = coalesce(a[20]::numeric, p.initial_base_liquidity),
-    initial_quote_liquidity = coalesce(a[21]::numeric, p.initial_quote_liquidity), lp_mint = coalesce(a[22], p.lp_mint),
+    liquidity_slot = a[15]::bigint, migration_slot = a[16]::bigint, migration_signature = a[17],
+    latest_price = a[18]::numeric, latest_price_usd = a[19]::numeric, market_cap = a[20]::numeric,
+    market_cap_usd = a[21]::numeric, initial_price = coalesce(a[22]::numeric, p.initial_price),
+    initial_base_liquidity = coalesce(a[23]::numeric, p.initial_base_liquidity),
+    initial_quote_liquidity = coalesce(a[24]::numeric, p.initial_quote_liquidity), lp_mint = coalesce(a[25], p.lp_mint),
     updated_at = statement_timestamp(),
-    boost_quote_reserves = CASE WHEN p.platform = 'pumpswap' THEN a[8]::numeric - a[10]::numeric END
+    -- Known only from one event that tells both what prices the pool and what it holds.
+    boost_quote_reserves = CASE WHEN p.platform = 'pumpswap' AND a[15] IS NULL THEN a[8]::numeric - a[10]::numeric END
 FROM n WHERE p.id = a[1]::uuid
 """
 
@@ -260,13 +278,14 @@ def _update_pools(
 ) -> Written:
     sides: dict[str, Sides] = {}
     lines, rescaled, remeasured = [], [], []
+    related = {pool_id(address) for address in new_pools if facts[address].pool_type is not PoolType.PERMISSIONLESS}
     for address, fact in facts.items():
         mint, *columns = states[address]
         if mint != fact.mint:
             raise ValueError(f"Pool {address} is one of {mint}, not of {fact.mint}")
-        state = State(*columns)
-        before = _order(state)
-        merged = _merge(fact, state, before)
+        state = merging.State(*columns)
+        before = merging.order(state)
+        merged = merging.merge(fact, state, before)
         was, now = decimals[fact.mint]
         if state.last_slot is not None:
             if was != now or (state.quote_decimals is None and merged.quote_decimals is not None):
@@ -284,99 +303,50 @@ def _update_pools(
             merged.milestones_reached,
             before,
         )
+        if fact.pool_type is PoolType.GRADUATED and merged[-3:-1] != state[-3:-1]:  # its migration
+            related.add(pool_id(address))
         if fact.creation is not None or merged != state or was != now:
-            values = (pool_id(address), *merged[:-1], *_priced(fact, merged, now, usd), *_created(fact, merged, now))
+            values = (
+                pool_id(address),
+                *merged[:-1],
+                *merging.priced(fact, merged, now, usd),
+                *merging.created(fact, merged, now),
+            )
             lines.append("\t".join("\\N" if value is None else str(value) for value in values))
     if lines:
         with connection.cursor() as cursor:
             cursor.execute(_WRITE, ["\n".join(lines)])
+    if related:
+        _succeed(sorted(related))
     return Written(sides, new_tokens, sorted(new_pools), sorted(rescaled), sorted(remeasured))
 
 
-class State(NamedTuple):
-    """The columns of a pool that a batch can move. Amounts come as ``Decimal`` from the database and compare as numbers."""
-
-    status: str
-    quote_decimals: int | None
-    initial_real: int | None
-    quote_target: int | None
-    base_supply: int | None
-    last_slot: int | None
-    virtual_quote: int | None
-    virtual_token: int | None
-    real_quote: int | None
-    real_token: int | None
-    last_event_index: int | None
-    last_signature: str | None
-    last_trade_at: int | None
-    milestones_reached: int
-
-
-def _order(state: State) -> Order | None:
-    """Return where on the chain a stored state stands."""
-    if state.last_slot is None or state.last_event_index is None or state.last_signature is None:
-        return None
-    product = int(state.virtual_quote or 0) * int(state.virtual_token or 0)
-    return (state.last_slot, product, state.last_event_index, state.last_signature)
+_SUCCEED = """
+WITH linked AS MATERIALIZED (
+    SELECT c.id AS curve, g.id AS successor, g.migration_slot AS slot, g.migration_signature AS signature
+    FROM pools c JOIN pools g ON g.token_id = c.token_id AND g.pool_type = 'graduated'
+    WHERE c.pool_type = 'initial' AND c.token_id IN (SELECT token_id FROM pools WHERE id = ANY(%s::uuid[]))
+    ORDER BY c.id FOR NO KEY UPDATE OF c
+)
+UPDATE pools c SET
+    successor_id = least(c.successor_id, l.successor),
+    status = CASE WHEN l.slot IS NULL THEN c.status ELSE 'migrated' END,
+    (migration_slot, migration_signature) = (
+        SELECT slot, signature FROM (VALUES (c.migration_slot, c.migration_signature), (l.slot, l.signature))
+            AS shown(slot, signature)
+        ORDER BY slot IS NULL, signature IS NULL, slot, signature COLLATE "C" LIMIT 1)
+FROM linked l WHERE c.id = l.curve
+"""
 
 
-def _merge(fact: PoolFact, state: State, stored: Order | None) -> State:
-    """Return the pool's columns after the batch: the newest state, the higher status, and what is known of its start."""
-    status, supply = state.status, state.base_supply
-    if fact.status is not PoolStatus.ACTIVE and STATUS_RANK[fact.status] > STATUS_RANK[PoolStatus(status)]:
-        status = fact.status.value
-    decimals = state.quote_decimals if fact.quote_decimals is None else fact.quote_decimals
-    start = state.initial_real if fact.initial_real_token is None else fact.initial_real_token
-    target = state.quote_target if fact.quote_target is None else fact.quote_target
-    event, after = fact.newest_event, fact.state
-    if event is None or after is None or fact.newest is None or (stored is not None and fact.newest <= stored):
-        supply = fact.base_supply if supply is None else supply
-        return State(status, decimals, start, target, supply, *state[5:])
-    supply = supply if fact.base_supply is None else fact.base_supply
-    return State(
-        status,
-        decimals,
-        start,
-        target,
-        supply,
-        event.slot,
-        after.virtual_quote,
-        after.virtual_token,
-        after.real_quote,
-        after.real_token,
-        event.event_index,
-        event.signature,
-        event.block_time,
-        state.milestones_reached,
-    )
+def _succeed(pools: list[str]) -> None:
+    """Link curves to the pools that they became, whichever was known first, and let a curve learn that it has migrated.
 
-
-def _priced(fact: PoolFact, pool: State, token_decimals: int, usd: Window) -> tuple[str | None, ...]:
-    """Return spot price and market cap of a state, each in the quote and, for SOL pools with a fresh price, in USD."""
-    if not pool.virtual_quote or not pool.virtual_token or pool.quote_decimals is None:
-        return (None,) * 4
-    spot = price_scaled(int(pool.virtual_quote), int(pool.virtual_token), pool.quote_decimals, token_decimals)
-    unit = 10**token_decimals
-    cap = None if pool.base_supply is None else (2 * spot * int(pool.base_supply) + unit) // (2 * unit)
-    micro = usd.at(pool.last_trade_at) if fact.quote_mint == programs.WRAPPED_SOL and pool.last_trade_at else None
-    return (
-        decimal_text(spot, PRICE_PLACES),
-        None if micro is None else decimal_text(usd_scaled(spot, PRICE_PLACES, micro), USD_PLACES),
-        None if cap is None else decimal_text(cap, PRICE_PLACES),
-        None if micro is None or cap is None else decimal_text(usd_scaled(cap, PRICE_PLACES, micro), USD_PLACES),
-    )
-
-
-def _created(fact: PoolFact, pool: State, token_decimals: int) -> tuple[Any, ...]:
-    """Return what only the pool's creation gives: initial price, both initial liquidities, LP mint."""
-    start = fact.start
-    if start is None:
-        return (None,) * 4
-    price = None
-    if start.virtual_quote and start.virtual_token and pool.quote_decimals is not None:
-        scaled = price_scaled(start.virtual_quote, start.virtual_token, pool.quote_decimals, token_decimals)
-        price = decimal_text(scaled, PRICE_PLACES)
-    return price, start.real_token, start.real_quote, fact.details.get("lp_mint")
+    Whoever makes a token graduated has locked its row before, so of two batches that each bring one half the second sees
+    the first one's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_SUCCEED, [pools])
 
 
 # -- small things

@@ -14,7 +14,8 @@ from psycopg import errors
 from megatron.core import metrics, nudges
 from tokens.choices import Commitment, EventKind, RejectionReason
 from tokens.domain.decode.results import Decoded, Outcome
-from tokens.domain.facts import Gathered, Gatherer, TradeFact
+from tokens.domain.facts import Gathered, TradeFact
+from tokens.domain.gathering import Gatherer
 from tokens.services import cache, prices
 from tokens.services.ingest import followups, parents, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
@@ -139,8 +140,8 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
             kinds[event.kind] += 1
             gatherer.add(event, commitment=commitment, transaction_fee=decoded.transaction_fee)
         if decoded.outcome is Outcome.UNDECODABLE:
-            detail = f"{decoded.reason}: {decoded.detail}"
-            refused.append(Rejection(received.source, received.payload, RejectionReason.UNDECODABLE, detail))
+            detail, waits_for = f"{decoded.reason}: {decoded.detail}", refusals.release_of(decoded.refused_by)
+            refused.append(Rejection(received.source, received.payload, RejectionReason.UNDECODABLE, detail, waits_for))
         elif decoded.truncated:
             detail = "The log was cut; what came before the cut is stored"
             reason = RejectionReason.TRUNCATED

@@ -1,0 +1,341 @@
+"""Graduation: whatever part of it is seen, and in whatever order, the rows end the same."""
+
+import itertools
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.factories import NOON, WSOL, signature
+from tests.tokens.services.building import MINT, POOL, TRADER, address, received, trade
+from tests.tokens.services.capture import rows
+from tokens.choices import EventKind, PoolStatus, PoolType, Program, Venue
+from tokens.domain import programs
+from tokens.domain.events import BothReserves, ChainEvent, Reserves, event_index
+from tokens.models import Pool, RejectedMessage, Token, Transaction
+from tokens.selectors import tokens as token_reads
+from tokens.services import candles, ingest
+
+pytestmark = pytest.mark.django_db
+
+AMM = programs.graduated_pool(MINT, WSOL)
+LAUNCHLAB_POOL, CPMM = address("launchlab pool"), address("cpmm pool")
+
+
+def complete(number: int = 1) -> ChainEvent:
+    """Return the end of the curve's sale."""
+    return trade(number, kind=EventKind.COMPLETE, reserves=BothReserves(), event_index=event_index(1, 0, 1))
+
+
+def migrate(number: int = 2, **fields: Any) -> ChainEvent:
+    """Return the migration to PumpSwap."""
+    said = {"destination": "pumpswap", "pool": AMM, **fields}
+    return trade(number, kind=EventKind.MIGRATE, reserves=BothReserves(), fields=said)
+
+
+def create_pool(number: int = 2) -> ChainEvent:
+    """Return the opening of the graduated pool, which stands in the migration's transaction."""
+    opened = Reserves(
+        virtual_quote=84 * 10**9, virtual_token=2069 * 10**11, real_quote=84 * 10**9, real_token=2069 * 10**11
+    )
+    return trade(
+        number,
+        program=Program.PUMPSWAP,
+        kind=EventKind.CREATE_POOL,
+        pool=AMM,
+        event_index=event_index(1, 3, 0),
+        reserves=BothReserves(after=opened),
+        fields={"base_mint_decimals": 6, "quote_mint_decimals": 9, "lp_mint": address("lp")},
+    )
+
+
+def swap(number: int, *, mint: str | None = MINT, **changes: Any) -> ChainEvent:
+    """Return a buy on the graduated pool; its log names no mint, its instruction does."""
+    quote, token = (84 + number) * 10**9, 2069 * 10**11 - number * 10**12
+    after = Reserves(virtual_quote=quote, virtual_token=token, real_quote=quote, real_token=token)
+    facts: dict[str, Any] = {
+        "program": Program.PUMPSWAP,
+        "pool": AMM,
+        "mint": mint,
+        "quote_mint": WSOL if mint else None,
+        "reserves": BothReserves(after=after),
+    }
+    return trade(number, **(facts | changes))
+
+
+def create() -> ChainEvent:
+    """Return the coin's creation."""
+    start = Reserves(virtual_quote=30 * 10**9, virtual_token=1073 * 10**12, real_quote=0, real_token=7931 * 10**11)
+    fields = {"name": "Coin", "symbol": "COIN", "uri": "", "token_total_supply": 10**15}
+    return trade(
+        0, kind=EventKind.CREATE, event_index=event_index(0, 0, 0), reserves=BothReserves(after=start), fields=fields
+    )
+
+
+def store(*messages: Sequence[ChainEvent]) -> None:
+    """Store messages, each of the events of one transaction, as one batch."""
+    payloads = [received(*events, payload=events[0].signature.encode()) for events in messages]
+    ingest.store(batch=payloads, feed="test", now=NOON)
+
+
+def settled() -> dict[str, Any]:
+    """Return every row, once the candles are computed."""
+    candles.roll_all(now=NOON + timedelta(minutes=5))
+    return rows()
+
+
+def forget() -> None:
+    """Empty the tables that traffic fills."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(
+            "TRUNCATE transactions, candles_due, price_candles_1m, price_candles_5m, price_candles_1h,"
+            " price_candles_1d, pool_milestones, rejected_messages, pools, tokens CASCADE"
+        )
+
+
+WHOLE: list[list[ChainEvent]] = [
+    [create()],
+    [trade(0)],
+    [complete()],
+    [create_pool(), migrate()],
+    [swap(3)],
+    [swap(4)],
+]
+
+
+def test_a_graduation_links_the_curve_to_its_pool_and_moves_the_price() -> None:
+    """A migrated curve names its successor and the migration, and the successor prices the token."""
+    store(*WHOLE)
+    curve, amm = Pool.objects.get(pool_address=POOL), Pool.objects.get(pool_address=AMM)
+    assert (curve.status, curve.successor, curve.migration_signature) == (PoolStatus.MIGRATED, amm, migrate().signature)
+    assert curve.migration_slot == migrate().slot
+    assert (amm.pool_type, amm.platform, amm.successor) == (PoolType.GRADUATED, Venue.PUMPSWAP, None)
+    token = token_reads.get_token_with_pools(MINT)
+    assert (token.is_graduated, token.graduation_platform) == (True, "pumpswap")
+    assert (token.graduation_timestamp, token.graduation_signature) == (
+        NOON + timedelta(seconds=1),
+        complete().signature,
+    )
+    assert token_reads.current_of(token.pools.all()) == amm
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pool_address, latest_price FROM latest_token_prices")
+        assert cursor.fetchall() == [(AMM, amm.latest_price)]
+    assert amm.latest_price is not None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_order_of_a_graduation_gives_the_same_rows(seed: int) -> None:
+    """Creation, completion, migration, pool creation and trades end in the same rows in any order and any cut."""
+    for message in WHOLE:
+        store(message)
+    expected = settled()
+    forget()
+    dice = random.Random(seed)
+    shuffled = [[event] for message in WHOLE for event in message]
+    dice.shuffle(shuffled)
+    while shuffled:
+        size = dice.randint(1, 4)
+        store(*shuffled[:size])
+        shuffled = shuffled[size:]
+    assert settled() == expected
+
+
+def test_every_order_of_the_three_proofs_gives_the_same_curve() -> None:
+    """Trade on the successor, migration and pool creation agree on slot and signature of the migration in any order."""
+    seen = set()
+    for order in itertools.permutations(
+        ([trade(0)], [swap(2, signature=signature("A"))], [migrate()], [create_pool()])
+    ):
+        for message in order:
+            store(message)
+        seen.add(tuple(map(str, rows()["pools"])))
+        forget()
+    assert len(seen) == 1
+
+
+def test_replaying_a_graduation_changes_nothing() -> None:
+    """The same events a second time leave every row as it was."""
+    store(*WHOLE)
+    expected = settled()
+    store(*WHOLE)
+    assert settled() == expected
+
+
+def test_a_trade_on_the_canonical_pool_proves_a_graduation_that_nobody_saw() -> None:
+    """A coin first met on its graduated pool has graduated, at a time that is not known."""
+    store([swap(3)])
+    token = Token.objects.get()
+    assert (token.is_graduated, token.graduation_platform) == (True, "pumpswap")
+    assert (token.graduation_timestamp, token.graduation_signature) == (None, None)
+    assert (Pool.objects.get().migration_slot, Pool.objects.get().migration_signature) == (swap(3).slot, None)
+
+
+@pytest.mark.parametrize("curve_first", [True, False])
+def test_a_curve_learns_from_its_successors_trades_that_it_has_migrated(curve_first: bool) -> None:
+    """Without its migration a curve is migrated as soon as its successor trades, whichever pool was met first."""
+    store(*([[trade(0)], [swap(3)]] if curve_first else [[swap(3)]]))
+    if not curve_first:
+        store([trade(0)])
+    curve = Pool.objects.get(pool_address=POOL)
+    assert (curve.status, curve.successor.pool_address) == (PoolStatus.MIGRATED, AMM)
+    assert (curve.migration_slot, curve.migration_signature) == (swap(3).slot, None)
+
+
+def test_an_earlier_migration_that_comes_late_takes_over() -> None:
+    """The migration itself replaces what only trades showed, and the completion the time of the migration."""
+    store([trade(0)], [swap(3)])
+    store([migrate()])
+    token = Token.objects.get()
+    assert token.graduation_timestamp == NOON + timedelta(seconds=2)
+    store([complete()])
+    token.refresh_from_db()
+    assert (token.graduation_timestamp, token.graduation_signature) == (
+        NOON + timedelta(seconds=1),
+        complete().signature,
+    )
+    curve = Pool.objects.get(pool_address=POOL)
+    assert (curve.status, curve.migration_signature) == (PoolStatus.MIGRATED, migrate().signature)
+
+
+def test_a_side_pool_proves_nothing() -> None:
+    """A trade on a pool that anyone could open neither graduates the coin nor succeeds its curve."""
+    store([trade(0)], [swap(3, pool=address("side"))])
+    assert not Token.objects.get().is_graduated
+    assert Pool.objects.get(pool_address=POOL).successor is None
+
+
+def test_a_migration_to_a_pool_that_is_not_the_canonical_one_links_nothing() -> None:
+    """A migration event that names another PumpSwap pool makes no row of it."""
+    store([trade(0)], [migrate(pool=address("elsewhere"))])
+    assert list(Pool.objects.values_list("pool_address", "status")) == [(POOL, PoolStatus.MIGRATED)]
+
+
+def test_a_migration_lets_its_successors_nameless_trades_in() -> None:
+    """A trade whose log names no mint waits until the migration names the pool."""
+    store([swap(3, mint=None)])
+    assert RejectedMessage.objects.get().waits_for == AMM
+    store([migrate()])
+    assert Pool.objects.filter(pool_address=AMM, pool_type=PoolType.GRADUATED).exists()
+    stored = ingest.store(batch=[received(swap(3, mint=None))], feed="test", now=NOON)
+    assert (stored.transactions, Transaction.objects.count()) == (1, 1)
+
+
+def test_a_synthetic_migration_completes_before_it_migrates() -> None:
+    """The pool's part of a completing buy makes the successor known; the curve is only complete until the migration."""
+    part = trade(
+        1,
+        pool=AMM,
+        event_index=event_index(1, 0, 2),
+        reserves=BothReserves(
+            after=Reserves(
+                virtual_quote=85 * 10**9, virtual_token=2 * 10**14, real_quote=85 * 10**9, real_token=2 * 10**14
+            )
+        ),
+    )
+    store([trade(0)], [trade(1, token_amount_raw=1), complete(), part])
+    curve = Pool.objects.get(pool_address=POOL)
+    assert (curve.status, curve.migration_slot, curve.successor.pool_address) == (PoolStatus.COMPLETE, None, AMM)
+    assert Token.objects.get().is_graduated
+    store([create_pool(), migrate()])
+    curve.refresh_from_db()
+    assert (curve.status, curve.migration_signature) == (PoolStatus.MIGRATED, migrate().signature)
+
+
+def launchlab(number: int, **changes: Any) -> ChainEvent:
+    """Return a buy on a LaunchLab curve."""
+    return trade(number, program=Program.LAUNCHLAB, pool=LAUNCHLAB_POOL, **changes)
+
+
+@pytest.mark.parametrize("status", ["fund", "migrate", "trade"])
+def test_a_launchlab_trade_says_how_far_its_curve_is(status: str) -> None:
+    """The status field of LaunchLab's trades completes and migrates a curve."""
+    number = ("fund", "migrate", "trade").index(status)
+    store([launchlab(0, fields={"pool_status": number})])
+    curve, token = Pool.objects.get(), Token.objects.get()
+    assert curve.status == (PoolStatus.ACTIVE, PoolStatus.COMPLETE, PoolStatus.MIGRATED)[number]
+    assert token.is_graduated is (number > 0)
+    assert token.graduation_timestamp == (NOON if number == 1 else None)
+
+
+@pytest.mark.parametrize("migration_first", [True, False])
+def test_a_launchlab_migration_names_its_raydium_pool(migration_first: bool) -> None:
+    """The pool in the migration's accounts succeeds the curve, whichever is seen first; it has no price of its own yet."""
+    said = {"destination": "raydium_cpmm", "pool": CPMM}
+    migration = launchlab(2, kind=EventKind.MIGRATE, reserves=BothReserves(), fields=said)
+    first = [[launchlab(0, fields={"pool_status": 1})], [migration]]
+    for message in reversed(first) if migration_first else first:
+        store(message)
+    curve, successor = Pool.objects.get(pool_address=LAUNCHLAB_POOL), Pool.objects.get(pool_address=CPMM)
+    assert (curve.successor, curve.status, curve.migration_signature) == (
+        successor,
+        PoolStatus.MIGRATED,
+        migration.signature,
+    )
+    assert (successor.platform, successor.pool_type, successor.latest_price) == (
+        Venue.RAYDIUM_CPMM,
+        PoolType.GRADUATED,
+        None,
+    )
+    assert Token.objects.get().graduation_platform == "raydium_cpmm"
+
+
+def test_candles_go_on_with_the_trades_of_the_graduated_pool() -> None:
+    """The minute of a graduation has the curve's trades and the successor's."""
+    store(*WHOLE)
+    candles.roll_all(now=NOON + timedelta(minutes=5))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(trade_count) FROM price_candles_1m")
+        assert cursor.fetchone() == (3,)
+
+
+def liquidity(number: int, kind: EventKind, quote: int, token: int) -> ChainEvent:
+    """Return a deposit or withdrawal after which the pool holds ``quote`` and ``token``."""
+    after = Reserves(real_quote=quote, real_token=token, virtual_token=token)
+    return swap(number, kind=kind, reserves=BothReserves(after=after), user=TRADER)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_liquidity_moves_what_the_pool_holds_and_not_its_price(order: tuple[int, ...]) -> None:
+    """After trade, deposit, late trade and withdrawal in any order the pool holds what the withdrawal left, at the price of
+    the last trade."""
+    events = [
+        swap(3),
+        liquidity(4, EventKind.DEPOSIT, 100 * 10**9, 3 * 10**14),
+        swap(5),
+        liquidity(6, EventKind.WITHDRAW, 7, 9),
+    ]
+    for number in order:
+        store([events[number]])
+    pool = Pool.objects.get()
+    assert (pool.real_sol_reserves, pool.real_token_reserves, pool.liquidity_slot) == (7, 9, events[3].slot)
+    last = events[2].reserves.after
+    assert (pool.virtual_sol_reserves, pool.virtual_token_reserves) == (last.virtual_quote, last.virtual_token)
+    assert (pool.last_slot, pool.boost_quote_reserves) == (events[2].slot, None)
+    store([swap(7)])
+    pool.refresh_from_db()
+    assert (pool.real_sol_reserves, pool.liquidity_slot, pool.boost_quote_reserves) == (91 * 10**9, None, 0)
+
+
+def test_a_boost_of_a_pool_that_is_not_in_the_batch_moves_it() -> None:
+    """Reserves that change without a trade count for a pool that only the database knows."""
+    store([swap(3)])
+    after = Reserves(
+        virtual_quote=90 * 10**9, virtual_token=2000 * 10**11, real_quote=80 * 10**9, real_token=2000 * 10**11
+    )
+    store([swap(4, kind=EventKind.RESERVES, quote_mint=None, reserves=BothReserves(after=after))])
+    pool = Pool.objects.get()
+    assert (pool.virtual_sol_reserves, pool.boost_quote_reserves) == (90 * 10**9, 10 * 10**9)
+
+
+def test_reserves_of_a_curve_that_is_not_known_wait_for_it() -> None:
+    """A change of virtual reserves that names no quote waits until the curve is known, and is then taken into account."""
+    after = Reserves(virtual_quote=99 * 10**9, virtual_token=10**15, real_quote=0, real_token=7 * 10**14)
+    changed = trade(5, kind=EventKind.RESERVES, quote_mint=None, reserves=BothReserves(after=after))
+    store([changed])
+    assert RejectedMessage.objects.get().waits_for == POOL
+    store([trade(0)], [changed])
+    assert Pool.objects.get().virtual_sol_reserves == 99 * 10**9

@@ -1,0 +1,333 @@
+"""Gathering a batch: takes events one by one and merges each into what is known of its token, pool and trade."""
+
+from tokens.choices import EventKind, Platform, PoolStatus, PoolType, Program, RejectionReason, TransactionType, Venue
+from tokens.domain import programs
+from tokens.domain.events import ChainEvent, Reserves
+from tokens.domain.facts import (
+    DEFAULT_DECIMALS,
+    QUOTE_DECIMALS,
+    STANDARD_OFFSETS,
+    STANDARD_ON_SALE,
+    STANDARD_SUPPLY,
+    STATUS_RANK,
+    Gathered,
+    KnownPool,
+    Migrated,
+    PoolFact,
+    TokenFact,
+    TradeFact,
+    standard_start,
+    swapped,
+)
+
+_VENUES = {
+    Program.PUMPFUN: (Venue.PUMPFUN, Platform.PUMPFUN),
+    Program.LAUNCHLAB: (Venue.RAYDIUM_LAUNCHPAD, Platform.RAYDIUM_LAUNCHPAD),
+}
+_TYPES = {
+    EventKind.BUY: TransactionType.BUY.value,
+    EventKind.SELL: TransactionType.SELL.value,
+    EventKind.DEPOSIT: TransactionType.ADD_LIQUIDITY.value,
+    EventKind.WITHDRAW: TransactionType.REMOVE_LIQUIDITY.value,
+}
+_DESTINATIONS = {venue.value: venue for venue in (Venue.PUMPSWAP, Venue.RAYDIUM, Venue.RAYDIUM_CPMM)}
+_LAUNCHLAB_COMPLETE = 1
+_FLIPPED = {"buy": "sell", "sell": "buy"}
+_NOTHING = Reserves()
+
+
+class Gatherer:
+    """Takes events one by one; ``result`` is what they say together.
+
+    ``known_pools`` maps the address of a pool that the database knows to its (token mint, quote mint, flipped): PumpSwap's
+    logs name neither mint.
+    """
+
+    def __init__(self, known_pools: dict[str, KnownPool]) -> None:
+        self.known_pools = known_pools
+        self.result = Gathered()
+
+    def add(self, event: ChainEvent, *, commitment: int, transaction_fee: int | None) -> None:
+        """Take one event into account, or put it with the waiting ones."""
+        kind = event.kind
+        if (type_ := _TYPES.get(kind)) is not None:
+            self._trade(event, type_, commitment, transaction_fee)
+        elif kind is EventKind.CREATE:
+            self._create(event)
+        elif kind is EventKind.CREATE_POOL:
+            self._create_pool(event)
+        elif kind is EventKind.COMPLETE or kind is EventKind.MIGRATE:
+            self._graduate(event)
+        elif kind is EventKind.RESERVES:
+            self._reserves(event)
+
+    # -- trades
+
+    def _trade(self, event: ChainEvent, type_: str, commitment: int, transaction_fee: int | None) -> None:
+        pool, quote_raw, token_raw = event.pool, event.quote_amount_raw, event.token_amount_raw
+        if pool is None or quote_raw is None or token_raw is None or event.user is None:
+            self._wait(event, RejectionReason.NEEDS_TRANSACTION)
+            return
+        slot, block_time = event.slot, event.block_time
+        if slot is None or block_time is None:
+            self._wait(event, _lacking(event) or RejectionReason.NO_SLOT)
+            return
+        fact = self.result.pools.get(pool)
+        if fact is None:
+            sides = self._sides(event)
+            if sides is None:
+                self._wait(event, RejectionReason.UNKNOWN_POOL, pool)
+                return
+            fact = self._pool(event, *sides)
+        elif event.mint is not None and event.mint != (fact.quote_mint if fact.flipped else fact.mint):
+            raise ValueError(f"Pool {pool} is one of {fact.mint}, not of {event.mint}")
+        after = event.reserves.after or _NOTHING
+        if fact.flipped:
+            type_, quote_raw, token_raw = _FLIPPED.get(type_, type_), token_raw, quote_raw
+            after = swapped(after)
+        invariant = self._advance(fact, event, after)
+        if fact.pool_type is PoolType.GRADUATED:
+            if event.program is Program.PUMPSWAP:
+                self._opened(fact, (True, slot, ""))
+        elif event.program is Program.LAUNCHLAB and (status := event.fields.get("pool_status")):
+            self._stated(fact, event, status)
+        if event.kind is EventKind.DEPOSIT or event.kind is EventKind.WITHDRAW:
+            moved = (slot, event.event_index, event.signature)
+            if after.real_quote is not None and (fact.liquidity is None or moved > fact.liquidity[:3]):
+                fact.liquidity = (*moved, after)
+        self.result.trades.append(
+            TradeFact(
+                event,
+                type_,
+                pool,
+                slot,
+                block_time,
+                token_raw,
+                quote_raw,
+                after,
+                invariant,
+                commitment,
+                transaction_fee,
+            )
+        )
+
+    def _wait(self, event: ChainEvent, reason: RejectionReason, pool: str | None = None) -> None:
+        self.result.waiting.append((event, reason, pool))
+
+    def _sides(self, event: ChainEvent) -> tuple[str, str, bool] | None:
+        """Return (token mint, quote mint, whether the chain has them the other way round), or ``None`` if unknown."""
+        mint, quote_mint = event.mint, event.quote_mint
+        if mint is None or quote_mint is None:
+            fact = self.result.pools.get(event.pool or "")
+            if fact is not None:
+                return fact.mint, fact.quote_mint, fact.flipped
+            # Only graduated pools are boosted, and the events name the mint: for SOL the address proves the rest.
+            boosted = mint is not None and event.program is Program.PUMPSWAP
+            if boosted and event.pool == programs.graduated_pool(mint or "", programs.WRAPPED_SOL):
+                return mint or "", programs.WRAPPED_SOL, False
+            return self.known_pools.get(event.pool or "")
+        if mint in QUOTE_DECIMALS and quote_mint not in QUOTE_DECIMALS:
+            return quote_mint, mint, True
+        return mint, quote_mint, False
+
+    def _token(self, mint: str, platform: Platform) -> TokenFact:
+        fact = self.result.tokens.get(mint)
+        if fact is None:
+            fact = self.result.tokens[mint] = TokenFact(mint)
+        if fact.platform is Platform.UNKNOWN:
+            fact.platform = platform
+        return fact
+
+    def _pool(self, event: ChainEvent, mint: str, quote_mint: str, flipped: bool = False) -> PoolFact:
+        address = event.pool or ""
+        fact = self.result.pools.get(address)
+        if fact is None:
+            # A trade of pump.fun's program can name the AMM pool that its curve is about to become (synthetic migration).
+            if event.program in _VENUES and address != _successor(event, mint, quote_mint):
+                venue, platform = _VENUES[event.program]
+                pool_type = PoolType.INITIAL
+            else:
+                canonical = not flipped and address == programs.graduated_pool(mint, quote_mint)
+                venue, platform = Venue.PUMPSWAP, Platform.PUMPFUN if canonical else Platform.UNKNOWN
+                pool_type = PoolType.GRADUATED if canonical else PoolType.PERMISSIONLESS
+            fact = self.result.pools[address] = PoolFact(
+                address, mint, quote_mint, venue, pool_type, QUOTE_DECIMALS.get(quote_mint)
+            )
+            fact.flipped = flipped
+            token = self._token(mint, platform)
+            if platform is Platform.PUMPFUN:
+                token.decimals = DEFAULT_DECIMALS
+        return fact
+
+    def _advance(self, fact: PoolFact, event: ChainEvent, after: Reserves) -> int:
+        """Move the pool's state forward if ``event`` is further along the chain; return the product of its reserves."""
+        quote, token = after.virtual_quote, after.virtual_token
+        if quote is None or token is None:
+            return 0
+        invariant = quote * token
+        order = (event.slot or 0, invariant, event.event_index, event.signature)
+        if fact.newest is None or order > fact.newest:
+            fact.newest, fact.newest_event, fact.state = order, event, after
+            if (supply := event.fields.get("base_supply")) is not None and not fact.flipped:
+                fact.base_supply = supply
+            if fact.initial_real_token is None:
+                if fact.venue is Venue.PUMPFUN:
+                    _recognise_standard(fact, after)
+                elif fact.venue is Venue.RAYDIUM_LAUNCHPAD:
+                    fact.initial_real_token = event.fields.get("total_base_sell")
+        return invariant
+
+    def _reserves(self, event: ChainEvent) -> None:
+        """Take reserves into account that changed without a trade."""
+        after = event.reserves.after
+        if event.pool is None or event.slot is None or after is None or after.virtual_token is None:
+            return
+        sides = self._sides(event)
+        if sides is None:
+            self._wait(event, RejectionReason.UNKNOWN_POOL, event.pool)
+            return
+        self._advance(self._pool(event, *sides), event, after)
+
+    # -- creations and graduation
+
+    def _create(self, event: ChainEvent) -> None:
+        if lacking := _lacking(event):
+            self._wait(event, lacking)
+            return
+        if event.mint is None or event.pool is None:
+            self._wait(event, RejectionReason.NEEDS_TRANSACTION)
+            return
+        fact = self._pool(event, event.mint, event.quote_mint or programs.WRAPPED_SOL)
+        token = self._token(event.mint, _VENUES[event.program][1])
+        token.creation = fact.creation = event
+        fields, after = event.fields, event.reserves.after
+        token.decimals = fields.get("decimals", DEFAULT_DECIMALS)
+        if event.program is Program.PUMPFUN:
+            fact.base_supply = fields.get("token_total_supply", STANDARD_SUPPLY)
+            start = fact.start
+            if start and start.real_token and start.virtual_quote and start.virtual_token:
+                fact.initial_real_token = start.real_token
+                fact.quote_target = _target(start.virtual_quote, start.virtual_token, start.real_token)
+        else:
+            fact.base_supply = fields.get("supply")
+            fact.initial_real_token = fields.get("total_base_sell") or (after.real_token if after else None)
+            fact.quote_target = fields.get("total_quote_fund_raising")
+        if after is not None:
+            self._advance(fact, event, after)
+
+    def _create_pool(self, event: ChainEvent) -> None:
+        if lacking := _lacking(event):
+            self._wait(event, lacking)
+            return
+        sides = self._sides(event)
+        if sides is None or event.pool is None:
+            self._wait(event, RejectionReason.NEEDS_TRANSACTION)
+            return
+        mint, quote_mint, flipped = sides
+        fact = self._pool(event, mint, quote_mint, flipped)
+        fact.creation = event
+        fields = event.fields
+        base_decimals, quote_decimals = fields.get("base_mint_decimals"), fields.get("quote_mint_decimals")
+        if flipped:
+            base_decimals, quote_decimals = quote_decimals, base_decimals
+        fact.quote_decimals = quote_decimals
+        self._token(mint, Platform.UNKNOWN).decimals = base_decimals
+        fact.details["lp_mint"] = fields.get("lp_mint")
+        if fact.pool_type is PoolType.GRADUATED and event.slot is not None and event.block_time is not None:
+            self._opened(fact, (False, event.slot, event.signature))
+            self._completed(self._token(mint, Platform.UNKNOWN), event.block_time, event.signature)
+        after = event.reserves.after or _NOTHING
+        self._advance(fact, event, swapped(after) if flipped else after)
+
+    def _opened(self, fact: PoolFact, shown: Migrated) -> None:
+        """Note that the graduated pool is open, which proves that its curve has migrated, seen or not."""
+        if fact.migrated is None or shown < fact.migrated:
+            fact.migrated = shown
+            token = self._token(fact.mint, Platform.UNKNOWN)
+            token.is_graduated = True
+            token.went_to(fact.venue.value)
+
+    def _completed(self, token: TokenFact, at: int, signature: str) -> None:
+        seen = (at, signature)
+        token.is_graduated = True
+        token.graduated = min(token.graduated, seen) if token.graduated else seen
+
+    def _stated(self, fact: PoolFact, event: ChainEvent, status: int) -> None:
+        """Take LaunchLab's word for the state of the curve after a trade: 1 complete, 2 migrated."""
+        token = self._token(fact.mint, Platform.RAYDIUM_LAUNCHPAD)
+        token.is_graduated = True
+        if status == _LAUNCHLAB_COMPLETE and event.block_time is not None:
+            self._completed(token, event.block_time, event.signature)
+            _raise_to(fact, PoolStatus.COMPLETE)
+        elif event.slot is not None:
+            _raise_to(fact, PoolStatus.MIGRATED, (True, event.slot, ""))
+
+    def _graduate(self, event: ChainEvent) -> None:
+        if event.mint is None or event.pool is None or event.block_time is None or event.slot is None:
+            reason = _lacking(event) or RejectionReason.NEEDS_TRANSACTION
+            self._wait(event, reason)
+            return
+        fact = self._pool(event, event.mint, event.quote_mint or programs.WRAPPED_SOL)
+        token = self._token(event.mint, _VENUES[event.program][1])
+        self._completed(token, event.block_time, event.signature)
+        if event.kind is EventKind.COMPLETE:
+            _raise_to(fact, PoolStatus.COMPLETE)
+            return
+        shown = (False, event.slot, event.signature)
+        _raise_to(fact, PoolStatus.MIGRATED, shown)
+        token.went_to(event.fields.get("destination"))
+        self._succeed(fact, event, shown)
+
+    def _succeed(self, curve: PoolFact, event: ChainEvent, shown: Migrated) -> None:
+        """Note the pool that a migration names, so that its own events, which name no mint, can be read at once."""
+        address, destination = event.fields.get("pool"), event.fields.get("destination")
+        venue = _DESTINATIONS.get(destination or "")
+        if address is None or venue is None or address == curve.address:
+            return
+        if venue is Venue.PUMPSWAP and address != programs.graduated_pool(curve.mint, curve.quote_mint):
+            return
+        fact = self.result.pools.get(address)
+        if fact is None:
+            decimals = QUOTE_DECIMALS.get(curve.quote_mint)
+            fact = PoolFact(address, curve.mint, curve.quote_mint, venue, PoolType.GRADUATED, decimals)
+            self.result.pools[address] = fact
+        if fact.pool_type is PoolType.GRADUATED:
+            fact.migrated = min(fact.migrated or shown, shown)
+
+
+def _raise_to(fact: PoolFact, status: PoolStatus, shown: Migrated | None = None) -> None:
+    """Raise a curve's status; it never falls."""
+    if STATUS_RANK[status] > STATUS_RANK[fact.status]:
+        fact.status = status
+    if shown is not None:
+        fact.migrated = min(fact.migrated or shown, shown)
+
+
+def _lacking(event: ChainEvent) -> RejectionReason | None:
+    if event.block_time is None:
+        return RejectionReason.NO_BLOCK_TIME
+    return RejectionReason.NO_SLOT if event.slot is None else None
+
+
+def _successor(event: ChainEvent, mint: str, quote_mint: str) -> str | None:
+    """Return the AMM pool that a pump.fun curve becomes, if this event could be about it."""
+    if event.program is not Program.PUMPFUN or event.kind is not EventKind.BUY:
+        return None
+    return programs.graduated_pool(mint, quote_mint) if event.pool != programs.bonding_curve(mint) else None
+
+
+def _recognise_standard(fact: PoolFact, state: Reserves) -> None:
+    """Tell the start of a standard coin from any state, so that its progress is known without its creation."""
+    known = (state.virtual_quote, state.virtual_token, state.real_quote, state.real_token)
+    if None in known or fact.quote_mint != programs.WRAPPED_SOL:
+        return
+    vq, vt, rq, rt = known
+    if (vq - rq, vt - rt) == STANDARD_OFFSETS:  # type: ignore[operator]
+        fact.initial_real_token, fact.quote_target = STANDARD_ON_SALE, _target(*standard_start())
+        fact.base_supply = fact.base_supply or STANDARD_SUPPLY
+
+
+def _target(virtual_quote: int, virtual_token: int, on_sale: int) -> int | None:
+    """Return the quote that a curve has raised when its last token is sold, rounded up; ``None`` if it never empties."""
+    left = virtual_token - on_sale
+    return None if left <= 0 else -(-virtual_quote * virtual_token // left) - virtual_quote
