@@ -12,13 +12,13 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Min, Q
 
 from megatron.clients.errors import TryLater
 from megatron.clients.ports import ChainReader, Landed
 from tokens.choices import Program
 from tokens.domain import programs
-from tokens.models import SlotGap, VenueState
+from tokens.models import SlotGap, StreamCursor, VenueState
 from tokens.selectors import completeness
 from tokens.services import backfill, gaps, ingest, reorgs, streams
 from tokens.services.reorgs import Dropped
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(minutes=5)
 _STATUSES = 256
 _MOST_POOLS, _MOST_BREAKS = 10_000, 500
+_SILENT = timedelta(seconds=30)
+_EVER = 2**62
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _SLACK = timedelta(minutes=1)
 """How far a fork's clock may be from the chain's: a row of the slots in question is not looked for further away."""
@@ -92,7 +94,7 @@ def settle(*, venue: Program, chain: ChainReader, now: datetime) -> Settled | No
 
 def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime) -> Settled | None:
     settled = state.settled_slot or 0
-    head = chain.get_slot(finalized=True)
+    head = min(chain.get_slot(finalized=True), _heard_to(venue, now))
     if head <= settled:
         return None
     page = _by_blocks(chain, settled, head) if head - settled > gaps.REACH else _by_list(chain, venue, settled, head)
@@ -131,6 +133,16 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     if unresolved is not None:
         raise TryLater(f"A transaction of slot {unresolved} is listed and not given.")
     return Settled(venue, through, len(page.landed), len(lost), len(dropped), breaks)
+
+
+def _heard_to(venue: Program, now: datetime) -> int:
+    """Return how far the feeds that bring something now have come.
+
+    What they are still about to store is not missing. A feed that is silent or gone does not hold the comparison up.
+    """
+    flowing = StreamCursor.objects.filter(venue=venue, verified_slot__isnull=False, observed_at__gt=now - _SILENT)
+    slowest = flowing.aggregate(slot=Min("last_slot"))["slot"]
+    return _EVER if slowest is None else int(slowest) - 1  # of the last slot there may be more to come
 
 
 # -- what the chain says

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Any
 
 from django.db import connection, transaction
@@ -127,9 +126,10 @@ def tally(*, tallies: Iterable[tuple[str, Program, Tally]], now: datetime) -> No
         for source, venue, it in tallies
         if not it.empty
     ]  # fmt: skip
+    rows.sort(key=lambda row: (row[1], row[2]))  # two writers take the rows in the same order
     if rows:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.executemany(_TALLY, sorted(rows, key=itemgetter(1, 2)))
+            cursor.executemany(_TALLY, rows)
 
 
 def missed(*, venue: Program, count: int, now: datetime) -> None:

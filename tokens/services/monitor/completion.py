@@ -1,0 +1,69 @@
+"""Log lines that were cut, or that do not name mint and trader: the whole transaction is asked for, beside the stream."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import structlog
+
+from megatron.clients.errors import ClientError
+from megatron.clients.ports import ChainReader
+from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
+
+AT_ONCE = 8
+MOST_WAITING = 2_000
+"""Beyond this the log line is stored as it is: it waits among the rejected messages, and a worker asks for the rest."""
+
+log = structlog.get_logger(__name__)
+
+
+class Completed(NamedTuple):
+    """A transaction as the chain gave it, or as its log told it where the chain did not; and of whom it came."""
+
+    source: int
+    decoded: Decoded
+    payload: bytes
+
+
+class Completion:
+    """Asks for whole transactions in threads of its own, so that a slow node holds up only what needs it."""
+
+    def __init__(self, chain: ChainReader) -> None:
+        self._chain = chain
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="completion")
+        self._waiting: dict[Future[bytes | None], Completed] = {}
+
+    def ask(self, source: int, decoded: Decoded, payload: bytes) -> bool:
+        """Begin to ask for a transaction; return ``False`` when too many are asked for already."""
+        if decoded.signature is None or len(self._waiting) >= MOST_WAITING:
+            return False
+        asked = self._pool.submit(self._chain.get_transaction, decoded.signature)
+        self._waiting[asked] = Completed(source, decoded, payload)
+        return True
+
+    def done(self) -> Iterator[Completed]:
+        """Yield what has been answered."""
+        for future in [future for future in self._waiting if future.done()]:
+            yield _whole(future, self._waiting.pop(future))
+
+    def close(self) -> Iterator[Completed]:
+        """Wait for what is asked already, begin nothing new, and yield all of it."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for future, told in self._waiting.items():
+            yield told if future.cancelled() else _whole(future, told)
+        self._waiting.clear()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+def _whole(answer: "Future[bytes | None]", told: Completed) -> Completed:
+    try:
+        payload = answer.result()
+        whole = None if payload is None else decode_message(payload)
+    except (ClientError, Undecodable) as reason:
+        log.info("completion.failed", signature=told.decoded.signature, reason=str(reason))
+        return told
+    if payload is None or not whole or whole[0].outcome is Outcome.UNDECODABLE:
+        return told
+    return Completed(told.source, whole[0], payload)

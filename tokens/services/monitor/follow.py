@@ -1,0 +1,326 @@
+"""The monitor of one venue: a thread a source reads, one thread decodes and stores, and nothing is forgotten uncommitted."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import structlog
+from django.db import InterfaceError, OperationalError, connection
+
+from megatron.clients.errors import Refused
+from megatron.clients.ports import ChainReader, Frame, Lost, Opened, TransactionStream
+from megatron.core import metrics
+from tokens.choices import AlertKind, AlertSeverity, Commitment, EventKind, Program
+from tokens.domain import programs
+from tokens.domain.decode import Decoded, Outcome
+from tokens.services import alerts, gaps, streams
+from tokens.services.ingest.parents import known_pools
+from tokens.services.monitor.buffer import Buffer, Item
+from tokens.services.monitor.completion import Completion
+from tokens.services.monitor.scoreboard import Scoreboard
+from tokens.services.playback import Player
+
+log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS = 0.2
+TALLY_SECONDS = 5.0
+BATCH_EVENTS = 5_000
+PATIENCE_SECONDS = (0.25, 2.0)
+"""First and longest pause before a batch that the database did not take is tried again."""
+LAST_ATTEMPTS = 5
+"""How often a stopping monitor tries before it gives its last batch up to the gap that begins at its cursor."""
+
+_SUCCEEDED = (Outcome.EVENTS, Outcome.NOT_OURS)
+_TRADES = frozenset({EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT, EventKind.WITHDRAW})
+
+
+class NothingToFollow(Exception):
+    """No source is left to listen to; the message says why each of them gave up."""
+
+
+@dataclass(slots=True)
+class _Feed:
+    """One source of the monitor, as the storing thread knows it."""
+
+    stream: TransactionStream
+    player: Player
+    open: bool = False
+    resuming: bool = True
+    """The first slot since the feed opened is still to come."""
+    first_slot: int | None = None
+    last_slot: int | None = None
+    block_time: datetime | None = None
+    signature: str | None = None
+    heard: bool = False
+    """Something came since the cursor was moved."""
+    refusal: str = ""
+    told: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """What the monitor did since it began, for whoever watches it."""
+
+    frames: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    disconnects: int = 0
+    buffered: int = 0
+    completing: int = 0
+    behind: timedelta | None = None
+    """Age of the newest event, by our clock."""
+    feeds: dict[str, bool] = field(default_factory=dict)
+
+
+class Monitor:
+    """Follows one venue by several sources side by side. ``clock`` is the door's clock.
+
+    Without ``chain`` log lines that are cut are stored as they are and wait among the rejected messages.
+    """
+
+    def __init__(
+        self,
+        *,
+        venue: Program,
+        sources: Sequence[TransactionStream],
+        chain: ChainReader | None,
+        clock: Callable[[], datetime],
+        buffer: Buffer | None = None,
+    ) -> None:
+        self.venue, self._clock = venue, clock
+        self._feeds = [_Feed(stream, Player(feed=stream.source, batch_events=BATCH_EVENTS)) for stream in sources]
+        self._buffer = buffer or Buffer()
+        self._board = Scoreboard(len(self._feeds))
+        self._completion = None if chain is None else Completion(chain)
+        self._sighted: list[tuple[str, int]] = []
+        self._known_pools: set[str] = set()
+        self._begun = False
+        self._stop = threading.Event()
+        self.report = Report()
+
+    def run(self, *, stop: threading.Event, tell: Callable[[Report], None] | None = None) -> Report:
+        """Follow until ``stop`` is set, then store what is there and return. Raises :class:`NothingToFollow`."""
+        self._stop = stop
+        threads = [
+            threading.Thread(target=self._listen, args=(place, stop), name=feed.stream.source, daemon=True)
+            for place, feed in enumerate(self._feeds)
+        ]
+        for thread in threads:
+            thread.start()
+        flushed = tallied = time.monotonic()
+        try:
+            while not stop.is_set() and any(thread.is_alive() for thread in threads):
+                full = self._take(FLUSH_SECONDS)
+                if full or time.monotonic() - flushed >= FLUSH_SECONDS:
+                    self._flush()
+                    flushed = time.monotonic()
+                    if tell is not None:
+                        tell(self._told())
+                if time.monotonic() - tallied >= TALLY_SECONDS:
+                    self._tally()
+                    self._alert()
+                    tallied = time.monotonic()
+        finally:
+            self._end(threads)
+        if not stop.is_set() and all(feed.refusal for feed in self._feeds):
+            raise NothingToFollow("; ".join(f"{feed.stream.source}: {feed.refusal}" for feed in self._feeds))
+        return self._told()
+
+    def _end(self, threads: Sequence[threading.Thread]) -> None:
+        """Store what was heard, on the way out. A killed monitor does not come here: its gap begins at its cursor."""
+        self._take(0)
+        if self._completion is not None:
+            for one in self._completion.close():
+                self._keep(one.source, one.decoded, one.payload)
+        self._buffer.close()
+        self._flush()
+        self._tally()
+        for thread in threads:
+            thread.join(timeout=2)
+
+    # -- the reading threads
+
+    def _listen(self, place: int, stop: threading.Event) -> None:
+        feed = self._feeds[place]
+        try:
+            for heard in feed.stream.listen(program=programs.ADDRESSES[self.venue], stop=stop):
+                if isinstance(heard, Frame | Opened | Lost) and not self._buffer.put(Item(place, heard)):
+                    return
+        except Refused as refusal:
+            feed.refusal = str(refusal)
+            log.error("monitor.refused", source=feed.stream.source, venue=self.venue.value, reason=feed.refusal)
+
+    # -- the storing thread
+
+    def _take(self, timeout: float) -> bool:
+        """Decode what is there; return whether a batch is full."""
+        full = False
+        for place, heard in self._buffer.take(timeout=timeout):
+            feed, tally = self._feeds[place], self._board.tallies[place]
+            if isinstance(heard, Frame):
+                tally.frames += 1
+                tally.bytes += len(heard.payload)
+                self.report.frames += 1
+                metrics.frames.labels(source=feed.stream.source, venue=self.venue.value).inc()
+                full |= self._frame(place, heard)
+            elif isinstance(heard, Opened):
+                feed.open = feed.resuming = True
+            elif isinstance(heard, Lost):
+                self._lost(feed, heard)
+                tally.disconnects += 1
+                self.report.disconnects += 1
+        if self._completion is not None:
+            for one in self._completion.done():
+                full |= self._keep(one.source, one.decoded, one.payload)
+        return full
+
+    def _frame(self, place: int, frame: Frame) -> bool:
+        feed = self._feeds[place]
+        feed.heard = True
+        full = False
+        for decoded in feed.player.decode(source=feed.stream.source, payload=frame.payload):
+            one = decoded
+            if one.commitment is None:
+                one = msgspec.structs.replace(one, commitment=Commitment(feed.stream.commitment))
+            self._progressed(feed, one)
+            if one.signature is not None and one.outcome in _SUCCEEDED:
+                if not self._board.saw(place, one.signature, one.slot, frame.at):
+                    continue  # another source brought it, and this one only confirms it
+                if not self._whole(one) and self._completion and self._completion.ask(place, one, frame.payload):
+                    continue
+            full |= self._keep(place, one, frame.payload)
+        return full
+
+    def _progressed(self, feed: _Feed, decoded: Decoded) -> None:
+        if decoded.slot is not None:
+            self._heard_slot(feed, decoded.slot)
+        times = [event.block_time for event in decoded.events if event.block_time is not None]
+        if times and decoded.signature is not None:
+            newest = datetime.fromtimestamp(max(times), UTC)
+            if feed.block_time is None or newest >= feed.block_time:
+                feed.block_time, feed.signature = newest, decoded.signature
+
+    def _heard_slot(self, feed: _Feed, slot: int) -> None:
+        if feed.stream.complete and feed.resuming:
+            feed.resuming = False
+            now = self._clock()
+            self._insist(lambda: gaps.resumed(source=feed.stream.source, venue=self.venue, slot=slot, now=now))
+        feed.first_slot = slot if feed.first_slot is None else min(feed.first_slot, slot)
+        feed.last_slot = slot if feed.last_slot is None else max(feed.last_slot, slot)
+
+    def _whole(self, decoded: Decoded) -> bool:
+        """Say whether what a transaction's log told is enough to store it."""
+        if decoded.truncated or decoded.missing:
+            return False
+        # PumpSwap's logs name no mint: enough once the pool is known.
+        pools = {event.pool for event in decoded.events if event.pool and event.mint is None} - self._known_pools
+        if pools:
+            self._insist(lambda: self._known_pools.update(known_pools(pools)))
+        return not pools - self._known_pools
+
+    def _keep(self, place: int, decoded: Decoded, payload: bytes) -> bool:
+        feed = self._feeds[place]
+        if (
+            decoded.outcome in _SUCCEEDED
+            and decoded.signature is not None
+            and decoded.slot is not None
+            and not decoded.truncated
+            and not any(event.kind in _TRADES for event in decoded.events)
+        ):
+            self._sighted.append((decoded.signature, decoded.slot))
+        return feed.player.take([decoded], source=feed.stream.source, payload=payload)
+
+    def _lost(self, feed: _Feed, lost: Lost) -> None:
+        if feed.open and feed.stream.complete and feed.last_slot is not None:
+            slot = feed.last_slot
+            self._insist(lambda: gaps.lost(source=feed.stream.source, venue=self.venue, slot=slot, now=self._clock()))
+        feed.open = False
+        log.info("monitor.lost", source=feed.stream.source, venue=self.venue.value, reason=lost.reason)
+
+    # -- the database
+
+    def _flush(self) -> None:
+        """Store what was decoded, then say how far each source came: never the other way round."""
+        self._insist(self._store)
+        self.report.buffered = len(self._buffer)
+        self.report.completing = 0 if self._completion is None else len(self._completion)
+
+    def _store(self) -> None:
+        now = self._clock()
+        if not self._begun:
+            slots = [feed.first_slot for feed in self._feeds if feed.first_slot is not None and feed.stream.complete]
+            if slots:
+                times = [feed.block_time for feed in self._feeds if feed.block_time is not None]
+                streams.begin(venue=self.venue, slot=min(slots), block_time=min(times, default=None))
+                self._begun = True
+        for feed in self._feeds:
+            feed.player.flush(now=now)
+        streams.sighted(venue=self.venue, seen=self._sighted)
+        self._sighted = []
+        streams.moved(
+            progress=[
+                streams.Progress(
+                    feed.stream.source, self.venue, feed.first_slot, feed.last_slot, feed.block_time, feed.signature
+                )
+                for feed in self._feeds
+                if feed.heard and feed.first_slot is not None and feed.last_slot is not None and feed.stream.complete
+            ],
+            now=now,
+        )
+        for feed in self._feeds:
+            feed.heard = False
+
+    def _insist(self, write: Callable[[], object]) -> None:
+        """Write, and while the database is away try again: what was heard waits, and so does the network behind it."""
+        pause, longest = PATIENCE_SECONDS
+        attempts = 0
+        while True:
+            try:
+                write()
+                return
+            except (OperationalError, InterfaceError) as error:
+                log.warning("monitor.database_away", venue=self.venue.value, error=str(error).splitlines()[0][:200])
+                connection.close()
+                attempts += 1
+                if self._stop.is_set() and attempts >= LAST_ATTEMPTS:
+                    raise
+                time.sleep(pause)
+                pause = min(2 * pause, longest)
+
+    def _tally(self) -> None:
+        now = self._clock()
+        self._board.close_before(now, listening=[feed.open and feed.stream.complete for feed in self._feeds])
+        taken = self._board.take()
+        told = [(feed.stream.source, self.venue, tally) for feed, tally in zip(self._feeds, taken, strict=True)]
+        self._insist(lambda: streams.tally(tallies=told, now=now))
+
+    def _alert(self) -> None:
+        """Tell operators of sources that gave up, and of those that are back."""
+        for feed in self._feeds:
+            subject = f"{feed.stream.source} {self.venue.value}"
+            if feed.refusal and not feed.told:
+                alerts.raise_alert(
+                    kind=AlertKind.STREAM,
+                    subject=subject,
+                    severity=AlertSeverity.CRITICAL,
+                    message=f"The source gave up: {feed.refusal}",
+                    now=self._clock(),
+                )
+                feed.told = True
+            elif feed.open and not feed.told:
+                alerts.resolve_alert(kind=AlertKind.STREAM, subject=subject, now=self._clock())
+                feed.told = True
+
+    def _told(self) -> Report:
+        report, now = self.report, self._clock()
+        times = [feed.block_time for feed in self._feeds if feed.block_time is not None]
+        report.behind = now - max(times) if times else None
+        report.stored = sum(feed.player.stored.transactions for feed in self._feeds)
+        report.duplicates = sum(feed.player.stored.duplicates for feed in self._feeds)
+        report.rejected = sum(feed.player.stored.rejected.total() for feed in self._feeds)
+        report.feeds = {feed.stream.source: feed.open for feed in self._feeds}
+        return report
