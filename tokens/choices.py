@@ -168,7 +168,6 @@ class ProcessKind(TextChoices):
 
     MONITOR = "monitor", "Monitor of a stream"
     WORKER = "worker", "Celery worker"
-    WEB = "web", "Web server"
 
 
 class AlertKind(TextChoices):

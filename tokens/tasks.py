@@ -3,8 +3,10 @@
 from celery import shared_task
 from django.conf import settings
 
+from megatron.clients import registry
 from megatron.core import clock
-from tokens.services import cache, candles, prices, rankings, rejections, retention
+from tokens.choices import ProcessKind
+from tokens.services import cache, candles, metrics, prices, rankings, rejections, releases, retention
 
 
 @shared_task
@@ -20,6 +22,18 @@ def roll_candles() -> int:
 def retry_rejected() -> int:
     """Play messages again whose pool has become known; return how many were stored."""
     return rejections.retry_answered(now=clock.utc_now()).resolved
+
+
+@shared_task
+def play_released() -> int:
+    """Play what was kept of venues that were quarantined and are released; return how many messages were stored.
+
+    Wakes itself again while there are more.
+    """
+    done = releases.play(now=clock.utc_now())
+    if done.played >= 2_000:
+        play_released.delay()
+    return done.resolved
 
 
 @shared_task
@@ -46,3 +60,36 @@ def refresh_top_tokens() -> None:
 def rebuild_hot_tokens() -> int:
     """Rank the tokens by what they traded in the last hour; return how many are ranked."""
     return cache.rebuild_hot(now=clock.utc_now())
+
+
+@shared_task
+def record_metrics() -> None:
+    """Write down what this worker uses; each monitor does the same for itself."""
+    metrics.record(kind=ProcessKind.WORKER, now=clock.utc_now())
+
+
+@shared_task
+def settle_chain() -> int:
+    """Compare every watched venue with the finalized chain; return how many transactions were missing."""
+    if not registry.has_chain():
+        return 0
+    return sum(done.missing for done in finality.settle_all(chain=registry.chain(), now=clock.utc_now()))
+
+
+@shared_task
+def heal_gaps() -> int:
+    """Ask the chain for what is in the gaps that have ended; return how many were healed."""
+    if not registry.has_chain():
+        return 0
+    now = clock.utc_now()
+    healed = gaps.heal_due(chain=registry.chain(), now=now).finished
+    gaps.alert_about_old(now=now)
+    return healed
+
+
+@shared_task
+def complete_rejected() -> int:
+    """Ask the chain for the whole of transactions that came in part; return how many messages that resolved."""
+    if not registry.has_chain():
+        return 0
+    return rejections.complete(chain=registry.chain(), now=clock.utc_now()).resolved

@@ -9,6 +9,15 @@ SOLANA_RPC_PER_SECOND = env.float("SOLANA_RPC_PER_SECOND", default=10.0)
 
 CREDITS_SINK = "holders.services.credits.store"
 """Where the accounts of calls go, about once a second; empty: nowhere. Rooms lie above the clients, so it is a name."""
+CREDITS_PER_MONTH: dict[str, int] = {
+    name: credits
+    for name, credits in (
+        ("helius", env.int("HELIUS_CREDITS_PER_MONTH", default=1_000_000)),
+        ("birdeye", env.int("BIRDEYE_CREDITS_PER_MONTH", default=30_000)),
+    )
+    if credits
+}
+"""What a calendar month of a provider may cost, in its credits; 0 is no limit. The defaults are the free plans."""
 
 PRICE_SOURCES = env.list("PRICE_SOURCES", default=["hermes", "jupiter", "birdeye"])
 """Who is asked for USD prices; empty: nobody. A source without what it needs is left out."""

@@ -9,14 +9,21 @@ from datetime import UTC, time, timedelta
 NUDGES: dict[str, tuple[str, ...]] = {
     "candles_due": ("tokens.tasks.roll_candles",),
     "pools_learned": ("tokens.tasks.retry_rejected",),
+    "gaps_found": ("tokens.tasks.heal_gaps",),
+    "venue_released": ("tokens.tasks.play_released",),
 }
 
 BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     # task: (queue, interval or an hour and minute of each day in UTC, what the operator reads)
     "tokens.tasks.roll_candles": ("stream", timedelta(seconds=5), "Compute due candles"),
     "tokens.tasks.retry_rejected": ("stream", timedelta(minutes=1), "Play waiting messages again"),
+    "tokens.tasks.play_released": ("stream", timedelta(minutes=1), "Play what was kept of released venues"),
+    "tokens.tasks.settle_chain": ("chain", timedelta(seconds=5), "Compare with the finalized chain"),
+    "tokens.tasks.heal_gaps": ("chain", timedelta(seconds=15), "Heal gaps from the chain"),
+    "tokens.tasks.complete_rejected": ("chain", timedelta(seconds=15), "Ask for the whole of cut transactions"),
     "tokens.tasks.fill_usd": ("slow", timedelta(minutes=1), "Fill USD values whose price came later"),
     "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens by the last hour's volume"),
+    "tokens.tasks.record_metrics": ("slow", timedelta(minutes=1), "Write down what a worker uses"),
     "megatron.core.tasks.heartbeat": ("slow", timedelta(seconds=15), "Show that a worker lives"),
     "tokens.tasks.apply_retention": ("slow", timedelta(hours=1), "Drop what is older than its table's retention"),
     "tokens.tasks.refresh_top_tokens": ("slow", timedelta(minutes=5), "Refresh the tokens with the most volume"),

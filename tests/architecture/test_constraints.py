@@ -8,6 +8,7 @@ import pytest
 from tests import breaking
 from tests.core import concrete
 from tests.core import test_models as cellar
+from tests.holders.models import test_constraints as holders
 from tests.tokens.models import test_alerts_and_drift as drift
 from tests.tokens.models import test_constraints as tokens
 from tests.tokens.models import test_retention_policy as retention
@@ -36,8 +37,24 @@ IN_OTHER_WORDS = {
 
 def broken() -> set[str]:
     """Return the names of all rules that some test breaks."""
-    named = [*tokens.BROKEN, *tokens.FIELDS, *drift.BROKEN, *drift.FIELDS, *retention.BROKEN]
-    return {case[0] for case in named} | {*tokens.TWINS, *drift.TWINS, *drift.SNAPSHOTS, *cellar.BROKEN, *IN_OTHER_WORDS}
+    named = [
+        *tokens.BROKEN,
+        *tokens.FIELDS,
+        *drift.BROKEN,
+        *drift.FIELDS,
+        *retention.BROKEN,
+        *holders.BROKEN,
+        *holders.FIELDS,
+    ]
+    twins = (tokens.TWINS, holders.TWINS, drift.TWINS, drift.SNAPSHOTS)
+    return {case[0] for case in named}.union(*twins, cellar.BROKEN, IN_OTHER_WORDS)
+        *tokens.TWINS,
+        *holders.TWINS,
+        *drift.TWINS,
+        *drift.SNAPSHOTS,
+        *cellar.BROKEN,
+        *IN_OTHER_WORDS,
+    }
 
 
 @pytest.mark.django_db

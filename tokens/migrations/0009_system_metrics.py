@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(editable=False, help_text='event_id(metric_time, metric_type, process)', primary_key=True, serialize=False)),
                 ('metric_time', megatron.core.timescale.fields.HypertableTimeField(help_text='Start of the minute', interval='7 days', key=('id',))),
-                ('metric_type', models.CharField(choices=[('monitor', 'Monitor of a stream'), ('worker', 'Celery worker'), ('web', 'Web server')], help_text='What kind of process', max_length=50)),
+                ('metric_type', models.CharField(choices=[('monitor', 'Monitor of a stream'), ('worker', 'Celery worker')], help_text='What kind of process', max_length=50)),
                 ('transactions_processed', models.IntegerField(help_text='Events stored in the minute', null=True)),
                 ('tokens_monitored', models.IntegerField(help_text='Tokens that traded in the last hour', null=True)),
                 ('signals_generated', models.IntegerField(help_text='Signals of the minute; NULL before stage Signals', null=True)),
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'system_metrics',
-                'constraints': [models.CheckConstraint(condition=models.Q(('metric_type__in', ['monitor', 'worker', 'web'])), name='metric_type_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('metric_type__in', ['monitor', 'worker'])), name='metric_type_known')],
             },
         ),
         TimeIndex("system_metrics", "metric_time"),

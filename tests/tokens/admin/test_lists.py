@@ -17,7 +17,7 @@ from tokens.models import Pool, PriceCandle1d, PriceCandle1h, PriceCandle1m, Pri
 pytestmark = pytest.mark.django_db
 
 QUERIES = {
-    "token": 7,
+    "token": 8,
     "pool": 6,
     "poolmilestone": 6,
     "transaction": 6,

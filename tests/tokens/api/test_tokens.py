@@ -73,6 +73,14 @@ def test_one_token_in_full(get: Get) -> None:
         "graduated_to": None,
         "uri": None,
         "image_url": None,
+        "market": {
+            "price": "0.00000004252873563218",
+            "price_usd": "0.000006379310344827",
+            "volume_1h_sol": "0",
+            "volume_1h_usd": None,
+            "change_1h_pct": None,
+            "last_trade_at": "2026-07-03T12:00:00Z",
+        },
         "current_pool": state,
         "graduation_signature": None,
         "token_program": None,
@@ -166,9 +174,9 @@ def test_a_list_costs_the_same_number_of_queries_whatever_its_length(
     client.get("/api/v1/tokens/")
     for _ in range(20):
         factories.pool(factories.pool().token, pool_type=PoolType.GRADUATED)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(client.get("/api/v1/tokens/").json()["results"]) == 21
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         client.get("/api/v1/tokens/", {"ordering": "-last_trade", "progress_min": 1})
 
 

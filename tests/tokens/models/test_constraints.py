@@ -20,6 +20,7 @@ from tokens.models import (
     RejectedMessage,
     SolUsdPrice,
     StreamCursor,
+    SystemMetric,
     Token,
     Transaction,
 )
@@ -51,6 +52,11 @@ def _cursor() -> StreamCursor:
 
 def _rejected() -> RejectedMessage:
     return factories.rejected(f"message {RejectedMessage.objects.count()}".encode())
+
+
+def _metric() -> SystemMetric:
+    number = SystemMetric.objects.count()
+    return SystemMetric.objects.create(id=ids.event_id(NOON, number), metric_time=NOON, metric_type="worker")
 
 
 ROWS: dict[type, Build] = {
@@ -96,6 +102,7 @@ BROKEN: list[Case] = [
     ("transaction_parents_exist", factories.transaction, {"pool_id": NOBODY}),
     ("transaction_parents_exist", factories.transaction, {"token_id": NOBODY}),
     ("candle_due_interval_known", _due, {"interval": 61}),
+    ("metric_type_known", _metric, {"metric_type": "toaster"}),
     ("sol_usd_price_positive", _price, {"price_usd": 0}),
     ("sol_usd_source_known", _price, {"source": "rumour"}),
     ("cursor_runs_forward", _cursor, {"last_slot": 419_999_899}),
@@ -127,6 +134,7 @@ TWINS: dict[str, tuple[Build, tuple[str, ...]]] = {
     "milestone_once_a_pool": (_milestone, ("pool_id", "threshold_pct")),
     "transactions_pkey": (factories.transaction, ("id", "signature", "event_index", "block_time")),
     **{f"price_candles_{label}_pkey": (_candle(label), ("token_id", "bucket")) for label in CANDLES},
+    "system_metrics_pkey": (_metric, ("id", "metric_time")),
     "candle_due_once": (_due, ("interval", "token_id", "bucket")),
     "sol_usd_prices_pkey": (_price, ("source", "price_time")),
     "cursor_once_a_source_and_venue": (_cursor, ("source", "venue")),
