@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Case, Value, When
+from django.db.models import Case, Max, Min, Value, When
 from django.db.models.functions import TruncMinute
 
 from tokens.choices import PriceOrigin
-from tokens.models import SolUsdPrice
+from tokens.domain.programs import WRAPPED_SOL
+from tokens.models import PriceSourceState, QuoteUsdPrice, SolUsdPrice
 
 FRESH = timedelta(seconds=120)
 """A sample older than this prices nothing (decision T8)."""
@@ -43,6 +44,30 @@ def find_price(at: datetime) -> SolUsdPrice | None:
     ``None``."""
     fresh = SolUsdPrice.objects.filter(price_time__gte=at - FRESH, price_time__lte=at)
     return fresh.order_by(_BELIEF, "-price_time").first()
+
+
+def find_used(*, mint: str, since: datetime) -> SolUsdPrice | QuoteUsdPrice | None:
+    """Return the newest sample of one whole ``mint`` that is not older than ``since``, of whatever source."""
+    if mint == WRAPPED_SOL:
+        return SolUsdPrice.objects.filter(price_time__gte=since).order_by("-price_time").first()
+    others = QuoteUsdPrice.objects.filter(quote_mint=mint, price_time__gte=since)
+    return others.order_by("-price_time").first()
+
+
+def find_span() -> tuple[datetime, datetime] | None:
+    """Return the times of the oldest and the newest sample of any quote, or ``None`` when there is none."""
+    spans = [
+        model.objects.aggregate(first=Min("price_time"), last=Max("price_time"))
+        for model in (SolUsdPrice, QuoteUsdPrice)
+    ]
+    known = [span for span in spans if span["first"] is not None]
+    return (min(span["first"] for span in known), max(span["last"] for span in known)) if known else None
+
+
+def source_states() -> Sequence[PriceSourceState]:
+    """Return what each source's newest answer about each coin was worth: SOL first, then the most believed source."""
+    states = PriceSourceState.objects.annotate(rank=_BELIEF, other=Case(When(mint=WRAPPED_SOL, then=0), default=1))
+    return list(states.order_by("other", "mint", "rank"))
 
 
 def find_newest_minute(*, source: str | None = None) -> datetime | None:

@@ -1,16 +1,20 @@
-"""SOL/USD: recording samples, and the price that holds for a trade (decision T8)."""
+"""USD for SOL and other quotes: recording samples, and the price that holds for a trade (decisions T7, T8)."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
 
 from megatron.core import ids
 from tokens.choices import PriceOrigin
-from tokens.models import SolUsdPrice
+from tokens.domain.facts import QUOTE_DECIMALS
+from tokens.domain.programs import WRAPPED_SOL
+from tokens.models import QuoteUsdPrice, SolUsdPrice
+from tokens.selectors import prices as price_reads
 from tokens.selectors.prices import FRESH
 
 _BY_RANK = {name: rank for rank, name in enumerate(PriceOrigin.values)}
@@ -19,18 +23,24 @@ _MICRO = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One source's price of one SOL. ``price_usd`` keeps six decimals."""
+    """One source's price of one whole coin, SOL unless ``mint`` says otherwise. ``price_usd`` keeps six decimals."""
 
     at: datetime
     price_usd: Decimal
     source: PriceOrigin
     confidence: Decimal | None = None
+    mint: str = WRAPPED_SOL
 
 
 class Window:
-    """The samples that can price trades of a stretch of time; asked a second at a time, answers are remembered."""
+    """The samples that can price trades of a stretch of time; asked a second at a time, answers are remembered.
 
-    def __init__(self, samples: Iterable[tuple[datetime, str, Decimal]]) -> None:
+    ``others`` are the windows of quotes that are not SOL, by mint.
+    """
+
+    def __init__(
+        self, samples: Iterable[tuple[datetime, str, Decimal]], others: Mapping[str, "Window"] | None = None
+    ) -> None:
         self._times: dict[str, list[float]] = {}
         self._prices: dict[str, list[int]] = {}
         for at, source, price in sorted(samples):
@@ -38,9 +48,14 @@ class Window:
             self._prices.setdefault(source, []).append(int(price * _MICRO))
         self._sources = sorted(self._times, key=lambda source: _BY_RANK[source])
         self._known: dict[int, int | None] = {}
+        self._others = others or {}
+
+    def of(self, quote_mint: str) -> "Window":
+        """Return what prices ``quote_mint``: this window for SOL, one that knows nothing for an unknown quote."""
+        return self if quote_mint == WRAPPED_SOL else self._others.get(quote_mint, _NOTHING)
 
     def at(self, block_time: int) -> int | None:
-        """Return USD·10⁶ a SOL at a unix second, from the most trusted source with a fresh sample, or ``None``."""
+        """Return USD·10⁶ a coin at a unix second, from the most trusted source with a fresh sample, or ``None``."""
         if block_time not in self._known:
             self._known[block_time] = self._look_up(block_time)
         return self._known[block_time]
@@ -54,37 +69,69 @@ class Window:
         return None
 
 
-def window(*, start: datetime, end: datetime) -> Window:
-    """Return what can price the trades with ``start`` ≤ block time ≤ ``end``."""
-    rows = SolUsdPrice.objects.filter(price_time__gte=start - FRESH, price_time__lte=end)
-    return Window(rows.values_list("price_time", "source", "price_usd"))
+_NOTHING = Window(())
+
+
+def window(*, start: datetime, end: datetime, quotes: Collection[str] = ()) -> Window:
+    """Return what can price the trades with ``start`` ≤ block time ≤ ``end``. ``quotes`` are what pools are quoted in;
+    nothing is read for SOL alone but SOL's prices."""
+    within = {"price_time__gte": start - FRESH, "price_time__lte": end}
+    rows = SolUsdPrice.objects.filter(**within)
+    others: dict[str, list[tuple[datetime, str, Decimal]]] = {}
+    if mints := set(quotes) - {WRAPPED_SOL}:
+        found = QuoteUsdPrice.objects.filter(quote_mint__in=mints, **within)
+        for mint, *sample in found.values_list("quote_mint", "price_time", "source", "price_usd"):
+            others.setdefault(mint, []).append((sample[0], sample[1], sample[2]))
+    return Window(
+        rows.values_list("price_time", "source", "price_usd"),
+        {mint: Window(samples) for mint, samples in others.items()},
+    )
+
+
+_RECORD_SOL = """
+INSERT INTO sol_usd_prices (id, price_time, price_usd, source, confidence) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (source, price_time) DO NOTHING
+"""
+
+_RECORD_QUOTE = """
+INSERT INTO quote_usd_prices (id, price_time, price_usd, source, confidence, quote_mint) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (quote_mint, source, price_time) DO NOTHING
+"""
 
 
 def record(*, samples: Sequence[Sample]) -> int:
     """Store samples; return how many were new. A sample that its source gave before is kept as it was."""
-    rows = [(ids.new_id(), s.at, s.price_usd, s.source, s.confidence) for s in samples]
+    rows = [(ids.new_id(), s.at, s.price_usd, s.source, s.confidence) for s in samples if s.mint == WRAPPED_SOL]
+    others = [
+        (ids.new_id(), s.at, s.price_usd, s.source, s.confidence, s.mint) for s in samples if s.mint != WRAPPED_SOL
+    ]
+    new = 0
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO sol_usd_prices (id, price_time, price_usd, source, confidence) VALUES (%s, %s, %s, %s, %s)"
-            " ON CONFLICT (source, price_time) DO NOTHING",
-            rows,
-        )
-        return max(int(cursor.rowcount), 0)
+        for statement, values in ((_RECORD_SOL, rows), (_RECORD_QUOTE, others)):
+            if values:
+                cursor.executemany(statement, values)
+                new += max(int(cursor.rowcount), 0)
+    return new
 
 
 _FILL = """
 WITH due AS (
-    SELECT t.id, t.block_time, sol_usd_at(t.block_time) AS usd
+    SELECT t.id, t.block_time, t.sol_amount AS amount, sol_usd_at(t.block_time) AS usd
     FROM transactions t
-    WHERE t.sol_amount IS NOT NULL AND t.sol_amount_usd IS NULL AND t.block_time >= %s AND t.block_time < %s
+    WHERE t.sol_amount IS NOT NULL AND t.sol_amount_usd IS NULL AND t.block_time >= %(start)s AND t.block_time < %(end)s
+    UNION ALL
+    SELECT t.id, t.block_time, quote_amount(t.type, t.amount_in, t.amount_out, p.quote_decimals),
+           quote_usd_at(p.quote_mint, t.block_time)
+    FROM transactions t JOIN pools p ON p.id = t.pool_id AND p.quote_mint = ANY(%(quotes)s) AND p.quote_decimals IS NOT NULL
+    WHERE t.sol_amount IS NULL AND t.sol_amount_usd IS NULL AND t.block_time >= %(start)s AND t.block_time < %(end)s
 ), filled AS (
     UPDATE transactions t
-    SET price_per_token_usd = t.price_per_token * due.usd, sol_amount_usd = t.sol_amount * due.usd
+    SET price_per_token_usd = t.price_per_token * due.usd, sol_amount_usd = due.amount * due.usd
     FROM due WHERE due.usd IS NOT NULL AND t.id = due.id AND t.block_time = due.block_time
     RETURNING t.token_id, t.block_time
 ), marked AS (
     INSERT INTO candles_due (interval, token_id, bucket, marked_at)
-    SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %s::timestamptz
+    SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %(now)s::timestamptz
     FROM filled CROSS JOIN unnest(ARRAY[60, 300, 3600, 86400]) AS width
     ORDER BY 1, 2, 3
     ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
@@ -92,14 +139,20 @@ WITH due AS (
 SELECT count(*) FROM filled
 """
 
+# The rows are locked before they are priced, in the order of ingest.store: a batch that moves a pool meanwhile is waited for,
+# and the price is the one of the pool's newest moment.
 _FILL_POOLS = """
+WITH due AS MATERIALIZED (
+    SELECT id, quote_usd_at(quote_mint, last_trade_at) AS usd FROM pools
+    WHERE latest_price_usd IS NULL AND latest_price IS NOT NULL AND last_trade_at >= %(start)s AND last_trade_at < %(end)s
+      AND (quote_mint = ANY(%(quotes)s) OR quote_mint = 'So11111111111111111111111111111111111111112')
+    ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE pools p SET latest_price_usd = p.latest_price * due.usd, market_cap_usd = p.market_cap * due.usd
-FROM (
-    SELECT id, sol_usd_at(last_trade_at) AS usd FROM pools
-    WHERE latest_price_usd IS NULL AND latest_price IS NOT NULL AND last_trade_at >= %s AND last_trade_at < %s
-      AND quote_mint = 'So11111111111111111111111111111111111111112'
-) AS due WHERE due.usd IS NOT NULL AND p.id = due.id
+FROM due WHERE due.usd IS NOT NULL AND p.id = due.id
 """
+
+_QUOTES = sorted(set(QUOTE_DECIMALS) - {WRAPPED_SOL})
 
 
 def fill(*, start: datetime, end: datetime, now: datetime) -> int:
@@ -108,9 +161,10 @@ def fill(*, start: datetime, end: datetime, now: datetime) -> int:
     Their candles become due again. One transaction: callers choose windows of a size they can afford.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_FILL, [start, end, now])
+        parameters: dict[str, Any] = {"start": start, "end": end, "now": now, "quotes": _QUOTES}
+        cursor.execute(_FILL, parameters)
         (count,) = cursor.fetchone()
-        cursor.execute(_FILL_POOLS, [start, end])
+        cursor.execute(_FILL_POOLS, parameters)
     return int(count)
 
 
@@ -124,11 +178,10 @@ def fill_recent(*, now: datetime) -> int:
 
 def fill_all(*, now: datetime) -> int:
     """Fill every hole that a recorded sample can fill, a day of block time a transaction; return how many it filled."""
-    spans = SolUsdPrice.objects.order_by("price_time").values_list("price_time", flat=True)
-    first, last = spans.first(), spans.last()
-    if first is None or last is None:
+    spans = price_reads.find_span()
+    if spans is None:
         return 0
-    total, start, end = 0, first.astimezone(UTC), last + FRESH
+    total, start, end = 0, spans[0], spans[1] + FRESH
     while start <= end:
         total += fill(start=start, end=min(start + timedelta(days=1), end + timedelta(seconds=1)), now=now)
         start += timedelta(days=1)
