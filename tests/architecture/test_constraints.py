@@ -48,13 +48,6 @@ def broken() -> set[str]:
     ]
     twins = (tokens.TWINS, holders.TWINS, drift.TWINS, drift.SNAPSHOTS)
     return {case[0] for case in named}.union(*twins, cellar.BROKEN, IN_OTHER_WORDS)
-        *tokens.TWINS,
-        *holders.TWINS,
-        *drift.TWINS,
-        *drift.SNAPSHOTS,
-        *cellar.BROKEN,
-        *IN_OTHER_WORDS,
-    }
 
 
 @pytest.mark.django_db
