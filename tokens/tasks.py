@@ -6,7 +6,19 @@ from django.conf import settings
 from megatron.clients import registry
 from megatron.core import clock
 from tokens.choices import ProcessKind
-from tokens.services import cache, candles, metrics, prices, rankings, rejections, releases, retention
+from tokens.services import (
+    cache,
+    candles,
+    finality,
+    gaps,
+    metrics,
+    polls,
+    prices,
+    rankings,
+    rejections,
+    releases,
+    retention,
+)
 
 
 @shared_task
@@ -34,6 +46,12 @@ def play_released() -> int:
     if done.played >= 2_000:
         play_released.delay()
     return done.resolved
+
+
+@shared_task
+def poll_prices() -> int:
+    """Ask the price sources whose turn it is; return how many prices were stored."""
+    return polls.poll(sources=registry.price_sources(), now=clock.utc_now()).stored
 
 
 @shared_task

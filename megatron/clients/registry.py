@@ -24,6 +24,11 @@ class NotConfigured(Refused):
 _chains: list[ChainReader] = []
 
 
+def has_chain() -> bool:
+    """Say whether there is a reader of the chain: a house that only plays captures has none."""
+    return bool(_chains or settings.SOLANA_RPC_URL)
+
+
 def chain() -> ChainReader:
     """Return the reader of the chain. Raises :class:`NotConfigured` without SOLANA_RPC_URL."""
     if _chains:

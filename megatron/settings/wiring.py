@@ -21,6 +21,7 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.settle_chain": ("chain", timedelta(seconds=5), "Compare with the finalized chain"),
     "tokens.tasks.heal_gaps": ("chain", timedelta(seconds=15), "Heal gaps from the chain"),
     "tokens.tasks.complete_rejected": ("chain", timedelta(seconds=15), "Ask for the whole of cut transactions"),
+    "tokens.tasks.poll_prices": ("chain", timedelta(seconds=10), "Ask the price sources"),
     "tokens.tasks.fill_usd": ("slow", timedelta(minutes=1), "Fill USD values whose price came later"),
     "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens by the last hour's volume"),
     "tokens.tasks.record_metrics": ("slow", timedelta(minutes=1), "Write down what a worker uses"),

@@ -7,16 +7,16 @@ from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Greatest
 
 from megatron.clients.errors import TryLater
 from megatron.clients.ports import ChainReader
 from megatron.core import audit, metrics, nudges, queue
-from tokens.choices import GapCause, GapOutcome, Program
+from tokens.choices import AlertKind, AlertSeverity, GapCause, GapOutcome, Program
 from tokens.domain import programs
 from tokens.models import SlotGap, StreamCursor, VenueState
-from tokens.services import backfill, ingest
+from tokens.services import alerts, backfill, ingest
 
 log = structlog.get_logger(__name__)
 
@@ -268,6 +268,26 @@ def accept(*, gaps: QuerySet[SlotGap], operator: str, reason: str, now: datetime
         for venue in {Program(gap.venue) for gap in rows}:
             advance(venue=venue)
     return len(rows)
+
+
+OLD = timedelta(minutes=5)
+
+
+def alert_about_old(*, now: datetime) -> None:
+    """Tell operators of gaps that do not heal, a venue an alert, and when they have."""
+    old = SlotGap.objects.filter(finished_at=None, slot_to__isnull=False, detected_at__lt=now - OLD)
+    counted = dict(old.values_list("venue").annotate(count=Count("id")).order_by("venue"))
+    for venue in Program:
+        if count := counted.get(venue.value):
+            alerts.raise_alert(
+                kind=AlertKind.GAP,
+                subject=venue.value,
+                severity=AlertSeverity.CRITICAL,
+                message=f"{count} gaps of {venue.label} have not healed for more than {OLD.seconds // 60} minutes.",
+                now=now,
+            )
+        else:
+            alerts.resolve_alert(kind=AlertKind.GAP, subject=venue.value, now=now)
 
 
 _ADVANCE = """

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,10 +23,19 @@ MOST_PERCENT = Decimal("999.99")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """From block time to commit over a minute, milliseconds."""
+    """From a frame's arrival to its commit over a minute, milliseconds."""
 
     mean_ms: Decimal
     p99_ms: Decimal
+
+
+def latency(milliseconds: Sequence[float]) -> Latency | None:
+    """Return mean and 99th percentile (nearest rank) of times in milliseconds; ``None`` of none."""
+    if not milliseconds:
+        return None
+    ordered = sorted(milliseconds)
+    mean, p99 = sum(ordered) / len(ordered), ordered[-(-99 * len(ordered) // 100) - 1]
+    return Latency(mean_ms=Decimal(f"{mean:.2f}"), p99_ms=Decimal(f"{p99:.2f}"))
 
 
 def record(

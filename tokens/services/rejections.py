@@ -3,16 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F
+from django.db import models, transaction
+from django.db.models import ExpressionWrapper, F, Value
+from django.db.models.functions import Power
 
+from megatron.clients.errors import ClientError
+from megatron.clients.ports import ChainReader
 from megatron.core import audit
-from tokens.choices import RejectionStatus
+from tokens.choices import RejectionReason, RejectionStatus
 from tokens.domain.decode import Undecodable, decode_message
 from tokens.models import Pool, RejectedMessage
-from tokens.services import ingest
+from tokens.services import ingest, quarantine
 
 _BATCH = 200
 
@@ -72,6 +76,9 @@ def _play(row: RejectedMessage, now: datetime) -> ingest.Stored | None:
     except Undecodable as error:
         RejectedMessage.objects.filter(id=row.id).update(detail=str(error))
         return None
+    venues = quarantine.held()
+    if any(quarantine.touches(one, venues) for one in decoded):
+        return None  # it goes on waiting: what its venue says is not believed now
     batch = [ingest.Received(one, row.source, payload) for one in decoded]
     return ingest.store(batch=batch, feed="retry", now=now)
 
@@ -87,6 +94,68 @@ def retry_answered(*, now: datetime, limit: int = 1_000) -> Retried:
         done = retry(messages=keys, now=now)
         total = Retried(total.played + done.played, total.resolved + done.resolved, total.stored + done.stored)
     return total
+
+
+_ASKABLE = (
+    RejectionReason.NO_BLOCK_TIME,
+    RejectionReason.NO_SLOT,
+    RejectionReason.NEEDS_TRANSACTION,
+    RejectionReason.TRUNCATED,
+    RejectionReason.UNKNOWN_POOL,
+)
+_FIRST_PAUSE, _MOST_ATTEMPTS = timedelta(seconds=5), 10
+"""5 s, 10 s, 20 s … about an hour and a half in all; then only an operator plays the message again."""
+
+
+def complete(*, chain: ChainReader, now: datetime, limit: int = 200) -> Retried:
+    """Ask the chain for the whole of transactions that came in part, and store them; return what came of it.
+
+    A message that the chain does not answer waits longer each time.
+    """
+    due = ExpressionWrapper(
+        F("observed_at") + Value(_FIRST_PAUSE) * Power(2.0, "attempts"), output_field=models.DateTimeField()
+    )
+    waiting = RejectedMessage.objects.filter(
+        status=RejectionStatus.WAITING, reason__in=_ASKABLE, attempts__lt=_MOST_ATTEMPTS
+    )
+    rows = (
+        waiting.alias(due=due).filter(due__lte=now).order_by("observed_at", "id").values_list("id", "payload")[:limit]
+    )
+    total = Retried()
+    for key, payload in rows:
+        batch = _asked(chain, bytes(payload))
+        with transaction.atomic():
+            row = RejectedMessage.objects.select_for_update(skip_locked=True).filter(
+                id=key, status=RejectionStatus.WAITING
+            )
+            if not row.exists():
+                continue
+            stored = ingest.store(batch=batch, feed="retry", now=now) if batch else None
+            changes: dict[str, Any] = {"attempts": F("attempts") + 1}
+            done = stored is not None and not stored.rejected
+            if done:
+                changes |= {"status": RejectionStatus.RESOLVED, "resolved_at": now}
+            RejectedMessage.objects.filter(id=key).update(**changes)
+        new = stored.transactions if stored is not None else 0
+        total = Retried(total.played + 1, total.resolved + done, total.stored + new)
+    return total
+
+
+def _asked(chain: ChainReader, payload: bytes) -> list[ingest.Received]:
+    """Return the transactions of a message as the chain gives them; nothing unless it gives all of them."""
+    try:
+        told = decode_message(payload)
+        batch = []
+        for one in told:
+            if one.signature is None:
+                return []
+            whole = chain.get_transaction(one.signature)
+            if whole is None:
+                return []
+            batch += [ingest.Received(it, f"chain:{one.signature}", whole) for it in decode_message(whole)]
+    except (Undecodable, ClientError):
+        return []
+    return batch
 
 
 def _chunks(keys: Sequence[UUID]) -> Iterable[Sequence[UUID]]:

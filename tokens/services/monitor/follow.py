@@ -30,6 +30,7 @@ TALLY_SECONDS = 5.0
 BATCH_EVENTS = 5_000
 PATIENCE_SECONDS = (0.25, 2.0)
 """First and longest pause before a batch that the database did not take is tried again."""
+MOST_LATENCIES = 50_000
 LAST_ATTEMPTS = 5
 """How often a stopping monitor tries before it gives its last batch up to the gap that begins at its cursor."""
 
@@ -73,6 +74,8 @@ class Report:
     completing: int = 0
     behind: timedelta | None = None
     """Age of the newest event, by our clock."""
+    latencies_ms: list[float] = field(default_factory=list)
+    """From a frame's arrival to its commit, for the newest frames; whoever writes them down empties the list."""
     feeds: dict[str, bool] = field(default_factory=dict)
 
 
@@ -97,6 +100,7 @@ class Monitor:
         self._board = Scoreboard(len(self._feeds))
         self._completion = None if chain is None else Completion(chain)
         self._sighted: list[tuple[str, int]] = []
+        self._arrived: list[datetime] = []
         self._known_pools: set[str] = set()
         self._begun = False
         self._stop = threading.Event()
@@ -181,6 +185,7 @@ class Monitor:
     def _frame(self, place: int, frame: Frame) -> bool:
         feed = self._feeds[place]
         feed.heard = True
+        self._arrived.append(frame.at)
         full = False
         for decoded in feed.player.decode(source=feed.stream.source, payload=frame.payload):
             one = decoded
@@ -246,6 +251,11 @@ class Monitor:
     def _flush(self) -> None:
         """Store what was decoded, then say how far each source came: never the other way round."""
         self._insist(self._store)
+        now = self._clock()
+        latencies = self.report.latencies_ms
+        latencies += [(now - at) / timedelta(milliseconds=1) for at in self._arrived]
+        del latencies[:-MOST_LATENCIES]
+        self._arrived.clear()
         self.report.buffered = len(self._buffer)
         self.report.completing = 0 if self._completion is None else len(self._completion)
 

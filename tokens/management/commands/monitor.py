@@ -1,0 +1,153 @@
+"""Follow venues live: frames in, rows out, until it is stopped."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import CommandError
+from rich.progress import Progress, TaskID
+
+from megatron.clients import registry
+from megatron.clients.file_stream import FileStream
+from megatron.clients.ports import TransactionStream
+from megatron.core import clock
+from tokens.choices import ProcessKind, Program
+from tokens.management.commands._door import DoorCommand, progress
+from tokens.services import metrics
+from tokens.services.monitor import Monitor, NothingToFollow
+from tokens.services.monitor.follow import Report
+
+EXAMPLES = """
+examples:
+  manage.py monitor pumpfun                          by the sources of STREAM_SOURCES
+  manage.py monitor pumpswap --source helius --source solana-logs
+  manage.py monitor all                              one process a venue, each started again when it ends
+  manage.py monitor pumpfun --from frames.jsonl.gz   a capture in place of the network, to its end
+
+Runs until SIGTERM or Ctrl-C, then stores what it has and ends with 0. It may be killed at any moment: what was not committed
+is found again by comparing with the chain. Exit status 1 when no source can be listened to, 2 for a wrong call.
+"""
+
+ALL = "all"
+_AGAIN_SECONDS = (1.0, 30.0)
+_EVERY = timedelta(minutes=1)
+
+
+class Command(DoorCommand):
+    help = "Follow a venue live: decode what its program does, store it, and keep account of what is missing."
+    examples = EXAMPLES
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("venue", choices=[*Program.values, ALL], help="which program to follow")
+        parser.add_argument(
+            "--source", action="append", dest="sources", metavar="NAME", help="which feed (default: STREAM_SOURCES)"
+        )
+        parser.add_argument("--from", dest="capture", metavar="PATH", help="play a capture instead of the network")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        _stop_on_signals(stop)
+        if options["venue"] == ALL:
+            _supervise(options["sources"], stop)
+            return
+        venue = Program(options["venue"])
+        monitor = Monitor(
+            venue=venue,
+            sources=_sources(options),
+            chain=registry.chain() if registry.has_chain() else None,
+            clock=clock.utc_now,
+        )
+        with progress(quiet=options["json"]) as bar:
+            teller = _Teller(bar, bar.add_task(venue.label, total=None, told=""))
+            try:
+                report = monitor.run(stop=stop, tell=teller.tell)
+            except NothingToFollow as reason:
+                raise CommandError(f"Nothing can be followed. {reason}", returncode=1) from reason
+        self.show(_result(report), as_json=options["json"])
+
+
+def _sources(options: dict[str, Any]) -> Sequence[TransactionStream]:
+    if options["capture"] is not None:
+        path = Path(options["capture"])
+        if not path.exists():
+            raise CommandError(f"There is no file or folder {path}.", returncode=2)
+        return [FileStream([path])]
+    try:
+        return registry.streams(options["sources"])
+    except registry.NotConfigured as lacking:
+        raise CommandError(str(lacking), returncode=2) from lacking
+
+
+class _Teller:
+    """Shows how the monitor is doing, and writes its figures down each minute."""
+
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar, self._task = bar, task
+        self._recorded = clock.utc_now()
+        self._stored = 0
+
+    def tell(self, report: Report) -> None:
+        now = clock.utc_now()
+        self._bar.update(self._task, told=_told(report))
+        if now - self._recorded >= _EVERY:
+            metrics.record(kind=ProcessKind.MONITOR, now=now, transactions_processed=report.stored - self._stored)
+            self._recorded, self._stored = now, report.stored
+
+
+def _told(report: Report) -> str:
+    behind = "–" if report.behind is None else f"{report.behind.total_seconds():.1f} s"
+    away = [name for name, open_now in report.feeds.items() if not open_now]
+    return f"{report.frames:,} frames, {report.stored:,} stored, behind {behind}, {report.buffered:,} waiting" + (
+        f", away: {', '.join(away)}" if away else ""
+    )
+
+
+def _result(report: Report) -> dict[str, Any]:
+    return {
+        "frames": report.frames,
+        "transactions": report.stored,
+        "duplicates": report.duplicates,
+        "rejected": report.rejected,
+        "disconnects": report.disconnects,
+    }
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def halt(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, halt)
+        signal.signal(signal.SIGINT, halt)
+
+
+def _supervise(sources: Sequence[str] | None, stop: threading.Event) -> None:
+    """Keep one process a venue running until ``stop``: they share nothing, so one that dies takes no other along."""
+    chosen = [word for name in sources or () for word in ("--source", name)]
+    running: dict[Program, subprocess.Popen[bytes]] = {}
+    again: dict[Program, float] = dict.fromkeys(Program, 0.0)
+    pause: dict[Program, float] = dict.fromkeys(Program, _AGAIN_SECONDS[0])
+    while not stop.wait(0.2):
+        for venue in Program:
+            child = running.get(venue)
+            if child is not None and child.poll() is None:
+                continue
+            if child is not None:
+                del running[venue]
+                again[venue] = time.monotonic() + pause[venue]
+                pause[venue] = min(2 * pause[venue], _AGAIN_SECONDS[1])
+            elif time.monotonic() >= again[venue]:
+                running[venue] = subprocess.Popen([sys.executable, *sys.argv[:1], "monitor", venue.value, *chosen])
+    for child in running.values():
+        child.terminate()
+    for child in running.values():
+        child.wait()
