@@ -1,6 +1,6 @@
 """The Celery doors: each reads the clock, calls one service and says how much was done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,6 +8,8 @@ import pytest
 import time_machine
 from django.db import connection
 
+from megatron import clients
+from megatron.clients.ports import PriceQuote
 from tests import factories
 from tests.factories import NOON
 from tests.tokens.services.building import MINT, address, trade
@@ -59,6 +61,22 @@ def test_a_message_whose_pool_became_known_is_stored() -> None:
     assert tasks.retry_rejected() == 1
     assert Transaction.objects.get().signature == waiting.signature
     assert list(RejectedMessage.objects.filter(status=RejectionStatus.WAITING)) == [other]
+
+
+def test_the_price_sources_that_are_set_up_are_asked() -> None:
+    """The task hands the registry's sources to the service and says how many prices it stored."""
+
+    class Fixed:
+        """A source of one price."""
+
+        name = "hermes"
+
+        def get_prices(self, mints: Sequence[str]) -> Mapping[str, PriceQuote]:
+            return {mints[0]: PriceQuote(Decimal(1), NOON)}
+
+    with clients.override(prices=[Fixed()]):
+        assert tasks.poll_prices() == 1
+        assert tasks.poll_prices() == 0
 
 
 def test_a_price_that_came_late_fills_the_trade() -> None:
