@@ -4,10 +4,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import transaction
+
 from megatron.core import metrics
 from tokens.choices import RejectionReason
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
-from tokens.services import ingest
+from tokens.services import ingest, quarantine
+from tokens.services.retention import REPLAYS
+from tokens.services.sentinel import Sentinel, is_strange, keepsake
 
 BATCH_EVENTS = 20_000
 BATCH_BYTES = 32 * 1024 * 1024
@@ -30,17 +34,25 @@ class Player:
         self.feed, self.batch_events, self.batch_bytes = feed, batch_events, batch_bytes
         self.tally, self.stored = Tally(), ingest.Stored()
         self._batch: list[ingest.Received] = []
+        self._strange: list[ingest.Received] = []
         self._refused: list[ingest.Rejection] = []
+        self._sentinel = Sentinel(judges=feed not in REPLAYS)
         self._events = self._bytes = 0
 
     def decode(self, *, source: str, payload: bytes) -> list[Decoded]:
-        """Decode one message; one that nobody can read is put by with the reason, and yields nothing."""
+        """Decode one message; one that nobody can read is put by with the reason, and yields nothing.
+
+        Where it is a program's own event that cannot be read, it yields one transaction that says so.
+        """
         self.tally.messages += 1
         try:
             decoded = decode_message(payload)
         except Undecodable as error:
-            self.refuse(source=source, payload=payload, reason=error.reason, detail=error.detail)
-            return []
+            if error.program is None:
+                self.refuse(source=source, payload=payload, reason=error.reason, detail=error.detail)
+                return []
+            self.tally.undecodable[error.reason] += 1
+            decoded = [error.decoded()]
         self.tally.outcomes.update(one.outcome.value for one in decoded)
         for one in decoded:
             self.tally.drift.update(one.drift)
@@ -59,19 +71,43 @@ class Player:
 
     def take(self, decoded: list[Decoded], *, source: str, payload: bytes) -> bool:
         """Buffer what a message yielded; return whether the buffer is full and wants :meth:`flush`."""
-        kept = [one for one in decoded if one.events or one.truncated or one.outcome is Outcome.UNDECODABLE]
+        kept = []
+        for one in decoded:
+            if one.events or one.drift:
+                self._sentinel.see(one)
+                if one.drift and is_strange(one):
+                    self._strange.append(ingest.Received(one, source, payload))
+            if one.events or one.truncated or one.outcome is Outcome.UNDECODABLE:
+                kept.append(ingest.Received(one, source, payload))
         if kept:
-            self._batch += [ingest.Received(one, source, payload) for one in kept]
-            self._events += sum(len(one.events) for one in kept)
+            self._batch += kept
+            self._events += sum(len(one.decoded.events) for one in kept)
+        if kept or (self._strange and self._strange[-1].payload is payload):
             self._bytes += len(payload)
         return self._events >= self.batch_events or self._bytes >= self.batch_bytes
 
     def flush(self, *, now: datetime) -> None:
-        """Store what is buffered. The buffer is dropped only after the commit, so a failure loses nothing."""
-        if self._refused:
-            ingest.keep(rejections=self._refused, now=now)
-            self.stored.rejected.update(refusal.reason.value for refusal in self._refused)
-            self._refused = []
-        if self._batch:
-            self.stored += ingest.store(batch=self._batch, feed=self.feed, now=now)
-        self._batch, self._events, self._bytes = [], 0, 0
+        """Store what is buffered, in one transaction with what the sentinel saw in it. The buffers are dropped only after the
+        commit, so a failure loses nothing.
+
+        Nothing of a venue that is quarantined, perhaps just now, is stored: its messages are kept as they came.
+        """
+        if not (self._refused or self._batch or self._strange):
+            return
+        with transaction.atomic():
+            held = self._sentinel.judge(now=now)
+            batch, kept = quarantine.divide(self._batch, held)
+            _, strange = quarantine.divide(self._strange, held)
+            kept += strange + self._refused
+            if kept:
+                ingest.keep(rejections=kept, now=now)
+            stored = ingest.store(batch=batch, feed=self.feed, now=now) if batch else ingest.Stored()
+            before = self._sentinel.write(now=now)
+            keepsakes = [found for one in self._strange if (found := keepsake(one, before))]
+            if keepsakes:
+                ingest.keep(rejections=keepsakes, now=now)
+        self._sentinel.forget(held)
+        self.stored += stored
+        self.stored.rejected.update(rejection.reason.value for rejection in (*kept, *keepsakes))
+        self._batch, self._strange, self._refused = [], [], []
+        self._events, self._bytes = 0, 0

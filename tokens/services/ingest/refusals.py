@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import connection
 
 from megatron.core import ids
-from tokens.choices import RejectionReason
+from tokens.choices import Program, RejectionReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,11 @@ class Rejection:
     reason: RejectionReason
     detail: str
     waits_for: str | None = None
+
+
+def release_of(venue: Program | None) -> str | None:
+    """Return what a message waits for that only another reading of ``venue`` can let in."""
+    return None if venue is None else f"release of {venue.value}"
 
 
 _KEEP = """
