@@ -99,8 +99,16 @@ class _Teller:
         now = clock.utc_now()
         self._bar.update(self._task, told=_told(report))
         if now - self._recorded >= _EVERY:
-            metrics.record(kind=ProcessKind.MONITOR, now=now, transactions_processed=report.stored - self._stored)
+            metrics.record(
+                kind=ProcessKind.MONITOR,
+                now=now,
+                transactions=report.stored - self._stored,
+                latency=metrics.latency(report.latencies_ms),
+                stream_health="open" if all(report.feeds.values()) else "away",
+                told={"feeds": report.feeds, "buffered": report.buffered},
+            )
             self._recorded, self._stored = now, report.stored
+            report.latencies_ms.clear()
 
 
 def _told(report: Report) -> str:
@@ -122,7 +130,7 @@ def _result(report: Report) -> dict[str, Any]:
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
-    def halt(number: int, frame: FrameType | None) -> None:
+    def halt(*_: int | FrameType | None) -> None:
         stop.set()
 
     if threading.current_thread() is threading.main_thread():
