@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -38,6 +37,9 @@ _NAMES: Final = {
     "discord": ("discord", "discord_url"),
 }
 _INSIDE: Final = ("extensions", "properties", "links", "socials", "social")
+_ADDRESS: Final = re.compile(
+    r"(?P<scheme>https?|ipfs|ar)://(?P<host>[^/?#:@]+)(?P<port>:\d{1,5})?(?P<rest>[/?#].*)?", re.IGNORECASE
+)
 _HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 
@@ -73,15 +75,15 @@ def parse(body: bytes) -> Metadata:
         document = _storable(said)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotMetadata(f"The document is not JSON: {error}") from None
-    if not isinstance(document, dict):
+    if not isinstance(said, dict):
         raise NotMetadata("The document is JSON, but not an object")
-    found = list(_levels(document))
+    found = list(_levels(said))
     # As PostgreSQL writes it out, which is what its rule counts.
     kept = len(json.dumps(document, ensure_ascii=False).encode()) <= DOCUMENT_BYTES
     return Metadata(
-        name=_text(document, "name", NAME_CHARS),
-        symbol=_text(document, "symbol", SYMBOL_CHARS),
-        description=_text(document, "description", DESCRIPTION_CHARS),
+        name=_text(said, "name", NAME_CHARS),
+        symbol=_text(said, "symbol", SYMBOL_CHARS),
+        description=_text(said, "description", DESCRIPTION_CHARS),
         image_url=_first(found, "image_url"),
         twitter=_first(found, "twitter"),
         telegram=_first(found, "telegram"),
@@ -96,19 +98,18 @@ def safe_url(text: str) -> str | None:
     clean = "".join(text.split())
     if len(clean) > URL_CHARS or clean != sanitised(clean, URL_CHARS) or "\\" in clean:
         return None
-    try:
-        parts = urlsplit(clean)
-        host, port = parts.hostname or "", parts.port
-        if parts.scheme in ("ipfs", "ar"):
-            return clean if parts.netloc and "@" not in parts.netloc else None
-        ascii_host = host.encode("idna").decode().lower()
-    except (ValueError, UnicodeError):
+    parts = _ADDRESS.fullmatch(clean)
+    if parts is None:
         return None
-    if parts.scheme not in ("http", "https") or "@" in parts.netloc or not _HOST.fullmatch(ascii_host):
-        return None
-    address = urlunsplit(
-        (parts.scheme, f"{ascii_host}:{port}" if port else ascii_host, parts.path, parts.query, parts.fragment)
-    )
+    scheme, host, rest = parts["scheme"].lower(), parts["host"], parts["rest"] or ""
+    if scheme in ("http", "https"):
+        try:
+            host = host.encode("idna").decode().lower()
+        except UnicodeError:
+            return None
+        if not _HOST.fullmatch(host):
+            return None
+    address = f"{scheme}://{host}{parts['port'] or ''}{rest}"
     return address if len(address) <= URL_CHARS else None
 
 
@@ -140,9 +141,13 @@ def _link(kind: str, value: str) -> str | None:
         if (handle := pattern.fullmatch(value)) is not None:
             return prefix + handle[1]
     url = safe_url(value if "://" in value or not value or "." not in value else f"https://{value}")
-    if url is None or kind not in _HOSTS:
-        return url if url is None or kind == "image_url" or url.startswith("http") else None
-    host = urlsplit(url).hostname or ""
+    if url is None or kind == "image_url":
+        return url
+    if not url.startswith("http"):
+        return None
+    if kind not in _HOSTS:
+        return url
+    host = url.split("/")[2].split(":")[0]
     return url if any(host == own or host.endswith(f".{own}") for own in _HOSTS[kind]) else None
 
 
