@@ -14,6 +14,8 @@ from tests.tokens.domain.decode import building
 from tests.tokens.domain.decode.building import Call, discriminator, key, payload
 from tokens.choices import AlertKind, AlertSeverity, Program, RecipientOrigin, RejectionReason
 from tokens.domain import programs
+from tokens.domain.decode import events
+from tokens.domain.decode.borsh import Layout
 from tokens.domain.drift import Sighting
 from tokens.models import DriftCount, FeeRecipient, OperatorAlert, RejectedMessage, Transaction
 from tokens.services import alerts, drift
