@@ -1,6 +1,6 @@
 """What calls to providers cost: by provider, by endpoint, by day, and what is left of a budget."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,7 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, TruncDay
 
 from holders.models import ApiCreditUsage
+from megatron.core.readings import Gauge
 
 DAY = timedelta(days=1)
 MEASURED = timedelta(days=7)
@@ -108,6 +109,18 @@ def left(*, provider: str, now: datetime) -> int | None:
     rows = ApiCreditUsage.objects.filter(api_provider=provider, timestamp__gte=_month(now), timestamp__lte=now)
     used = rows.aggregate(used=Sum("credits_used"))["used"] or 0
     return max(0, int(limit) - used)
+
+
+def gauges(*, now: datetime) -> Iterator[Gauge]:
+    """Yield what this month cost and will have cost, in credits and as parts of the budgets."""
+    found = budgets(now=now)
+    used = [({"provider": it.provider}, float(it.used)) for it in found]
+    yield Gauge("credits_used_month", "Credits that this calendar month (UTC) cost", used)
+    limited = [(it, it.limit) for it in found if it.limit]
+    spent_ratio = [({"provider": it.provider}, it.used / limit) for it, limit in limited]
+    yield Gauge("credits_used_ratio", "Part of the month's budget that is spent", spent_ratio)
+    coming = [({"provider": it.provider}, it.projected / limit) for it, limit in limited]
+    yield Gauge("credits_projected_ratio", "Part of the budget that the month will have cost at this pace", coming)
 
 
 def daily(*, start: datetime, end: datetime) -> Sequence[tuple[datetime, str, int]]:

@@ -36,6 +36,15 @@ def beat(*, now: datetime) -> None:
     cache.set(_HEARTBEAT, now.isoformat(), timeout=None)
 
 
+def worker_seen_at() -> datetime | None:
+    """Return when a worker was last seen, ``None`` when none was or the cache is away."""
+    try:
+        noted = cache.get(_HEARTBEAT)
+    except Exception:  # noqa: BLE001  # whatever a cache may raise, nobody was seen
+        return None
+    return None if noted is None else datetime.fromisoformat(noted)
+
+
 def check_all(*, now: datetime) -> dict[str, Check]:
     """Return how database, migrations, cache and workers are."""
     checks: dict[str, Callable[[], Check]] = {"database": _database, "migrations": _migrations, "redis": _redis}

@@ -1,14 +1,15 @@
 """The address ``/metrics``: our numbers and those of Django, for whoever may see them."""
 
+import os
 import secrets
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from django_prometheus.exports import ExportToDjangoView
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 
-from megatron.core import api_keys, clock
+from megatron.core import api_keys, clock, readings
 from megatron.core.access import KEYWORD
 from megatron.core.choices import Scope
 
@@ -20,8 +21,19 @@ def view(request: HttpRequest) -> HttpResponse:
     machine."""
     if not _may_read(request):
         return HttpResponse("This needs an API key with the scope metrics.\n", status=401, content_type="text/plain")
-    response: HttpResponse = ExportToDjangoView(request)
-    return response
+    # Registered nowhere: describing itself to a registry, it would ask the database at every start.
+    read = CollectorRegistry(auto_describe=False)
+    read.register(readings.READINGS)
+    return HttpResponse(generate_latest(_counted()) + generate_latest(read), content_type=CONTENT_TYPE_LATEST)
+
+
+def _counted() -> CollectorRegistry:
+    """Return what processes count: the sum of those that share PROMETHEUS_MULTIPROC_DIR, else this one's."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return REGISTRY
+    shared = CollectorRegistry()
+    multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # the package types it not
+    return shared
 
 
 def _may_read(request: HttpRequest) -> bool:

@@ -33,3 +33,6 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
 """Every task in NUDGES has its heartbeat here; a test holds the two together."""
 
 CELERY_TASK_ROUTES = {task: {"queue": queue} for task, (queue, _, _) in BEAT.items()}
+
+READINGS = ("megatron.core.readings.database", "tokens.selectors.gauges.read", "holders.selectors.gauges")
+"""Who reads gauges from the database when /metrics is asked."""

@@ -1,4 +1,8 @@
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +49,32 @@ def test_a_key_needs_the_scope() -> None:
     """A key with the scope metrics reads; one that only reads the API does not, not even from here."""
     assert get(Authorization=f"Api-Key {key_with('metrics')}").status_code == 200
     assert get("127.0.0.1", Authorization=f"Api-Key {key_with('read')}").status_code == 401
+
+
+def test_processes_that_share_a_folder_are_added_up(tmp_path: Path) -> None:
+    """With PROMETHEUS_MULTIPROC_DIR any web process shows what all of them counted, and the readings once."""
+    script = """
+import os, sys
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = sys.argv[1]
+import django
+django.setup()
+from megatron.core import metrics, scrape
+metrics.stored.inc(2)
+if sys.argv[2] == "show":
+    from prometheus_client import generate_latest
+    print(generate_latest(scrape._counted()).decode())
+"""
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "megatron.settings"}
+    for last in ("count", "show"):
+        shown = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path), last],
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    assert "megatron_events_stored_total 4.0" in shown
 
 
 def test_the_token_of_the_settings_opens(settings: Any) -> None:

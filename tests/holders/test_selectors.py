@@ -71,3 +71,16 @@ def test_days_are_utcs() -> None:
     usage(timestamp=MID_MONTH + 2 * DAY, credits_used=4)
     days = selectors.daily(start=MID_MONTH, end=MID_MONTH + 5 * DAY)
     assert list(days) == [(MID_MONTH, "helius", 3), (MID_MONTH + 2 * DAY, "helius", 4)]
+
+
+def test_gauges_tell_what_is_spent_of_each_budget(settings: Any) -> None:
+    """Used credits of every provider, and parts of the budget where there is one."""
+    settings.CREDITS_PER_MONTH = {"helius": 100}
+    usage(timestamp=MID_MONTH - 8 * DAY)
+    usage(timestamp=MID_MONTH - 8 * DAY, api_provider="jupiter", credits_used=1)
+    found = {gauge.name: list(gauge.values) for gauge in selectors.gauges(now=MID_MONTH)}
+    assert found == {
+        "credits_used_month": [({"provider": "helius"}, 10.0), ({"provider": "jupiter"}, 1.0)],
+        "credits_used_ratio": [({"provider": "helius"}, 0.1)],
+        "credits_projected_ratio": [({"provider": "helius"}, 0.1)],
+    }
