@@ -22,7 +22,7 @@ class _Message(msgspec.Struct, rename={"tx_type": "txType"}):
     tx_type: str | None = None
     mint: str | None = None
     message: str | None = None
-    errors: msgspec.Raw | None = None
+    errors: msgspec.Raw = msgspec.Raw(b"")
 
 
 _decoder = msgspec.json.Decoder(_Message)
@@ -73,8 +73,8 @@ class _Subscriptions:
 
     def is_acknowledgement(self, raw: bytes) -> bool:
         message = _parsed(raw)
-        if message.errors is not None:
-            told = f"pumpportal: {bytes(message.errors)[:300].decode('utf-8', 'replace')}"
+        if errors := bytes(message.errors):
+            told = f"pumpportal: {errors[:300].decode('utf-8', 'replace')}"
             raise TryLater(told) if jsonrpc.sounds_passing(told) else Refused(told)
         return message.tx_type is None and message.message is not None
 

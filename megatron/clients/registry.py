@@ -9,12 +9,18 @@ import httpx
 from django.conf import settings
 
 from megatron.clients.birdeye import Birdeye
+from megatron.clients.documents import PublicDocuments
 from megatron.clients.errors import Refused
+from megatron.clients.helius import HeliusTransactions
 from megatron.clients.hermes import Hermes
 from megatron.clients.http import ATTEMPTS, TIMEOUT
 from megatron.clients.jupiter import Jupiter
-from megatron.clients.ports import ChainReader, PriceHistory, PriceSource
+from megatron.clients.ports import ChainReader, DocumentReader, PriceHistory, PriceSource, TransactionStream
+from megatron.clients.pumpportal import PumpPortal
 from megatron.clients.solana_rpc import SolanaRpc
+from megatron.clients.solana_ws import SolanaBlocks, SolanaLogs
+from megatron.clients.subscriptions import COMMITMENTS
+from megatron.clients.websocket import Limits
 
 
 class NotConfigured(Refused):
@@ -44,9 +50,17 @@ def override(
     chain: ChainReader | None = None,
     prices: Sequence[PriceSource] | None = None,
     histories: Sequence[PriceHistory] | None = None,
+    documents: DocumentReader | None = None,
+    streams: Sequence[TransactionStream] | None = None,
 ) -> Iterator[None]:
     """Let what is given answer until the block ends, for tests."""
-    stacks: list[tuple[list[Any], Any]] = [(_chains, chain), (_prices, prices), (_histories, histories)]
+    stacks: list[tuple[list[Any], Any]] = [
+        (_chains, chain),
+        (_prices, prices),
+        (_histories, histories),
+        (_documents, documents),
+    ]
+    stacks.append((_streams, streams))
     given = [(stack, answer) for stack, answer in stacks if answer is not None]
     for stack, answer in given:
         stack.append(answer)
@@ -55,6 +69,21 @@ def override(
     finally:
         for stack, _ in given:
             stack.pop()
+
+
+_documents: list[DocumentReader] = []
+
+
+def documents() -> DocumentReader:
+    """Return the reader of strangers' documents."""
+    if _documents:
+        return _documents[-1]
+    return _public_documents(tuple(settings.METADATA_GATEWAYS), settings.METADATA_PER_SECOND)
+
+
+@cache
+def _public_documents(through: tuple[str, ...], per_second: float) -> PublicDocuments:
+    return PublicDocuments(through=through, per_second=per_second)
 
 
 _prices: list[Sequence[PriceSource]] = []
@@ -122,6 +151,49 @@ _HISTORIES: dict[str, Callable[[], PriceHistory]] = {
     "hermes": lambda: _hermes(settings.HERMES_URL, settings.HERMES_API_KEY, patient=True),
     "birdeye": lambda: _birdeye(settings.BIRDEYE_API_KEY, patient=True),
 }
+
+
+_streams: list[Sequence[TransactionStream]] = []
+
+
+def streams(names: Sequence[str] | None) -> Sequence[TransactionStream]:
+    """Return new listeners to the named sources, to those of STREAM_SOURCES for ``None``, in their order. Raises
+    :class:`NotConfigured` for one that lacks something, and when there is none."""
+    if _streams:
+        return _streams[-1]
+    wanted = settings.STREAM_SOURCES if names is None else names
+    if not wanted:
+        raise NotConfigured("Nobody is listened to: set SOLANA_WS_URL (or SOLANA_RPC_URL), or name STREAM_SOURCES.")
+    return [_stream(name) for name in dict.fromkeys(wanted)]
+
+
+def _stream(name: str) -> TransactionStream:
+    if name not in _SOURCES:
+        raise NotConfigured(f"Nobody knows a source {name!r}; known are {', '.join(sorted(_SOURCES))}.")
+    setting, build = _SOURCES[name]
+    if setting and not getattr(settings, setting):
+        raise NotConfigured(f"The source {name} cannot be listened to: set {setting}.")
+    return build(
+        COMMITMENTS.index(settings.STREAM_COMMITMENT), Limits(stall_seconds=settings.STREAM_STALL_SECONDS or None)
+    )
+
+
+_SOURCES: dict[str, tuple[str, Callable[[int, Limits], TransactionStream]]] = {
+    "solana-logs": (
+        "SOLANA_WS_URL",
+        lambda commitment, limits: SolanaLogs(settings.SOLANA_WS_URL, commitment=commitment, limits=limits),
+    ),
+    "solana-blocks": (
+        "SOLANA_WS_URL",
+        lambda commitment, limits: SolanaBlocks(settings.SOLANA_WS_URL, commitment=commitment, limits=limits),
+    ),
+    "helius": (
+        "HELIUS_API_KEY",
+        lambda commitment, limits: HeliusTransactions(settings.HELIUS_API_KEY, commitment=commitment, limits=limits),
+    ),
+    "pumpportal": ("", lambda _, limits: PumpPortal(settings.PUMPPORTAL_API_KEY, limits=limits)),
+}
+"""By name: the setting that the source cannot do without, and what makes it."""
 
 
 @cache

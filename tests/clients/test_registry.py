@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from megatron import clients
+from megatron.clients import registry
+from megatron.clients.pumpportal import PumpPortal
 from megatron.clients.registry import NotConfigured
 from megatron.clients.solana_rpc import SolanaRpc
 
@@ -69,3 +71,38 @@ def test_price_sources_are_asked_in_the_order_of_the_setting(settings: Any) -> N
     assert clients.price_sources()[0] is clients.price_sources()[0]
     with clients.override(prices=[], histories=[]):
         assert (list(clients.price_sources()), list(clients.price_histories())) == ([], [])
+
+
+def test_streams_are_listened_to_by_their_names(settings: Any) -> None:
+    """In the order of the setting or of what was asked for, each once, with the settings' commitment."""
+    settings.SOLANA_WS_URL, settings.HELIUS_API_KEY = "wss://rpc.example.com", "a1b2c3d4-e5f6-7890"
+    settings.STREAM_SOURCES, settings.STREAM_COMMITMENT = ["helius", "solana-logs", "helius"], "processed"
+    found = registry.streams(None)
+    assert [(stream.source, stream.commitment) for stream in found] == [("helius", 0), ("solana-logs", 0)]
+    found = registry.streams(["pumpportal", "solana-blocks"])
+    assert [(stream.source, stream.commitment) for stream in found] == [("pumpportal", 1), ("solana-blocks", 1)]
+
+
+def test_a_stream_that_lacks_something_says_what_to_set(settings: Any) -> None:
+    """As does a name that nobody knows, and an empty list."""
+    settings.SOLANA_WS_URL = settings.HELIUS_API_KEY = settings.YELLOWSTONE_ENDPOINT = ""
+    settings.STREAM_SOURCES = []
+    for names, told in [
+        (None, "STREAM_SOURCES"),
+        (["solana-logs"], "set SOLANA_WS_URL"),
+        (["solana-blocks"], "set SOLANA_WS_URL"),
+        (["helius"], "set HELIUS_API_KEY"),
+        (["shouting"], "Nobody knows a source 'shouting'"),
+    ]:
+        with pytest.raises(NotConfigured, match=told):
+            registry.streams(names)
+
+
+def test_a_test_puts_its_own_streams_in_place(settings: Any) -> None:
+    """Whatever is named."""
+    own = PumpPortal()
+    with clients.override(streams=[own]):
+        assert registry.streams(["solana-logs"]) == [own]
+    settings.STREAM_SOURCES = []
+    with pytest.raises(NotConfigured):
+        registry.streams(None)
