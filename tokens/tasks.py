@@ -11,6 +11,7 @@ from tokens.services import (
     candles,
     finality,
     gaps,
+    metadata,
     metrics,
     polls,
     prices,
@@ -84,6 +85,17 @@ def rebuild_hot_tokens() -> int:
 def record_metrics() -> None:
     """Write down what this worker uses; each monitor does the same for itself."""
     metrics.record(kind=ProcessKind.WORKER, now=clock.utc_now())
+
+
+@shared_task
+def fetch_metadata() -> int:
+    """Fetch due documents of tokens; return how many. Wakes itself again while there are more."""
+    if not settings.METADATA_GATEWAYS:
+        return 0
+    done = metadata.fetch_due(documents=registry.documents(), now=clock.utc_now())
+    if done.finished + done.postponed + done.quarantined >= metadata.FEW:
+        fetch_metadata.delay()
+    return done.finished
 
 
 @shared_task

@@ -65,7 +65,7 @@ FORBIDDEN = [
 ]
 """Contract, who imports, what: each alone breaks that contract."""
 
-BESIDE_ADAPTERS = {"budget", "captures", "errors", "http", "ports", "registry"}
+BESIDE_ADAPTERS = {"budget", "captures", "errors", "gateways", "http", "ports", "public", "registry"}
 """What ``megatron.clients`` has beside the vendors."""
 
 

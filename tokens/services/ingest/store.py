@@ -16,7 +16,7 @@ from tokens.choices import Commitment, EventKind, RejectionReason
 from tokens.domain.decode.results import Decoded, Outcome
 from tokens.domain.facts import Gathered, TradeFact
 from tokens.domain.gathering import Gatherer
-from tokens.services import cache, prices
+from tokens.services import cache, metadata, prices
 from tokens.services.ingest import followups, parents, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
@@ -155,8 +155,10 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
         for fact in gathered.pools.values()
         if fact.newest_event and fact.newest_event.block_time
     ]
-    usd = prices.window(start=_at(min(times)), end=_at(max(times))) if times else prices.Window(())
+    quotes = {fact.quote_mint for fact in gathered.pools.values()}
+    usd = prices.window(start=_at(min(times)), end=_at(max(times)), quotes=quotes) if times else prices.Window(())
     written = parents.write(gathered, usd=usd)
+    metadata.queue_tokens(tokens=[parents.token_id(m) for m, fact in gathered.tokens.items() if fact.creation], now=now)
     followups.rescale(written.rescaled, now=now)
     prepared: list[Followups] = []
 
