@@ -74,7 +74,7 @@ class Report:
     completing: int = 0
     behind: timedelta | None = None
     """Age of the newest event, by our clock."""
-    latencies_ms: list[float] = field(default_factory=list)
+    latencies_ms: list[float] = field(default_factory=list, repr=False)
     """From a frame's arrival to its commit, for the newest frames; whoever writes them down empties the list."""
     feeds: dict[str, bool] = field(default_factory=dict)
 
