@@ -23,7 +23,7 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
-.PHONY: help run test check bench browser lane-community lane-apache services-up services-down manage lock clean-data environment environment-dev
+.PHONY: help run test check bench browser bench-community lane-community lane-apache services-up services-down manage lock clean-data environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -40,6 +40,9 @@ check: environment-dev ## Run every machine-checked rule: style, types, architec
 
 bench: environment-dev ## Measure, and write the numbers into benchmarks/results/
 	@exec $(WITH) $(BIN)/python -m benchmarks $(ARGS)
+
+bench-community: environment-dev ## Measure compression on a real TimescaleDB (needs node and npm)
+	@exec tests/lanes/community $(WITH) $(BIN)/python -m benchmarks compression
 
 browser: environment-dev ## Run the tests that look at the console with a headless Chromium
 	@exec $(WITH) $(BIN)/python -m pytest -m browser $(ARGS)

@@ -91,7 +91,7 @@ def test_no_job_runs_by_itself_in_a_test_database(sql):
 def test_editing_a_policy_changes_the_jobs(sql):
     """The next run sets the jobs to the edited figures, removes those that were cleared, and then has nothing to do."""
     RetentionPolicy.objects.filter(table_name="transactions").update(
-        drop_after=120 * DAY, compress_after=14 * DAY, order_by="block_time DESC, id"
+        drop_after=120 * DAY, compress_after=14 * DAY, segment_by="token_id", order_by="block_time DESC, id"
     )
     RetentionPolicy.objects.filter(table_name="sol_usd_prices").update(drop_after=None, compress_after=None)
     RetentionPolicy.objects.filter(table_name="sol_usd_candles_1m").update(drop_after=400 * DAY)

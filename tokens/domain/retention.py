@@ -1,7 +1,7 @@
 """How long time series are kept, in pure arithmetic."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +31,8 @@ def shortest_keep(table: str) -> timedelta:
 def too_short(table: str, drop_after: timedelta | None) -> bool:
     """Return whether ``drop_after`` would drop rows that a refresh still reads. ``None`` keeps for ever."""
     return drop_after is not None and shortest_keep(table) >= drop_after > timedelta(0)
+
+
+def next_drop(first_end: datetime | None, drop_after: timedelta | None) -> datetime | None:
+    """Return when the oldest rows fall, whose chunk or own time ends at ``first_end``; ``None`` for never or no rows."""
+    return None if first_end is None or drop_after is None else first_end + drop_after

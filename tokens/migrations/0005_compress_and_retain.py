@@ -13,8 +13,8 @@ class Migration(migrations.Migration):
     dependencies = [("tokens", "0004_aggregates_and_latest_views")]
 
     operations = [
-        Compression("transactions", "token_id", "block_time DESC", 7 * DAY),
-        Compression("price_candles_1m", "token_id", "bucket DESC", 7 * DAY),
+        Compression("transactions", "", "token_id, block_time DESC", 7 * DAY),
+        Compression("price_candles_1m", "", "token_id, bucket DESC", 7 * DAY),
         Compression("sol_usd_prices", "source", "price_time DESC", 7 * DAY),
         Retention("transactions", 90 * DAY),
         Retention("price_candles_1m", 30 * DAY),

@@ -6,14 +6,14 @@ loses nothing and the next one goes on. A policy that exports before it drops is
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from pathlib import Path
 
 from django.db import OperationalError, connection, transaction
 
-from megatron.core import audit, locks
+from megatron.core import locks
 from megatron.core.timescale import policies
 from megatron.core.timescale.base import Level
 from tokens.models import CandleDue, RetentionPolicy, StreamCursor
@@ -24,6 +24,9 @@ ROLLED_UP = frozenset({"transactions", "price_candles_1m"})
 
 REPLAYS = frozenset({"replay", "retry"})
 """Feeds that speak of captures. Retention begins with the first live one."""
+
+COUNTED = 1_000_000
+"""So far a preview counts; so many expired rows read as "at least"."""
 
 logger = logging.getLogger(__name__)
 
@@ -81,15 +84,20 @@ class _Done:
 def preview(*, now: datetime, export_to: Path | None = None) -> list[Expired]:
     """Return what each policy would drop at ``now``, in the order of the tables' names; nothing is changed.
 
-    TimescaleDB drops whole chunks, so there the cutoff is the end of the newest chunk that lies wholly before it.
-    ``export_to`` is the folder that exports would go to.
+    TimescaleDB drops whole chunks, so there the cutoff is the end of the newest chunk that lies wholly before it. Rows
+    are counted up to :data:`COUNTED`. ``export_to`` is the folder that exports would go to.
     """
-    level = policies.level(connection)
+    series = _series(now=now, export_to=export_to)
+    if policies.level(connection) == "none":
+        ends: dict[str, datetime] = {one.table: one.cutoff for one in series}
+    else:
+        ends = _ends_of_expired_chunks(series)
+    counts = _count_before({one.table: (one.column, ends[one.table]) for one in series if one.table in ends})
     expired = []
-    for series in _series(now=now, export_to=export_to):
-        until = series.cutoff if level == "none" else _end_of_expired_chunks(series.table, series.cutoff)
-        rows, oldest = (0, None) if until is None else _count_before(series.table, series.column, until)
-        expired.append(Expired(series.table, until or series.cutoff, rows, oldest, series.held if rows else ""))
+    for one in series:
+        rows, oldest = counts.get(one.table, (0, None))
+        held = one.held if rows else ""
+        expired.append(Expired(one.table, ends.get(one.table, one.cutoff), rows, oldest, held))
     return expired
 
 
@@ -97,15 +105,14 @@ def apply(
     *,
     now: datetime,
     export_to: Path | None = None,
-    operator: str = "",
     batch_size: int = 10_000,
     max_batches: int = 500,
 ) -> Applied:
     """Drop what is expired at ``now``, at most ``batch_size · max_batches`` rows a table, and set TimescaleDB's jobs.
 
     A policy with ``export_before_drop`` writes whole days below ``export_to`` first, and drops nothing while that is
-    ``None``. An ``operator`` who asks for the run gets an audit entry. Not one transaction: each batch and each chunk is
-    committed by itself under an advisory lock that lasts as long, so a second worker that runs meanwhile does nothing.
+    ``None``. Not one transaction: each batch and each chunk is committed by itself under an advisory lock that lasts as
+    long, so a second worker that runs meanwhile does nothing.
     """
     level = policies.level(connection)
     found = _series(now=now, export_to=export_to)
@@ -128,7 +135,7 @@ def apply(
         )
     held = tuple(table for table, what in done.items() if what.held)
     changed = tuple(jobs.follow([series.table for series in found if series.held])) if level == "community" else ()
-    applied = Applied(
+    return Applied(
         rows={table: what.rows for table, what in done.items() if what.rows},
         chunks={table: what.chunks for table, what in done.items() if what.chunks},
         held=held,
@@ -136,12 +143,6 @@ def apply(
         finished=all(what.finished for what in done.values()),
         exported={table: what.exported for table, what in done.items() if what.exported},
     )
-    if operator:
-        figures = {"rows": applied.rows, "chunks": applied.chunks, "exported": applied.exported, "held": list(held)}
-        audit.record(
-            actor=operator, action="retention.apply", kind="tokens.retentionpolicy", key="all", after=figures, now=now
-        )
-    return applied
 
 
 def _series(*, now: datetime, export_to: Path | None) -> list[_Series]:
@@ -208,7 +209,9 @@ def _export_and_drop(level: Level, series: _Series, folder: Path, most: int) -> 
 
 
 def _expired_days(series: _Series) -> "Iterable[tuple[datetime, datetime]]":
-    _, oldest = _count_before(series.table, series.column, series.cutoff)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT min({series.column}) FROM {series.table} WHERE {series.column} < %s", [series.cutoff])
+        (oldest,) = cursor.fetchone()
     return archives.days(oldest, series.cutoff) if oldest else ()
 
 
@@ -222,21 +225,29 @@ def _expired_chunks(series: _Series) -> list[tuple[datetime, datetime]]:
         return list(cursor.fetchall())
 
 
-def _count_before(table: str, column: str, until: datetime) -> tuple[int, datetime | None]:
+def _count_before(untils: Mapping[str, tuple[str, datetime]]) -> dict[str, tuple[int, datetime | None]]:
+    """Return how many rows, and the oldest time, each table has before its time; one query for all."""
+    if not untils:
+        return {}
+    parts = [
+        f"SELECT '{table}', count(*), min(at) FROM"
+        f" (SELECT {column} AS at FROM {table} WHERE {column} < %s LIMIT {COUNTED}) AS {table}"
+        for table, (column, _) in untils.items()
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*), min({column}) FROM {table} WHERE {column} < %s", [until])
-        rows, oldest = cursor.fetchone()
-    return rows, oldest
+        cursor.execute(" UNION ALL ".join(parts), [until for _, until in untils.values()])
+        return {table: (rows, oldest) for table, rows, oldest in cursor.fetchall()}
 
 
-def _end_of_expired_chunks(table: str, cutoff: datetime) -> datetime | None:
+def _ends_of_expired_chunks(series: Sequence[_Series]) -> dict[str, datetime]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT max(range_end) FROM timescaledb_information.chunks WHERE hypertable_name = %s AND range_end <= %s",
-            [table, cutoff],
+            "SELECT hypertable_name, max(range_end) FROM timescaledb_information.chunks"
+            " JOIN unnest(%s::text[], %s::timestamptz[]) AS wanted (name, cutoff)"
+            "   ON name = hypertable_name AND range_end <= cutoff WHERE hypertable_schema = 'public' GROUP BY 1",
+            [[one.table for one in series], [one.cutoff for one in series]],
         )
-        (end,) = cursor.fetchone()
-    return end if isinstance(end, datetime) else None
+        return dict(cursor.fetchall())
 
 
 def _delete_rows(table: str, column: str, cutoff: datetime, batch_size: int, max_batches: int) -> int:

@@ -3,14 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from pyarrow import parquet as arrow_parquet
 
-from megatron.core import audit
-from megatron.core.models import AuditEntry
 from tests import factories
 from tests.factories import NOON
 from tokens.models import RetentionPolicy, SolUsdPrice, Transaction
@@ -160,18 +157,6 @@ def test_days_are_cut_to_the_window() -> None:
         (OLD + DAY, OLD + DAY + hour),
     ]
     assert list(archives.days(OLD, OLD)) == []
-
-
-def test_an_operators_run_is_in_the_audit_log(tmp_path: Path) -> None:
-    """Who asked for it and what went is kept; the task's own runs are not."""
-    factories.transaction(block_time=OLD)
-    retention.apply(now=NOON, export_to=tmp_path)
-    assert AuditEntry.objects.count() == 0
-    factories.transaction(block_time=OLD)
-    retention.apply(now=NOON, export_to=tmp_path, operator="ann")
-    entry: Any = AuditEntry.objects.get()
-    assert (entry.actor, entry.action, entry.after["exported"]) == ("ann", "retention.apply", {"transactions": 1})
-    assert audit.verify() == 1
 
 
 def test_only_one_price_goes_when_only_prices_are_exported(tmp_path: Path) -> None:

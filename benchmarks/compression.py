@@ -1,0 +1,177 @@
+"""How much smaller TimescaleDB makes a day of trades, by what a batch shares and how it is ordered.
+
+Needs a server of the level ``community``: ``make bench-community``. The trades are the recorded ones of two coins, played
+again for many coins: order, times, sides, token amounts, which wallet traded and which trades share a transaction are
+as recorded; each coin scales the amounts by a factor of its own and has mints, wallets and signatures of its own, and
+quote amounts, fees and reserves follow by the curve's arithmetic. ``busy`` plays a coin to its end (500 trades, of which
+one wallet made four fifths), ``quiet`` its first 40 (mostly different wallets): real traffic lies between the two.
+"""
+
+import csv
+import gzip
+import random
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from django.db import connection
+from django.test import override_settings
+from solders.pubkey import Pubkey
+from solders.signature import Signature
+
+from benchmarks import traffic
+from benchmarks.results import Result
+from megatron.core.timescale import policies
+from tokens.choices import EventKind, PriceOrigin, Program
+from tokens.domain import curve, programs
+from tokens.domain.events import BothReserves, ChainEvent, Fees, Reserves, event_index
+from tokens.models import RetentionPolicy
+from tokens.services import candles, ingest, prices
+
+RECORDED = Path(__file__).parents[1] / "tokens/fixtures/demo/trades-2025-09.csv.gz"
+ASKED = 5.0
+MIDNIGHT = datetime(2026, 7, 3, tzinfo=UTC)
+SHAPES = {"busy": (20, 500), "quiet": (250, 40)}
+"""Name → coins, trades a coin."""
+OTHERS = (("token_id", "block_time DESC"), ("pool_id", "block_time DESC"), ("user_address", "block_time DESC"))
+"""What the policy's own choice is compared with: the seeds' choice first."""
+BATCH = 2_000
+
+
+def run() -> list[Result]:
+    """Return the ratio of each shape with the policy's choice; the others are printed."""
+    if connection.timescale_level != "community":  # type: ignore[attr-defined]  # our own engine's
+        raise SystemExit("Only TimescaleDB community compresses: make bench-community.")
+    results = []
+    for shape, (coins, length) in SHAPES.items():
+        _store(sorted(_trades(coins, length), key=lambda event: event.block_time))
+        # As ingested, indexes included: that is what lies on the disk until a chunk is compressed.
+        before, rows = _size("transactions"), _count("transactions")
+        chosen = RetentionPolicy.objects.get(table_name="transactions")
+        for segment_by, order_by in ((chosen.segment_by, chosen.order_by), *OTHERS):
+            after, read = _compressed("transactions", segment_by, order_by)
+            _tell(shape, "transactions", segment_by, order_by, rows, before, after, read)
+            if (segment_by, order_by) == (chosen.segment_by, chosen.order_by):
+                name = "compression_ratio" if shape == "busy" else f"compression_ratio_{shape}"
+                results.append(Result(name, before / after, "times", ASKED, before / after / ASKED))
+        _candles(shape)
+    return results
+
+
+def _candles(shape: str) -> None:
+    before, rows = _size("price_candles_1m"), _count("price_candles_1m")
+    chosen = RetentionPolicy.objects.get(table_name="price_candles_1m")
+    for segment_by, order_by in ((chosen.segment_by, chosen.order_by), ("token_id", "bucket DESC")):
+        after, _ = _compressed("price_candles_1m", segment_by, order_by)
+        _tell(shape, "price_candles_1m", segment_by, order_by, rows, before, after, 0.0)
+
+
+def _trades(coins: int, length: int) -> Iterator[ChainEvent]:
+    dice = random.Random(7)
+    recorded = defaultdict(list)
+    with gzip.open(RECORDED, "rt") as file:
+        for row in csv.DictReader(file):
+            recorded[row["token_address"]].append(row)
+    for _ in range(coins):
+        yield from _coin(dice, dice.choice(list(recorded.values()))[:length])
+
+
+def _coin(dice: random.Random, rows: Sequence[dict[str, str]]) -> Iterator[ChainEvent]:
+    """Play one recorded coin as another: what is random on the chain is random again, the rest follows."""
+    mint, scale = str(Pubkey.from_bytes(dice.randbytes(32))), dice.uniform(0.3, 1.0)
+    start = int(MIDNIGHT.timestamp()) + dice.randrange(80_000)
+    first = int(rows[0]["block_time"])
+    wallets: dict[str, str] = {}
+    signatures: dict[str, str] = {}
+    places: dict[str, int] = defaultdict(int)
+    state = Reserves(virtual_quote=30 * 10**9, virtual_token=1_073 * 10**12, real_quote=0, real_token=7_931 * 10**11)
+    sold = 0
+    for row in rows:
+        amount = int(int(row["amount_in_token"]) * scale)
+        buys = row["is_buy"] == "true" or amount > sold
+        vq, vt = state.virtual_quote or 0, state.virtual_token or 0
+        quote = (curve.pump_buy if buys else curve.pump_sell)(vq, vt, amount).quote_raw
+        sign = 1 if buys else -1
+        sold += sign * amount
+        state = curve.moved(state, sign * quote, -sign * amount)
+        key = row["transaction_signature"]
+        at = start + int(row["block_time"]) - first
+        yield ChainEvent(
+            program=Program.PUMPFUN,
+            kind=EventKind.BUY if buys else EventKind.SELL,
+            signature=signatures.setdefault(key, str(Signature.from_bytes(dice.randbytes(64)))),
+            slot=traffic.FIRST_SLOT + (at - int(MIDNIGHT.timestamp())) * 5 // 2,
+            block_time=at,
+            event_index=event_index(2, places[key], 0),
+            mint=mint,
+            pool=programs.bonding_curve(mint),
+            user=wallets.setdefault(row["wallet_address"], str(Pubkey.from_bytes(dice.randbytes(32)))),
+            quote_mint=programs.WRAPPED_SOL,
+            quote_amount_raw=quote,
+            token_amount_raw=amount,
+            fees=Fees(protocol=curve.fee(quote, 95), creator=curve.fee(quote, 30)),
+            reserves=BothReserves(after=state),
+            raw={"layout": "TradeEvent/35"},
+        )
+        places[key] += 1
+
+
+def _store(events: Sequence[ChainEvent]) -> None:
+    """Start with empty tables and store the trades as live traffic is stored, candles too."""
+    _run(
+        "TRUNCATE transactions, price_candles_1m, price_candles_5m, price_candles_1h, price_candles_1d, sol_usd_prices"
+    )
+    _run("TRUNCATE candles_due, pool_milestones, stream_cursors")
+    dice = random.Random(3)
+    prices.record(
+        samples=[
+            prices.Sample(
+                MIDNIGHT + timedelta(minutes=m), 150 + Decimal(dice.randrange(-200, 200)) / 100, PriceOrigin.HERMES
+            )
+            for m in range(1_500)
+        ]
+    )
+    with override_settings(INGEST_COPY=False):  # the lane's server takes no COPY
+        for begin in range(0, len(events), BATCH):
+            batch = [ingest.Received(traffic.decoded(event), "bench", b"") for event in events[begin : begin + BATCH]]
+            ingest.store(batch=batch, feed="bench", now=MIDNIGHT + timedelta(days=1))
+    candles.roll_all(now=MIDNIGHT + timedelta(days=2))
+
+
+def _compressed(table: str, segment_by: str, order_by: str) -> tuple[int, float]:
+    """Compress all chunks one way; return their bytes and the milliseconds that reading a coin's 100 newest takes."""
+    _run(f"SELECT decompress_chunk(chunk, true) FROM show_chunks('{table}') AS chunk")
+    _run(policies.compression_settings_sql(table, segment_by, order_by))
+    _run(f"SELECT compress_chunk(chunk) FROM show_chunks('{table}') AS chunk")
+    after = _run(f"SELECT sum(after_compression_total_bytes) FROM chunk_compression_stats('{table}')")[0][0]
+    coins = [key for (key,) in _run(f"SELECT DISTINCT token_id FROM {table} ORDER BY 1 LIMIT 20")]
+    time_column = order_by.rsplit(" ", 1)[0].rsplit(" ", 1)[-1]
+    begun = time.perf_counter()
+    for coin in coins:
+        _run(f"SELECT * FROM {table} WHERE token_id = '{coin}' ORDER BY {time_column} DESC LIMIT 100")
+    return int(after), (time.perf_counter() - begun) / len(coins) * 1_000
+
+
+def _tell(
+    shape: str, table: str, segment_by: str, order_by: str, rows: int, before: int, after: int, read: float
+) -> None:
+    ratio = f"{before / rows:6.0f} → {after / rows:6.0f} bytes a row, {before / after:4.2f} : 1"
+    print(f"{shape:6} {table:17} {segment_by or '–':13} {order_by:27} {ratio}  read {read:5.1f} ms", file=sys.stderr)
+
+
+def _size(table: str) -> int:
+    return int(_run(f"SELECT sum(total_bytes) FROM chunks_detailed_size('{table}')")[0][0])
+
+
+def _count(table: str) -> int:
+    return int(_run(f"SELECT count(*) FROM {table}")[0][0])
+
+
+def _run(statement: str) -> list[tuple]:  # type: ignore[type-arg]
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return list(cursor.fetchall()) if cursor.description else []
