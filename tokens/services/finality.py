@@ -16,16 +16,17 @@ from django.db.models import F, Min, Q
 
 from megatron.clients.errors import TryLater
 from megatron.clients.ports import ChainReader, Landed
-from tokens.choices import Program
+from tokens.choices import Program, VenueStatus
 from tokens.domain import programs
 from tokens.models import SlotGap, StreamCursor, VenueState
 from tokens.selectors import completeness
-from tokens.services import backfill, gaps, ingest, reorgs, streams
+from tokens.services import backfill, gaps, ingest, quarantine, reorgs, streams
 from tokens.services.reorgs import Dropped
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(minutes=1)
+"""A worker that is cut off holds a venue up no longer than this. Two at once do no harm: only one moves the slot."""
 _STATUSES = 256
 _MOST_POOLS, _MOST_BREAKS = 10_000, 500
 _SILENT = timedelta(seconds=30)
@@ -80,10 +81,12 @@ def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
 def settle(*, venue: Program, chain: ChainReader, now: datetime) -> Settled | None:
     """Compare a venue with the finalized chain; ``None`` when it is not watched, somebody else does it, or nothing is new.
 
+    Nor is a quarantined venue compared: what is kept of it would count as missing. That is made up for after its release.
+
     Raises ``TryLater`` from a node that lags behind or does not give what it lists; nothing is passed over then.
     """
     mine = VenueState.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), venue=venue)
-    if not mine.filter(settled_slot__isnull=False).update(leased_until=now + LEASE):
+    if not mine.filter(settled_slot__isnull=False, status=VenueStatus.LIVE).update(leased_until=now + LEASE):
         return None
     try:
         state = VenueState.objects.get(venue=venue)
@@ -117,7 +120,7 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
         if dropped:
             reorgs.take_back(venue=venue, dropped=dropped, now=now)
         if fetched.telling:
-            ingest.store(batch=fetched.telling, feed=backfill.FEED, now=now)
+            quarantine.store(batch=fetched.telling, feed=backfill.FEED, now=now)
         _finalize([*((one.signature, one.slot) for one in page.landed.values()), *sure], state)
     breaks = _conserve(venue, state, page, through, now)
     with transaction.atomic():

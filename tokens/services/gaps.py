@@ -16,7 +16,7 @@ from megatron.core import audit, metrics, nudges, queue
 from tokens.choices import AlertKind, AlertSeverity, GapCause, GapOutcome, Program
 from tokens.domain import programs
 from tokens.models import SlotGap, StreamCursor, VenueState
-from tokens.services import alerts, backfill, ingest
+from tokens.services import alerts, backfill, quarantine
 
 log = structlog.get_logger(__name__)
 
@@ -193,7 +193,7 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
         chain=chain, wanted=[one for one in landed if not one.failed and one not in have], finalized=finalized
     )
     if fetched.telling:
-        ingest.store(batch=fetched.telling, feed=backfill.FEED, now=now)
+        quarantine.store(batch=fetched.telling, feed=backfill.FEED, now=now)
     _note(gap, len(fetched.telling))
     if fetched.unresolved:
         raise NotThereYet(f"{len(fetched.unresolved)} listed transactions were not given.", retry_after=PAUSE)
@@ -217,7 +217,7 @@ def _by_blocks(chain: ChainReader, venue: Program, first: int, last: int, now: d
             if one.decoded.events and slot not in have.slots.get(key, ()) and slot not in have.sighted.get(key, ())
         ]
         if new:
-            ingest.store(batch=new, feed=backfill.FEED, now=now)
+            quarantine.store(batch=new, feed=backfill.FEED, now=now)
             count += len(new)
     return count
 

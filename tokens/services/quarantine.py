@@ -122,3 +122,14 @@ def divide(
         if others and decoded.outcome is not Outcome.UNDECODABLE:
             free.append(ingest.Received(replace(decoded, events=others), received.source, received.payload))
     return free, kept
+
+
+def store(*, batch: Sequence[ingest.Received], feed: str, now: datetime) -> ingest.Stored:
+    """Store a batch as ``ingest.store`` does, but keep what is of quarantined venues: for those who fetch from the chain."""
+    with transaction.atomic():
+        free, kept = divide(batch, held())
+        if kept:
+            ingest.keep(rejections=kept, now=now)
+        stored = ingest.store(batch=free, feed=feed, now=now) if free else ingest.Stored()
+    stored.rejected.update(rejection.reason.value for rejection in kept)
+    return stored

@@ -5,6 +5,8 @@ import pytest
 from megatron.core.models import AuditEntry
 from tests.factories import NOON
 from tests.tokens.domain.decode.building import discriminator
+from tests.tokens.services import building as builders
+from tests.tokens.services.building import received
 from tests.tokens.services.test_drift import alert, frame, play, stored, trade
 from tokens.choices import AlertKind, AlertSeverity, Program, RejectionReason, RejectionStatus, VenueStatus
 from tokens.domain.decode import events
@@ -168,3 +170,13 @@ def test_a_released_venue_is_judged_anew() -> None:
     play([frame(200 + number, trade(number)) for number in range(3)], player=player)
     assert quarantine.held() == frozenset()
     assert Transaction.objects.count() == 3
+
+
+def test_what_is_fetched_from_the_chain_waits_too() -> None:
+    """A gap that heals meanwhile brings its trades to the others that are kept."""
+    from_chain = received(builders.trade(0), payload=b"{}")
+    quarantine.start(venue=Program.PUMPFUN, reason="a rumour", now=NOON)
+    held = quarantine.store(batch=[from_chain], feed="backfill", now=NOON)
+    assert (held.transactions, held.rejected) == (0, {"quarantined": 1})
+    quarantine.end(venue=Program.PUMPFUN, operator="ann", reason="only a rumour", now=NOON)
+    assert quarantine.store(batch=[from_chain], feed="backfill", now=NOON).transactions == 1
