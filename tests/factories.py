@@ -13,6 +13,7 @@ from tokens.choices import (
     AlertSeverity,
     Platform,
     PriceOrigin,
+    PriceSourceStatus,
     Program,
     RecipientOrigin,
     RejectionReason,
@@ -28,7 +29,9 @@ from tokens.models import (
     PoolMilestone,
     PriceCandle,
     PriceCandle1m,
+    PriceSourceState,
     ProgramSnapshot,
+    QuoteUsdPrice,
     RejectedMessage,
     SolUsdPrice,
     StreamCursor,
@@ -37,6 +40,7 @@ from tokens.models import (
 )
 
 WSOL = "So11111111111111111111111111111111111111112"
+USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 NOON = datetime(2026, 7, 3, 12, 0, tzinfo=UTC)
 """The time at which things happen when a test does not say otherwise."""
 
@@ -186,6 +190,30 @@ def sol_usd(price_time: datetime = NOON, **fields: Any) -> SolUsdPrice:
     return SolUsdPrice.objects.create(
         price_time=price_time, **{"price_usd": Decimal("150"), "source": PriceOrigin.HERMES, **fields}
     )
+
+
+def quote_usd(price_time: datetime = NOON, **fields: Any) -> QuoteUsdPrice:
+    """Create a price of 0.9998 USD for one USDC."""
+    defaults = {"quote_mint": USDC, "price_usd": Decimal("0.9998"), "source": PriceOrigin.HERMES}
+    return QuoteUsdPrice.objects.create(price_time=price_time, **{**defaults, **fields})
+
+
+def price_source(**fields: Any) -> PriceSourceState:
+    """Create Hermes as it was at :data:`NOON`: its price of SOL was used."""
+    defaults = {
+        "source": PriceOrigin.HERMES,
+        "mint": WSOL,
+        "status": PriceSourceStatus.OK,
+        "since": NOON,
+        "last_price": "150",
+        "last_price_at": NOON,
+        "unmoved_since": NOON,
+        "repeats": 1,
+        "last_asked_at": NOON,
+        "last_ok_at": NOON,
+        "ask_after": NOON + timedelta(seconds=5),
+    }
+    return PriceSourceState.objects.create(**{**defaults, **fields})
 
 
 def cursor(**fields: Any) -> StreamCursor:

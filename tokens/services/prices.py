@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from tokens.selectors.prices import FRESH
 
 _BY_RANK = {name: rank for rank, name in enumerate(PriceOrigin.values)}
 _MICRO = 1_000_000
+_QUOTES = sorted(set(QUOTE_DECIMALS) - {WRAPPED_SOL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,19 @@ class Sample:
 class Window:
     """The samples that can price trades of a stretch of time; asked a second at a time, answers are remembered.
 
-    ``others`` are the windows of quotes that are not SOL, by mint.
+    ``others`` are the windows of quotes that are not SOL, by mint. A second outside ``covers`` is looked up in the database:
+    a pool that a batch of old events touches may stand much later.
     """
 
     def __init__(
-        self, samples: Iterable[tuple[datetime, str, Decimal]], others: Mapping[str, "Window"] | None = None
+        self,
+        samples: Iterable[tuple[datetime, str, Decimal]],
+        others: Mapping[str, "Window"] | None = None,
+        *,
+        mint: str = WRAPPED_SOL,
+        covers: tuple[float, float] | None = None,
     ) -> None:
+        self._mint, self._covers = mint, covers
         self._times: dict[str, list[float]] = {}
         self._prices: dict[str, list[int]] = {}
         for at, source, price in sorted(samples):
@@ -57,7 +65,8 @@ class Window:
     def at(self, block_time: int) -> int | None:
         """Return USD·10⁶ a coin at a unix second, from the most trusted source with a fresh sample, or ``None``."""
         if block_time not in self._known:
-            self._known[block_time] = self._look_up(block_time)
+            covered = self._covers is None or self._covers[0] <= block_time <= self._covers[1]
+            self._known[block_time] = self._look_up(block_time) if covered else _stored(self._mint, block_time)
         return self._known[block_time]
 
     def _look_up(self, block_time: int) -> int | None:
@@ -72,20 +81,35 @@ class Window:
 _NOTHING = Window(())
 
 
+def empty_window() -> Window:
+    """Return a window for which nothing was read: every second is looked up."""
+    covers = (1.0, 0.0)
+    return Window((), {mint: Window((), mint=mint, covers=covers) for mint in _QUOTES}, covers=covers)
+
+
 def window(*, start: datetime, end: datetime, quotes: Collection[str] = ()) -> Window:
     """Return what can price the trades with ``start`` ≤ block time ≤ ``end``. ``quotes`` are what pools are quoted in;
     nothing is read for SOL alone but SOL's prices."""
     within = {"price_time__gte": start - FRESH, "price_time__lte": end}
+    covers = (start.timestamp(), end.timestamp())
     rows = SolUsdPrice.objects.filter(**within)
-    others: dict[str, list[tuple[datetime, str, Decimal]]] = {}
-    if mints := set(quotes) - {WRAPPED_SOL}:
-        found = QuoteUsdPrice.objects.filter(quote_mint__in=mints, **within)
-        for mint, *sample in found.values_list("quote_mint", "price_time", "source", "price_usd"):
-            others.setdefault(mint, []).append((sample[0], sample[1], sample[2]))
+    others: dict[str, list[tuple[datetime, str, Decimal]]] = {mint: [] for mint in quotes if mint in _QUOTES}
+    if others:
+        found = QuoteUsdPrice.objects.filter(quote_mint__in=list(others), **within)
+        for mint, at, source, price in found.values_list("quote_mint", "price_time", "source", "price_usd"):
+            others[mint].append((at, source, price))
     return Window(
         rows.values_list("price_time", "source", "price_usd"),
-        {mint: Window(samples) for mint, samples in others.items()},
+        {mint: Window(samples, mint=mint, covers=covers) for mint, samples in others.items()},
+        covers=covers,
     )
+
+
+def _stored(mint: str, block_time: int) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_usd_at(%s, %s)", [mint, datetime.fromtimestamp(block_time, UTC)])
+        (price,) = cursor.fetchone()
+    return None if price is None else int(price * _MICRO)
 
 
 _RECORD_SOL = """
@@ -151,8 +175,6 @@ WITH due AS MATERIALIZED (
 UPDATE pools p SET latest_price_usd = p.latest_price * due.usd, market_cap_usd = p.market_cap * due.usd
 FROM due WHERE due.usd IS NOT NULL AND p.id = due.id
 """
-
-_QUOTES = sorted(set(QUOTE_DECIMALS) - {WRAPPED_SOL})
 
 
 def fill(*, start: datetime, end: datetime, now: datetime) -> int:

@@ -17,6 +17,8 @@ from tokens.models import (
     PriceCandle1h,
     PriceCandle1m,
     PriceCandle5m,
+    PriceSourceState,
+    QuoteUsdPrice,
     RejectedMessage,
     SolUsdPrice,
     StreamCursor,
@@ -46,6 +48,14 @@ def _price() -> SolUsdPrice:
     return factories.sol_usd(NOON + timedelta(seconds=SolUsdPrice.objects.count()))
 
 
+def _quote_price() -> QuoteUsdPrice:
+    return factories.quote_usd(NOON + timedelta(seconds=QuoteUsdPrice.objects.count()))
+
+
+def _price_source() -> PriceSourceState:
+    return factories.price_source(mint=factories.address(f"coin {PriceSourceState.objects.count()}"))
+
+
 def _cursor() -> StreamCursor:
     return factories.cursor(source=f"feed {StreamCursor.objects.count()}")
 
@@ -67,6 +77,8 @@ ROWS: dict[type, Build] = {
     **{model: _candle(label) for label, model in CANDLES.items()},
     CandleDue: _due,
     SolUsdPrice: _price,
+    QuoteUsdPrice: _quote_price,
+    PriceSourceState: _price_source,
     StreamCursor: _cursor,
     RejectedMessage: _rejected,
 }
@@ -105,6 +117,15 @@ BROKEN: list[Case] = [
     ("metric_type_known", _metric, {"metric_type": "toaster"}),
     ("sol_usd_price_positive", _price, {"price_usd": 0}),
     ("sol_usd_source_known", _price, {"source": "rumour"}),
+    ("quote_usd_price_positive", _quote_price, {"price_usd": 0}),
+    ("quote_usd_source_known", _quote_price, {"source": "rumour"}),
+    ("quote_usd_not_sol", _quote_price, {"quote_mint": factories.WSOL}),
+    ("price_source_known", _price_source, {"source": "rumour"}),
+    ("price_source_status_known", _price_source, {"status": "asleep"}),
+    ("price_source_reason_only_when_dropped", _price_source, {"reason": "stale"}),
+    ("price_source_reason_only_when_dropped", _price_source, {"status": "dropped"}),
+    ("price_source_failures_only_when_unreachable", _price_source, {"failures": 1}),
+    ("price_source_failures_only_when_unreachable", _price_source, {"status": "unreachable"}),
     ("cursor_runs_forward", _cursor, {"last_slot": 419_999_899}),
     ("rejected_reason_known", _rejected, {"reason": "bored"}),
     ("rejected_status_known", _rejected, {"status": "gone", "resolved_at": NOON}),
@@ -137,6 +158,8 @@ TWINS: dict[str, tuple[Build, tuple[str, ...]]] = {
     "system_metrics_pkey": (_metric, ("id", "metric_time")),
     "candle_due_once": (_due, ("interval", "token_id", "bucket")),
     "sol_usd_prices_pkey": (_price, ("source", "price_time")),
+    "quote_usd_prices_pkey": (_quote_price, ("quote_mint", "source", "price_time")),
+    "price_source_once_a_coin": (_price_source, ("source", "mint")),
     "cursor_once_a_source_and_venue": (_cursor, ("source", "venue")),
     "rejected_digest_once": (_rejected, ("digest",)),
 }
@@ -150,6 +173,7 @@ ALSO: dict[str, breaking.Change] = {
 
 IMPLIED = {
     "pool_milestones_threshold_pct_check": "milestone_1_to_100",
+    "price_source_states_failures_check": "price_source_failures_only_when_unreachable",
     **{
         f"price_candles_{label}_{column}_check": f"candle_{label}_low_and_high_bracket"  # and the low is not negative
         for label in CANDLES

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from tests import factories
-from tests.factories import NOON
+from tests.factories import NOON, USDC, WSOL
 from tokens.choices import PriceOrigin
 from tokens.models import Transaction
 
@@ -95,9 +95,32 @@ def test_t8_without_a_price_the_values_are_unknown(sql):
 def test_t7_another_quote_gets_no_sol_price(sql):
     """A trade against another quote coin has no SOL amount, and SOL's price says nothing about its USD values."""
     price("hermes", "150", SECOND)
-    stored = factories.transaction(sol_amount=None)
+    stored = factories.transaction(factories.pool(quote_mint=USDC, quote_decimals=6), sol_amount=None)
     stored.refresh_from_db()
     assert (stored.sol_amount_usd, stored.price_per_token_usd) == (None, None)
+
+
+def test_t7_a_quote_is_priced_by_its_own_samples(sql):
+    """By the same rule: the most believed source with a sample that is at most 120 seconds old; SOL by its own table."""
+    price("birdeye", "150", SECOND)
+    factories.quote_usd(NOON - 120 * SECOND, source="jupiter", price_usd=Decimal("0.9997"))
+    factories.quote_usd(NOON - SECOND, source="birdeye", price_usd=Decimal("0.9999"))
+    factories.quote_usd(NOON - SECOND, quote_mint=factories.address("another"), price_usd=Decimal("7"))
+    found = [
+        sql("SELECT quote_usd_at(%s, %s)", mint, at)[0][0] for mint in (USDC, WSOL) for at in (NOON, NOON + SECOND)
+    ]
+    assert found == [Decimal("0.9997"), Decimal("0.9999"), 150, 150]
+    assert sql("SELECT quote_usd_at(%s, %s)", USDC, NOON + 120 * SECOND) == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "decimals", "amount"),
+    [("buy", 6, "1.5"), ("sell", 6, "0.000002"), ("add_liquidity", 0, "1500000"), ("remove_liquidity", 18, "2E-18")],
+)
+def test_t7_what_moved_of_a_quote_is_exact(sql, kind, decimals, amount):
+    """What the trader gave when he gave the quote, else what he got; unknown while its decimals are."""
+    assert sql("SELECT quote_amount(%s, 1500000, 2, %s)", kind, decimals) == [(Decimal(amount),)]
+    assert sql("SELECT quote_amount(%s, 1500000, 2, NULL)", kind) == [(None,)]
 
 
 def test_t9_a_writer_that_knows_the_price_is_left_alone(sql):

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 from tokens.choices import PoolStatus
-from tokens.domain import programs
 from tokens.domain.events import Reserves
 from tokens.domain.facts import STATUS_RANK, Migrated, Order, PoolFact
 from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, decimal_text, price_scaled, usd_scaled
@@ -90,13 +89,13 @@ def _migrated(state: State, shown: Migrated) -> State:
 
 
 def priced(fact: PoolFact, pool: State, token_decimals: int, usd: Window) -> tuple[str | None, ...]:
-    """Return spot price and market cap of a state, each in the quote and, for SOL pools with a fresh price, in USD."""
+    """Return spot price and market cap of a state, each in the quote and, with a fresh price of the quote, in USD."""
     if not pool.virtual_quote or not pool.virtual_token or pool.quote_decimals is None:
         return (None,) * 4
     spot = price_scaled(int(pool.virtual_quote), int(pool.virtual_token), pool.quote_decimals, token_decimals)
     unit = 10**token_decimals
     cap = None if pool.base_supply is None else (2 * spot * int(pool.base_supply) + unit) // (2 * unit)
-    micro = usd.at(pool.last_trade_at) if fact.quote_mint == programs.WRAPPED_SOL and pool.last_trade_at else None
+    micro = usd.of(fact.quote_mint).at(pool.last_trade_at) if pool.last_trade_at else None
     return (
         decimal_text(spot, PRICE_PLACES),
         None if micro is None else decimal_text(usd_scaled(spot, PRICE_PLACES, micro), USD_PLACES),

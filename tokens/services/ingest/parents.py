@@ -44,6 +44,7 @@ class Sides(NamedTuple):
     milestones_reached: int
     newest: Order | None
     """How far the pool had come before the batch."""
+    quote_mint: str = programs.WRAPPED_SOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +303,7 @@ def _update_pools(
             merged.initial_real,
             merged.milestones_reached,
             before,
+            fact.quote_mint,
         )
         if fact.pool_type is PoolType.GRADUATED and merged[-3:-1] != state[-3:-1]:  # its migration
             related.add(pool_id(address))

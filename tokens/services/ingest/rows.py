@@ -77,16 +77,20 @@ class Writer:
         if shared is None:
             shared = self._second(fact.block_time)
         at, micro = shared
+        if not side.in_sol:
+            micro = self._usd.of(side.quote_mint).at(fact.block_time)
         sol = price = price_usd = sol_usd = _NULL
         if base and places is not None:
             scaled = price_scaled(quote, base, places, token_places)
             price = decimal_text(scaled, PRICE_PLACES)
-            if micro is not None and side.in_sol:
+            if micro is not None:
                 price_usd = decimal_text(usd_scaled(scaled, PRICE_PLACES, micro), USD_PLACES)
         if side.in_sol:
             sol = decimal_text(quote, 9)
             if micro is not None:
                 sol_usd = decimal_text(quote * micro, 15)
+        elif micro is not None and places is not None:
+            sol_usd = decimal_text(usd_scaled(quote, places, micro), USD_PLACES)
         fees, after = event.fees, fact.after
         creator, lp = fees.creator, fees.lp if fees.platform is None else fees.platform
         if fees.cashback:

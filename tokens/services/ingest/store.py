@@ -156,7 +156,7 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
         if fact.newest_event and fact.newest_event.block_time
     ]
     quotes = {fact.quote_mint for fact in gathered.pools.values()}
-    usd = prices.window(start=_at(min(times)), end=_at(max(times)), quotes=quotes) if times else prices.Window(())
+    usd = prices.window(start=_at(min(times)), end=_at(max(times)), quotes=quotes) if times else prices.empty_window()
     written = parents.write(gathered, usd=usd)
     metadata.queue_tokens(tokens=[parents.token_id(m) for m, fact in gathered.tokens.items() if fact.creation], now=now)
     followups.rescale(written.rescaled, now=now)
