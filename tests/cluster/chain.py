@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tests.cluster.crowd import Crowd
 from tests.cluster.landing import Landing
 from tests.cluster.market import Failed, Market
-from tests.cluster.wishes import Wish
+from tests.cluster.wishes import BYSTANDER, Wish
 
 FIRST_SLOT = 455_000_000
 FIRST_SECOND = 1_791_500_000
@@ -169,10 +169,23 @@ class _Builder:
         self.again: list[tuple[int, Wish]] = []
         """Wishes of dropped branches that land once more: (slot, wish)."""
 
+    def overture(self, slot: int) -> Block:
+        """Return a block with one transaction that names all programs and does nothing: a listener to any of them hears
+        something at once, and knows from where on it listens."""
+        crowd = self.crowd
+        wish = Wish(crowd.signature(), BYSTANDER, crowd.users[0], crowd.users[1])
+        self.last = self._next(slot, [Landing(wish, slot, self._time(slot), 0)], None)
+        return self.last
+
+    def _time(self, slot: int) -> int:
+        return self.first_second + (slot - self.first_slot) // SLOTS_A_SECOND
+
+    def _next(self, slot: int, landings: list[Landing], fork: int | None) -> Block:
+        return Block(slot, self.last.slot, self._time(slot), self.last.height + 1, tuple(landings), fork)
+
     def block(self, slot: int, count: int, fork: int | None = None) -> Block:
         """Return the next block, on top of the last one."""
-        block_time = self.first_second + (slot - self.first_slot) // SLOTS_A_SECOND
-        landings = []
+        block_time, landings = self._time(slot), []
         returning = [] if fork is not None else [wish for due, wish in self.again if due <= slot]
         self.again = [(due, wish) for due, wish in self.again if wish not in returning]
         for place in range(count + len(returning)):
@@ -181,7 +194,7 @@ class _Builder:
                 landings.append(Landing(wish, slot, block_time, place, self.market.land(wish)))
             except Failed as refusal:
                 landings.append(Landing(wish, slot, block_time, place, (), refusal.code))
-        self.last = Block(slot, self.last.slot, block_time, self.last.height + 1, tuple(landings), fork)
+        self.last = self._next(slot, landings, fork)
         return self.last
 
     def branch(self, length: int, per_slot: float, skipped: float) -> list[Block]:
@@ -225,8 +238,8 @@ def build(
     """
     crowd = Crowd(seed, coins=coins, recorded=recorded)
     builder = _Builder(crowd, Market(), first_slot=first_slot, first_second=first_second)
-    timeline = [builder.block(first_slot, 0)]
-    slot, end = first_slot + 1, first_slot + slots
+    timeline = [builder.block(first_slot, 0), builder.overture(first_slot + 1)]
+    slot, end = first_slot + 2, first_slot + slots
     waiting = sorted(forks, reverse=True)
     while slot < end or waiting or builder.again:
         if waiting and slot > first_slot + waiting[-1].after:

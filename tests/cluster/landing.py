@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from tests.cluster.market import Claimed, Happening, Migrated, PoolTrade, pool_address
-from tests.cluster.wishes import Wish
+from tests.cluster.wishes import BYSTANDER, Wish
 from tokens.domain import programs
 
 
@@ -32,6 +32,8 @@ class Landing(NamedTuple):
         """Return the launchpad programs among the transaction's accounts."""
         pools = any(isinstance(what, PoolTrade | Migrated) for what in self.happened)
         curves = any(not isinstance(what, PoolTrade) for what in self.happened)
+        if self.wish.kind == BYSTANDER:
+            return (programs.PUMP, programs.PUMPSWAP)
         if not self.happened:
             return (programs.PUMP,)
         return (programs.PUMP,) * curves + (programs.PUMPSWAP,) * pools

@@ -55,7 +55,11 @@ def transaction(landing: Landing) -> Transaction:
 def _calls(landing: Landing) -> list[Call]:
     wish, at = landing.wish, landing.block_time
     if wish.kind == BYSTANDER:
-        return [Call(key("a bot"), [programs.PUMP, programs.bonding_curve(wish.mint)], b"\1", ["too late"])]
+        return [
+            Call(
+                key("a bot"), [programs.PUMP, programs.PUMPSWAP, programs.bonding_curve(wish.mint)], b"\1", ["too late"]
+            )
+        ]
     calls: list[Call] = []
     for what in landing.happened:
         if isinstance(what, CurveTrade):

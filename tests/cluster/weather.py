@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from tests.cluster.cluster import Cluster
@@ -43,12 +44,14 @@ class Weather:
 
     def __init__(self, plan: FaultPlan) -> None:
         self.plan = plan
+        self.pace: Callable[[Weather], None] = lambda _weather: None
+        """Called after every step; may wait."""
         self.delivered: set[Key] = set()
         self.cuts: Counter[str] = Counter()
         """How many connections ended, by program."""
-        self.garbage_sent = 0
+        self.garbage_sent = self.sent = 0
         self._held: list[tuple[int, Session, Key, bytes]] = []
-        self._step = 0
+        self.step = 0
         self._closed = False
         self._calls = 0
         self._withheld: Counter[str] = Counter()
@@ -77,18 +80,19 @@ class Weather:
         reopen: int | None = None
         last = plan.chain.last_slot
         while cluster.node.head(FINALIZED, step=cluster.node.step).slot < last + 8:
-            self._step = cluster.node.step + 1
-            if (outage := outages.get(self._step)) is not None:
+            self.step = cluster.node.step + 1
+            if (outage := outages.get(self.step)) is not None:
                 self._cut(outage)
-                reopen = self._step + outage.steps
-            if reopen is not None and self._step >= reopen:
+                reopen = self.step + outage.steps
+            if reopen is not None and self.step >= reopen:
                 self._closed, reopen = False, None
                 self._await_subscriptions(expected)
-            for _ in range(plan.garbage.count(self._step)):
+            for _ in range(plan.garbage.count(self.step)):
                 self._send_garbage()
             cluster.step()
             self._release()
             cluster.wait_for_readers()
+            self.pace(self)
         self._release(everything=True)
 
     def _cut(self, outage: Outage) -> None:
@@ -119,6 +123,7 @@ class Weather:
             if not session.muted:
                 session.send(GARBAGE[(self.plan.seed + self.garbage_sent) % len(GARBAGE)].encode())
                 self.garbage_sent += 1
+                self.sent += 1
 
     # -- frames
 
@@ -130,27 +135,31 @@ class Weather:
 
     def _deliver(self, session: Session, wanted: Subscription, landing: Landing, frame: bytes) -> None:
         key, odds = (_program(wanted), landing.signature, landing.slot), self.plan.odds
+        if landing.slot <= self.plan.chain.first_slot + 1:
+            self._send(session, key, frame)  # so that everybody knows from where on they listen
+            return
         if self._chance(odds.dropped, "dropped", key):
             return
         if self._chance(odds.late, "late", key):
-            self._held.append((self._step + self._dice("how late", key).randrange(1, 12), session, key, frame))
+            self._held.append((self.step + self._dice("how late", key).randrange(1, 12), session, key, frame))
         elif self._chance(odds.shuffled, "shuffled", key):
-            self._held.append((self._step, session, key, frame))
+            self._held.append((self.step, session, key, frame))
         else:
             self._send(session, key, frame)
         if self._chance(odds.twice, "twice", key):
-            self._held.append((self._step + self._dice("again", key).randrange(6), session, key, frame))
+            self._held.append((self.step + self._dice("again", key).randrange(6), session, key, frame))
 
     def _send(self, session: Session, key: Key, frame: bytes) -> None:
         if not session.muted:
             session.send(frame)
+            self.sent += 1
             self.delivered.add(key)
 
     def _release(self, *, everything: bool = False) -> None:
         """Send what was held back and is due, in no particular order."""
-        due = [held for held in self._held if everything or held[0] <= self._step]
+        due = [held for held in self._held if everything or held[0] <= self.step]
         self._held = [held for held in self._held if held not in due]
-        self._dice("release", self._step).shuffle(due)
+        self._dice("release", self.step).shuffle(due)
         for _, session, key, frame in due:
             self._send(session, key, frame)
 
@@ -158,7 +167,7 @@ class Weather:
 
     def _behind(self) -> int:
         for lag in self.plan.lags:
-            if lag.step <= self._step < lag.step + lag.steps and self._dice("lag", self._calls).random() < lag.share:
+            if lag.step <= self.step < lag.step + lag.steps and self._dice("lag", self._calls).random() < lag.share:
                 return lag.behind
         return 0
 

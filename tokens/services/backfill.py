@@ -128,6 +128,9 @@ def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool) -> F
 
 def block(*, slot: int, payload: bytes) -> dict[str, ingest.Received]:
     """Return the transactions of a finalized block that concern a launchpad, by signature."""
+    if payload.startswith(b"{"):
+        # A block does not say its own slot; with it the bytes can be read again by themselves.
+        payload = b'{"slot":%d,' % slot + payload[1:]
     received = _received(payload, str(slot), finalized=True)
     return {one.decoded.signature: one for one in received if one.decoded.signature is not None}
 

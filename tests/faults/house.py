@@ -1,0 +1,150 @@
+"""The part of the system that lives on feeds: monitors in threads, and the workers' rounds, on a clock that runs fast."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+from megatron.clients.errors import ClientError
+from megatron.clients.reconnection import Reconnection
+from megatron.clients.solana_rpc import SolanaRpc
+from megatron.clients.solana_ws import SolanaLogs
+from megatron.clients.websocket import Limits
+from tests.cluster.cluster import Cluster
+from tests.cluster.weather import Weather
+from tokens.choices import Program
+from tokens.models import RejectedMessage, SlotGap, VenueState
+from tokens.services import candles, finality, gaps, rejections
+from tokens.services.monitor import Monitor, follow
+
+VENUES = (Program.PUMPFUN, Program.PUMPSWAP)
+FAST = 40
+"""How much faster the clock runs: pauses of seconds pass in a blink."""
+FLUSH_SECONDS = 0.02
+STEPS_BETWEEN = 12
+"""Blocks that may be played before the monitors have stored what they got. Less than the 32 slots to finality, as on the
+real chain, where these are many seconds."""
+
+
+class Clock:
+    """Begins when the chain does."""
+
+    def __init__(self, first_second: int) -> None:
+        self._base, self._began = datetime.fromtimestamp(first_second, UTC) + timedelta(seconds=60), time.monotonic()
+
+    def __call__(self) -> datetime:
+        return self._base + FAST * timedelta(seconds=time.monotonic() - self._began)
+
+
+class House:
+    """Follows the cluster until it is closed. Raises what a thread raised, when it is."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.clock = Clock(cluster.chain.main[0].block_time)
+        self.chain = SolanaRpc(cluster.http_url, per_second=1e6)
+        self._stop = threading.Event()
+        self._stop_rounds = threading.Event()
+        self._flushes = [0] * len(VENUES)
+        self.failures: list[BaseException] = []
+        self.monitors = [
+            Monitor(venue=venue, sources=[_logs(cluster.ws_url)], chain=self.chain, clock=self.clock)
+            for venue in VENUES
+        ]
+        runs: list[Callable[[], None]] = [self._monitor(place) for place in range(len(VENUES))]
+        self._threads = [threading.Thread(target=self._guarded, args=(run,), daemon=True) for run in runs]
+        self._rounds = threading.Thread(target=self._guarded, args=(self._make_rounds,), daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        for thread in (*self._threads, self._rounds):
+            thread.start()
+
+    def _guarded(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except BaseException as error:  # noqa: BLE001  # told by close()
+            self.failures.append(error)
+        finally:
+            connection.close()
+
+    def _monitor(self, place: int) -> Callable[[], None]:
+        def flushed(_report: follow.Report) -> None:
+            self._flushes[place] += 1
+
+        def run() -> None:
+            self.monitors[place].run(stop=self._stop, tell=flushed)
+
+        return run
+
+    def _make_rounds(self) -> None:
+        while not self._stop_rounds.wait(0.02):
+            self.round()
+
+    def round(self) -> None:
+        """Do once what the beat wakes workers for."""
+        try:
+            gaps.heal_due(chain=self.chain, now=self.clock())
+            finality.settle_all(chain=self.chain, now=self.clock())
+        except ClientError:
+            pass  # the next round asks again
+        rejections.retry_answered(now=self.clock())
+        candles.roll(now=self.clock())
+
+    def pace(self, weather: Weather) -> None:
+        """Wait, now and then, until everything that was sent is stored."""
+        if weather.step % STEPS_BETWEEN == 0:
+            self.catch_up(weather)
+
+    def catch_up(self, weather: Weather, *, patience: float = 10.0) -> None:
+        """Wait until the monitors have stored what they were sent, or ``patience`` seconds."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until and not self.failures:
+            taken = sum(monitor.report.frames for monitor in self.monitors)
+            completing = sum(monitor.report.completing for monitor in self.monitors)
+            if taken >= weather.sent and not completing:
+                break
+            time.sleep(0.003)
+        before = list(self._flushes)
+        while time.monotonic() < until and any(now <= then for now, then in zip(self._flushes, before, strict=True)):
+            time.sleep(0.003)
+
+    def settle(self, through_slot: int, *, patience: float = 40.0) -> str:
+        """Make rounds until all venues are compared up to a slot and nothing is left to do; return what is left if
+        something is after ``patience`` seconds."""
+        self._stop_rounds.set()
+        self._rounds.join()
+        until = time.monotonic() + patience
+        while (left := self._left(through_slot)) and time.monotonic() < until and not self.failures:
+            self.round()
+        candles.roll_all(now=self.clock())
+        return left
+
+    def _left(self, through_slot: int) -> str:
+        unsettled = VenueState.objects.exclude(settled_slot__gte=through_slot)
+        open_gaps = SlotGap.objects.filter(finished_at=None)
+        left = {
+            "venues not watched": len(VENUES) - VenueState.objects.filter(settled_slot__isnull=False).count(),
+            "venues not settled": unsettled.count(),
+            "open gaps": open_gaps.count(),
+            "messages that wait": RejectedMessage.objects.filter(status="waiting")
+            .exclude(reason="undecodable")
+            .count(),
+        }
+        return ", ".join(f"{count} {what}" for what, count in left.items() if count)
+
+    def close(self) -> None:
+        """Stop everything. Raises the first thing that went wrong in a thread."""
+        self._stop.set()
+        self._stop_rounds.set()
+        for thread in (*self._threads, self._rounds):
+            thread.join(10)
+        if self.failures:
+            raise self.failures[0]
+
+
+def _logs(url: str) -> SolanaLogs:
+    limits = Limits(connect_seconds=3, acknowledge_seconds=3, ping_seconds=0.2, pong_seconds=0.5, stall_seconds=None)
+    pauses = Reconnection("solana-logs", pause=lambda stop, seconds: stop.wait(min(seconds, 0.05)))
+    return SolanaLogs(url, limits=limits, reconnection=pauses)

@@ -1,0 +1,106 @@
+"""One plan, from the first frame to the last row, and what is wrong with the outcome."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from unittest.mock import patch
+
+import stamina
+from django.test import override_settings
+
+from megatron.clients.http import ATTEMPTS
+from tests.cluster.faults import FaultPlan
+from tests.cluster.weather import Weather
+from tests.faults import rows
+from tests.faults.house import FLUSH_SECONDS, VENUES, House
+from tokens.choices import GapCause, GapOutcome, Program
+from tokens.domain import programs
+from tokens.models import ChainReorg, RejectedMessage, SlotGap, Transaction
+from tokens.services.monitor import follow
+
+_BY_US = frozenset({GapCause.MISSED, GapCause.COVERAGE, GapCause.CONSERVATION})
+"""Causes that say: something did not come though the line stood."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is wrong after a run, in words; empty when nothing is. The figures say what was survived."""
+
+    seed: int
+    wrong: list[str] = field(default_factory=list)
+    trades: int = 0
+    losses: int = 0
+    dropped: int = 0
+    gaps: int = 0
+    reorgs: int = 0
+
+
+def run_plan(seed: int) -> Verdict:
+    """Return how the real monitor and workers come through the plan of a seed, down to the final rows."""
+    return run(FaultPlan.from_seed(seed))
+
+
+def run(plan: FaultPlan) -> Verdict:
+    """Return how a plan ends. Empties the tables of the room ``tokens`` first."""
+    rows.empty()
+    verdict = Verdict(plan.seed)
+    weather = Weather(plan)
+    with weather.cluster as cluster, _hurried():
+        house = House(cluster)
+        weather.pace = house.pace
+        house.start()
+        try:
+            cluster.subscribed(count=len(VENUES))
+            weather.play()
+            house.catch_up(weather)
+            if left := house.settle(plan.chain.last_slot):
+                verdict.wrong.append(f"not done: {left}")
+        finally:
+            house.close()
+    _judge(verdict, weather)
+    kept = rows.snapshot()
+    verdict.trades = len(kept["transactions"])
+    verdict.wrong += rows.differences(kept, rows.expected(plan.chain, house.clock()))
+    return verdict
+
+
+@contextmanager
+def _hurried() -> Iterator[None]:
+    """Leave out the pauses before calls are made again, store more often, and keep no accounts of calls."""
+    with (
+        stamina.set_testing(True, attempts=ATTEMPTS),
+        patch.object(follow, "FLUSH_SECONDS", FLUSH_SECONDS),
+        override_settings(CREDITS_SINK=""),
+    ):
+        yield
+
+
+def _judge(verdict: Verdict, weather: Weather) -> None:
+    for venue in VENUES:
+        _judge_gaps(verdict, weather, venue)
+    verdict.dropped = len(weather.plan.forks)
+    verdict.reorgs = ChainReorg.objects.count()
+    if undone := Transaction.objects.filter(commitment__lt=2).count():
+        verdict.wrong.append(f"{undone} trades are not final")
+    garbage = RejectedMessage.objects.filter(reason="undecodable").count()
+    if garbage > weather.garbage_sent:
+        verdict.wrong.append(f"{garbage} messages could not be read, of {weather.garbage_sent} that cannot")
+
+
+def _judge_gaps(verdict: Verdict, weather: Weather, venue: Program) -> None:
+    address = programs.ADDRESSES[venue]
+    lost = weather.losses(address)
+    found = list(SlotGap.objects.filter(venue=venue))
+    verdict.losses += len(lost)
+    verdict.gaps += len(found)
+    healed = [(gap.slot_from, gap.slot_to or 0) for gap in found if gap.outcome == GapOutcome.HEALED]
+    for signature, slot in lost.items():
+        if not any(first <= slot <= last for first, last in healed):
+            verdict.wrong.append(f"{venue}: the loss of {signature} in slot {slot} was not noticed")
+    slots = {*lost.values(), *weather.invisible(address)}
+    for gap in found:
+        if gap.cause in _BY_US and not any(gap.slot_from <= slot <= (gap.slot_to or 0) for slot in slots):
+            verdict.wrong.append(f"{venue}: {gap} was invented")
+    ends = sum(1 for gap in found if gap.cause == GapCause.DISCONNECT)
+    if ends > weather.cuts[address]:
+        verdict.wrong.append(f"{venue}: {ends} disconnects, of {weather.cuts[address]} that were")

@@ -1,0 +1,22 @@
+"""Whatever goes wrong between the chain and us, the rows that are left are those of a run in which nothing did."""
+
+import pytest
+
+from tests.cluster.faults import FaultPlan
+from tests.faults.run import run, run_plan
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_without_faults_nothing_is_found_missing() -> None:
+    """A run without faults ends with the right rows and opens no gap."""
+    verdict = run(FaultPlan.from_seed(2).without_faults())
+    assert verdict.wrong == []
+    assert (verdict.losses, verdict.gaps) == (0, 0)
+    assert verdict.trades > 200
+
+
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_a_plan_of_faults_leaves_the_same_rows(seed: int) -> None:
+    """Every injected loss is noticed and healed, none is invented, and the final rows equal those without faults."""
+    assert run_plan(seed).wrong == []
