@@ -9,5 +9,6 @@ from megatron.settings.console import *  # noqa: F403
 from megatron.settings.database import *  # noqa: F403
 from megatron.settings.http import *  # noqa: F403
 from megatron.settings.logs import *  # noqa: F403
+from megatron.settings.metrics import *  # noqa: F403
 from megatron.settings.storage import *  # noqa: F403
 from megatron.settings.wiring import *  # noqa: F403

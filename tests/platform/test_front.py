@@ -130,14 +130,14 @@ def test_compose_has_the_production_shape() -> None:
 
 
 def test_compose_has_no_default_password_and_no_open_door() -> None:
-    """Secrets must be given, only the web server has a port and only on loopback, images are pinned."""
+    """Secrets must be given, only the web server and Grafana have a port and only on loopback, images are pinned."""
     text = (ROOT / "compose.yaml").read_text()
     for secret in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY"):
         uses = re.findall(rf"\$\{{{secret}[^}}]*\}}", text)
         assert uses, secret
         assert [use for use in uses if ":?" not in use] == []
     ports = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
-    assert ports == {"web": ["127.0.0.1:8000:8000"]}
+    assert ports == {"web": ["127.0.0.1:8000:8000"], "grafana": ["127.0.0.1:3000:3000"]}
     images = [service["image"] for service in COMPOSE["services"].values() if "build" not in service]
     assert all(re.search(r":[\w.-]*\d", image) for image in images)
     assert [word for word in ("privileged: true", "network_mode: host", "docker.sock") if word in text] == []
