@@ -26,6 +26,6 @@ def concrete_tables(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 @pytest.fixture
 def silent_bells() -> Iterator[None]:
     """Forget when each bell was last rung."""
-    nudges._rung.clear()
+    nudges._forget()
     yield
-    nudges._rung.clear()
+    nudges._forget()

@@ -1,3 +1,5 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -52,18 +54,54 @@ def test_a_rolled_back_transaction_rings_nothing(sent: list[tuple[str, dict[str,
     assert sent == []
 
 
+def settle() -> None:
+    """Wait until no bell is set any more."""
+    while nudges._waiting:
+        time.sleep(0.01)
+    time.sleep(0.05)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_bell_rings_once_a_second(sent: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many rings within a second are one, each name for itself; a second later it rings again."""
-    now = 100.0
-    monkeypatch.setattr("megatron.core.nudges.time.monotonic", lambda: now)
+def test_many_rings_are_two_bells(sent: list[tuple[str, dict[str, Any]]]) -> None:
+    """The first ring wakes at once, the others together a little later; each name for itself."""
     for _ in range(50):
         nudges.ring("candles_due")
     nudges.ring("pools_learned")
     assert [task for task, _ in sent] == ["tokens.tasks.roll_candles", "tokens.tasks.retry_rejected"]
-    now = 101.0
+    settle()
+    assert [task for task, _ in sent][2:] == ["tokens.tasks.roll_candles"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_ring_is_always_followed_by_a_bell(
+    sent: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit right after a bell, whose task may have looked already, is told within the pause and not forgotten."""
+    bells: list[float] = []
+    monkeypatch.setattr(nudges, "_send", lambda *_: bells.append(time.monotonic()))
     nudges.ring("candles_due")
-    assert len(sent) == 3
+    nudges.ring("candles_due")
+    asked = time.monotonic()
+    settle()
+    assert len(bells) == 2
+    assert asked < bells[1] < asked + nudges.COALESCED_SECONDS + 0.2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bells_of_many_threads_stay_apart(sent: list[tuple[str, dict[str, Any]]]) -> None:
+    """However many ring for a second, at most five bells are heard, and the last one comes after the last ring."""
+    until = time.monotonic() + 1.0
+
+    def keep_ringing(_: int) -> None:
+        while time.monotonic() < until:
+            nudges._wake("candles_due", settings.NUDGES["candles_due"])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(keep_ringing, range(4)))
+    before = len(sent)
+    assert 3 <= before <= 5
+    settle()
+    assert len(sent) == before + 1
 
 
 @pytest.mark.django_db(transaction=True)
