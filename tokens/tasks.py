@@ -9,12 +9,14 @@ from tokens.choices import ProcessKind
 from tokens.services import (
     cache,
     candles,
+    drift,
     finality,
     gaps,
     metadata,
     metrics,
     polls,
     prices,
+    programs,
     rankings,
     rejections,
     releases,
@@ -123,3 +125,11 @@ def complete_rejected() -> int:
     if not registry.has_chain():
         return 0
     return rejections.complete(chain=registry.chain(), now=clock.utc_now()).resolved
+
+
+@shared_task
+def watch_programs() -> int:
+    """Look whether programs or their settings changed, and close alerts about drift that is over; return how many changed."""
+    now = clock.utc_now()
+    drift.settle(now=now)
+    return programs.watch(chain=registry.chain(), now=now) if registry.has_chain() else 0

@@ -9,6 +9,7 @@ from datetime import UTC, time, timedelta
 NUDGES: dict[str, tuple[str, ...]] = {
     "candles_due": ("tokens.tasks.roll_candles",),
     "pools_learned": ("tokens.tasks.retry_rejected",),
+    "retention_asked": ("tokens.tasks.apply_retention",),
     "metadata_due": ("tokens.tasks.fetch_metadata",),
     "gaps_found": ("tokens.tasks.heal_gaps",),
     "venue_released": ("tokens.tasks.play_released",),
@@ -23,6 +24,7 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.heal_gaps": ("chain", timedelta(seconds=15), "Heal gaps from the chain"),
     "tokens.tasks.complete_rejected": ("chain", timedelta(seconds=15), "Ask for the whole of cut transactions"),
     "tokens.tasks.poll_prices": ("chain", timedelta(seconds=10), "Ask the price sources"),
+    "tokens.tasks.watch_programs": ("chain", timedelta(hours=1), "Look whether programs or their settings changed"),
     "tokens.tasks.fill_usd": ("slow", timedelta(minutes=1), "Fill USD values whose price came later"),
     "tokens.tasks.fetch_metadata": ("slow", timedelta(seconds=30), "Fetch the documents of new tokens"),
     "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens by the last hour's volume"),
