@@ -36,6 +36,7 @@ from tokens.models import (
     SolUsdPrice,
     StreamCursor,
     Token,
+    TokenMetadata,
     Transaction,
 )
 
@@ -183,6 +184,29 @@ def candle(
 def candle_due(of: Token, **fields: Any) -> CandleDue:
     """Create the wish for the minute of ``of`` that starts at :data:`NOON`."""
     return CandleDue.objects.create(token=of, **{"interval": 60, "bucket": NOON, "marked_at": NOON, **fields})
+
+
+def metadata(of: Token | None = None, **fields: Any) -> TokenMetadata:
+    """Create the document of ``of`` (or of a new token), due at :data:`NOON`."""
+    of = of or token()
+    defaults = {"uri": f"https://coin.example/{of.mint_address}.json", "due_at": NOON}
+    return TokenMetadata.objects.create(token=of, **{**defaults, **fields})
+
+
+def fetched_metadata(of: Token | None = None, **fields: Any) -> TokenMetadata:
+    """Create the document of ``of`` as it was fetched at :data:`NOON`."""
+    defaults = {
+        "finished_at": NOON,
+        "fetched_at": NOON,
+        "found_at": "https://coin.example/1.json",
+        "content_type": "application/json",
+        "digest": "0" * 64,
+        "description": "A coin.",
+        "image_url": "https://coin.example/1.png",
+        "twitter": "https://x.com/coin",
+        "raw": {"description": "A coin."},
+    }
+    return metadata(of, **{**defaults, **fields})
 
 
 def sol_usd(price_time: datetime = NOON, **fields: Any) -> SolUsdPrice:

@@ -40,6 +40,7 @@ _NAVIGATION = [
         "title": "What needs me?",
         "items": [
             {"title": "Overview", "icon": "radar", "link": reverse_lazy("admin:index")},
+            _list("Alerts", "notifications", "tokens.operatoralert", "megatron.console.page.calling_alerts"),
             _list("Rejected messages", "report", "tokens.rejectedmessage", "megatron.console.page.waiting_rejections"),
             _list("Candles due", "pending_actions", "tokens.candledue"),
         ],
@@ -52,6 +53,7 @@ _NAVIGATION = [
             _list("Pools", "water_drop", "tokens.pool"),
             _list("Transactions", "swap_vert", "tokens.transaction"),
             _list("Milestones", "flag", "tokens.poolmilestone"),
+            _list("Metadata", "description", "tokens.tokenmetadata"),
         ],
     },
     {
@@ -59,6 +61,7 @@ _NAVIGATION = [
         "separator": True,
         "items": [
             _list("SOL/USD", "payments", "tokens.solusdprice"),
+            _list("Other quotes", "currency_exchange", "tokens.quoteusdprice"),
             _list("Candles 1m", "candlestick_chart", "tokens.pricecandle1m"),
             _list("Candles 5m", "candlestick_chart", "tokens.pricecandle5m"),
             _list("Candles 1h", "candlestick_chart", "tokens.pricecandle1h"),
@@ -70,7 +73,22 @@ _NAVIGATION = [
         "separator": True,
         "items": [
             _list("Streams and lag", "sensors", "tokens.streamcursor"),
+            _list("Venues", "store", "tokens.venuestate"),
             _list("Scheduled tasks", "schedule", "django_celery_beat.periodictask"),
+        ],
+    },
+    {
+        "title": "What takes room?",
+        "separator": True,
+        "items": [_list("Storage and retention", "database", "tokens.retentionpolicy")],
+    },
+    {
+        "title": "Did a program change?",
+        "separator": True,
+        "items": [
+            _list("Drift", "difference", "tokens.driftcount"),
+            _list("Programs and settings", "memory", "tokens.programsnapshot"),
+            _list("Fee recipients", "account_balance_wallet", "tokens.feerecipient"),
         ],
     },
     {

@@ -4,18 +4,25 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from tokens.choices import CandleInterval, PoolType
+from tokens.choices import CandleInterval, PoolType, PriceOrigin
+from tokens.domain.facts import USD1, USDC, USDT
+from tokens.domain.programs import WRAPPED_SOL
 from tokens.models import Pool, Token
 from tokens.selectors import charts, desk
 from tokens.selectors import tokens as token_reads
 from tokens.selectors.charts import Bar, Currency
 
-WRAPPED_SOL = "So11111111111111111111111111111111111111112"
+_COINS = {WRAPPED_SOL: "SOL", USDC: "USDC", USDT: "USDT", USD1: "USD1"}
+
+
+def coin_name(mint: str) -> str:
+    """Return how to call a coin that others are quoted in."""
+    return _COINS.get(mint, f"{mint[:4]}…")
 
 
 def quote_name(pool: Pool | None) -> str:
     """Return how to call the quote of ``pool``: SOL for wrapped SOL and for a token whose pool is not known."""
-    return "SOL" if pool is None or pool.quote_mint == WRAPPED_SOL else f"{pool.quote_mint[:4]}…"
+    return coin_name(WRAPPED_SOL if pool is None else pool.quote_mint)
 
 
 def candles(*, token: Token, interval: int, currency: Currency) -> dict[str, Any]:
@@ -47,18 +54,31 @@ def token_page(*, token: Token, now: datetime) -> dict[str, Any]:
         "milestones": curve[1],
         "quote": quote_name(current),
         "trades": desk.latest_trades(token=token),
+        "document_links": _links(token),
         "waiting": desk.waiting_for(token=token),
         "chart_interval": charts.first_filled_interval(token=token) or CandleInterval.M1.value,
     }
 
 
+def _links(token: Token) -> list[tuple[str, str]]:
+    """Return the picture and the links that the token's document names, each with its label."""
+    document = getattr(token, "document", None)
+    named = ("image_url", "website", "twitter", "telegram", "discord")
+    found = [(name.removesuffix("_url").capitalize(), getattr(document, name, None)) for name in named]
+    return [(label, link) for label, link in found if link]
+
+
 def sol_usd(*, since: datetime, until: datetime) -> dict[str, Any]:
-    """Return the SOL/USD line of ``[since, until)`` for the chart."""
-    points = charts.sol_usd_points(since=since, until=until)
-    return {
-        "whole": False,
-        "lines": [{"name": "SOL/USD", "points": [[int(at.timestamp()), _text(value)] for at, value in points]}],
-    }
+    """Return the SOL/USD lines of ``[since, until)`` for the chart, a source each."""
+    found = charts.sol_usd_lines(since=since, until=until)
+    lines = [
+        {
+            "name": PriceOrigin(source).label,
+            "points": [[int(at.timestamp()), _text(value)] for at, value in points],
+        }
+        for source, points in found.items()
+    ]
+    return {"whole": False, "lines": lines}
 
 
 def _bar(bar: Bar) -> list[int | str]:

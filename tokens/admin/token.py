@@ -13,6 +13,7 @@ from megatron.core import display as formats
 from megatron.core.admin import FactAdmin
 from megatron.core.clock import utc_now
 from tokens.admin import cells, charts
+from tokens.admin.metadata import TokenStateFilter
 from tokens.choices import CandleInterval, Platform
 from tokens.models import Pool, Token, Transaction
 from tokens.selectors import desk
@@ -38,7 +39,7 @@ class TokenAdmin(FactAdmin):
         "stage",
     )
     list_display_links = ("symbol_cell",)
-    list_filter = ("platform", "is_graduated")
+    list_filter = ("platform", "is_graduated", TokenStateFilter)
     list_filter_submit = False
     search_fields = ("=mint_address", "=creator_address", "=symbol")
     search_help_text = "Exact mint, creator or symbol"
@@ -63,7 +64,8 @@ class TokenAdmin(FactAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
-        return super().get_queryset(request).prefetch_related("pools")
+        tokens = super().get_queryset(request).select_related("document").defer("document__raw")
+        return tokens.prefetch_related("pools")
 
     @display(description="Token")
     def symbol_cell(self, token: Token) -> str:

@@ -14,12 +14,14 @@ from tokens.choices import (
     Platform,
     PoolStatus,
     PoolType,
+    PriceDrop,
     PriceOrigin,
+    PriceSourceStatus,
     RejectionReason,
     TransactionType,
     Venue,
 )
-from tokens.models import Pool, Token, Transaction
+from tokens.models import Pool, Token, TokenMetadata, Transaction
 from tokens.selectors import indexing, market, tokens
 
 _GIVES_QUOTE = (TransactionType.BUY, TransactionType.ADD_LIQUIDITY)
@@ -63,6 +65,16 @@ class PoolSerializer(serializers.Serializer[Pool]):
 
 
 class PoolDetailSerializer(PoolSerializer):
+    successor = serializers.CharField(
+        source="successor.pool_address",
+        default=None,
+        allow_null=True,
+        help_text="The pool into which the curve graduated",
+    )
+    migration_slot = serializers.IntegerField(
+        allow_null=True, help_text="Slot of the earliest known event that shows the migration done"
+    )
+    migration_signature = serializers.CharField(allow_null=True)
     initial_price = DecimalText(help_text="Spot at creation, quote per whole token")
     milestones = MilestoneSerializer(many=True)
 
@@ -117,7 +129,34 @@ class TokenSerializer(serializers.Serializer[Token]):
         return None if found is None else MarketSerializer(found).data
 
 
+class TokenMetadataSerializer(serializers.Serializer[TokenMetadata]):
+    """A stranger's words and links, made safe to show, never to trust. ``null`` where the document says nothing usable."""
+
+    state = serializers.SerializerMethodField(help_text="waiting, fetched, or failed: an operator has to look")
+    uri = serializers.CharField()
+    found_at = serializers.CharField(allow_null=True, help_text="Address that answered, after gateways and redirects")
+    fetched_at = serializers.DateTimeField(allow_null=True)
+    digest = serializers.CharField(allow_null=True, help_text="SHA-256 of the document")
+    name = serializers.CharField(allow_null=True)
+    symbol = serializers.CharField(allow_null=True)
+    description = serializers.CharField(allow_null=True)
+    image_url = serializers.CharField(allow_null=True)
+    twitter = serializers.CharField(allow_null=True)
+    telegram = serializers.CharField(allow_null=True)
+    website = serializers.CharField(allow_null=True)
+    discord = serializers.CharField(allow_null=True)
+
+    @extend_schema_field({"type": "string", "enum": ["waiting", "fetched", "failed"]})
+    def get_state(self, row: TokenMetadata) -> str:
+        if row.finished_at is not None:
+            return "fetched"
+        return "failed" if row.quarantined_at is not None else "waiting"
+
+
 class TokenDetailSerializer(TokenSerializer):
+    metadata = TokenMetadataSerializer(
+        source="document", allow_null=True, help_text="What the document at its URI says; null for a token without one"
+    )
     graduation_signature = serializers.CharField(allow_null=True)
     token_program = serializers.CharField(allow_null=True)
     pools = PoolDetailSerializer(many=True, help_text="All its pools, side pools included")
@@ -249,6 +288,35 @@ class SolUsdSerializer(serializers.Serializer[Any]):
         help_text="What priced SOL then: the most believed source's newest sample of the last 120 seconds",
     )
     latest = SolUsdSampleSerializer(many=True, help_text="The newest sample of each source, the most believed first")
+
+
+class PriceSourceSerializer(serializers.Serializer[Any]):
+    source = serializers.ChoiceField(PriceOrigin.choices)  # type: ignore[assignment]  # a declared field, not Field.source
+    mint = serializers.CharField(help_text="The coin that it prices")
+    status = serializers.ChoiceField(PriceSourceStatus.choices)
+    reason = serializers.ChoiceField(PriceDrop.choices, allow_blank=True, help_text="Why the newest price was not used")
+    since = serializers.DateTimeField(help_text="When it came into this status, for this reason")
+    last_price = serializers.CharField(
+        help_text="The newest price it gave, used or not, exactly as it said it: USD a coin"
+    )
+    last_price_at = serializers.DateTimeField(allow_null=True, help_text="When the source says that price held")
+    last_asked_at = serializers.DateTimeField(allow_null=True)
+    last_ok_at = serializers.DateTimeField(allow_null=True, help_text="When a price of it was last used")
+    ask_after = serializers.DateTimeField(help_text="It is not asked before")
+    failures = serializers.IntegerField(help_text="How often in a row it did not answer")
+    dropped_count = serializers.IntegerField(help_text="Prices that were not used, ever")
+    error = serializers.CharField(help_text="What went wrong at the newest failure")
+
+
+class UnusedSourceSerializer(serializers.Serializer[Any]):
+    source = serializers.CharField()  # type: ignore[assignment]  # a declared field, not Field.source
+    reason = serializers.CharField(help_text="What it lacks")
+
+
+class PriceSourcesSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    results = PriceSourceSerializer(many=True, help_text="SOL first, then the most believed source")
+    unused = UnusedSourceSerializer(many=True, help_text="Sources that are not asked")
 
 
 @extend_schema_field({"type": "number"})

@@ -88,9 +88,13 @@ def get_token(mint: str) -> Token:
 
 
 def get_token_with_pools(mint: str) -> Token:
-    """Return the token of ``mint`` with all its pools and their milestones loaded. Raises ``Token.DoesNotExist``."""
-    every_pool = Pool.objects.order_by("id").prefetch_related(_MILESTONES)
-    return Token.objects.prefetch_related(Prefetch("pools", every_pool)).get(mint_address=mint)
+    """Return the token of ``mint`` with all its pools, their milestones and successors and what its document says loaded.
+
+    Raises ``Token.DoesNotExist``.
+    """
+    every_pool = Pool.objects.order_by("id").select_related("successor").prefetch_related(_MILESTONES)
+    tokens = Token.objects.select_related("document").defer("document__raw")
+    return tokens.prefetch_related(Prefetch("pools", every_pool)).get(mint_address=mint)
 
 
 def pools(
@@ -102,5 +106,5 @@ def pools(
 
 
 def get_pool(address: str) -> Pool:
-    """Return the pool at ``address`` with its token and milestones. Raises ``Pool.DoesNotExist``."""
-    return Pool.objects.select_related("token").prefetch_related(_MILESTONES).get(pool_address=address)
+    """Return the pool at ``address`` with its token, successor and milestones. Raises ``Pool.DoesNotExist``."""
+    return Pool.objects.select_related("token", "successor").prefetch_related(_MILESTONES).get(pool_address=address)

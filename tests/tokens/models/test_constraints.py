@@ -24,6 +24,7 @@ from tokens.models import (
     StreamCursor,
     SystemMetric,
     Token,
+    TokenMetadata,
     Transaction,
 )
 
@@ -81,6 +82,7 @@ ROWS: dict[type, Build] = {
     PriceSourceState: _price_source,
     StreamCursor: _cursor,
     RejectedMessage: _rejected,
+    TokenMetadata: factories.fetched_metadata,
 }
 
 BROKEN: list[Case] = [
@@ -101,6 +103,18 @@ BROKEN: list[Case] = [
     ("pool_newest_event_is_whole", factories.pool, {"last_event_index": None}),
     ("pool_newest_event_is_whole", factories.pool, {"last_signature": None}),
     ("pool_newest_event_is_whole", factories.pool, {"last_trade_at": None}),
+    ("pool_successor_of_a_curve", factories.pool, {"pool_type": "graduated", "successor_id": NOBODY}),
+    ("pool_migration_signature_with_slot", factories.pool, {"migration_signature": factories.signature("migration")}),
+    ("metadata_uri_not_empty", factories.metadata, {"uri": ""}),
+    *(
+        ("metadata_fetched_whole", factories.fetched_metadata, {column: None})
+        for column in ("fetched_at", "found_at", "content_type", "digest")
+    ),
+    ("metadata_digest_is_sha256", factories.fetched_metadata, {"digest": "0" * 63 + "G"}),
+    ("metadata_raw_at_most_64_kib", factories.fetched_metadata, {"raw": '{"a": "' + "x" * 65_528 + '"}'}),
+    ("tokenmetadata_finished_or_quarantined", factories.fetched_metadata, {"quarantined_at": NOON, "last_error": "x"}),
+    ("tokenmetadata_leased_only_while_open", factories.fetched_metadata, {"leased_until": NOON}),
+    ("tokenmetadata_quarantined_with_reason", factories.metadata, {"quarantined_at": NOON}),
     ("milestone_1_to_100", _milestone, {"threshold_pct": 0}),
     ("milestone_1_to_100", _milestone, {"threshold_pct": 101}),
     ("transaction_type_known", factories.transaction, {"type": "swap"}),
@@ -162,11 +176,13 @@ TWINS: dict[str, tuple[Build, tuple[str, ...]]] = {
     "price_source_once_a_coin": (_price_source, ("source", "mint")),
     "cursor_once_a_source_and_venue": (_cursor, ("source", "venue")),
     "rejected_digest_once": (_rejected, ("digest",)),
+    "token_metadata_token_id_key": (factories.metadata, ("token_id",)),
 }
 """What no two rows may share."""
 
 ALSO: dict[str, breaking.Change] = {
     "tokens_graduation_signature_check": {"is_graduated": True},
+    "pools_migration_signature_check": {"migration_slot": 1},
     "transactions_signature_check": {"id": ids.event_id(NOON, "1" * 63, 0)},
 }
 """What has to change with the field so that only its own rule is broken."""
