@@ -37,6 +37,7 @@ def answers(console: Client) -> dict[str, tuple[str, str]]:
 def test_an_empty_house_says_what_is_missing(console: Client) -> None:
     """Without any row the overview names the missing price and feed and calms about the rest."""
     assert answers(console) == {
+        "Is anything wrong?": ("Nothing new", "good"),
         "Was a message rejected?": ("None waits", "good"),
         "Are candles up to date?": ("Yes", "good"),
         "What is SOL worth?": ("Unknown", "bad"),

@@ -23,6 +23,14 @@ def held() -> frozenset[Program]:
     return frozenset(Program(venue) for venue in states.values_list("venue", flat=True))
 
 
+def know_all() -> None:
+    """Write a row for each venue that has none, so that every venue can be looked at and quarantined."""
+    known = set(VenueState.objects.values_list("venue", flat=True))
+    VenueState.objects.bulk_create(
+        [VenueState(venue=venue) for venue in Program if venue not in known], ignore_conflicts=True
+    )
+
+
 @transaction.atomic
 def start(*, venue: Program, reason: str, now: datetime, operator: str = SENTINEL) -> bool:
     """Quarantine a venue, with an audit entry and an alert; return whether it was live before. ``reason`` is not empty."""
