@@ -15,7 +15,16 @@ DATABASES = {
         **_parsed,
         "ENGINE": "megatron.core.timescale",
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**_parsed.get("OPTIONS", {}), "application_name": "megatron"},
+        "OPTIONS": {
+            # A server that was cut off without a word must be noticed in seconds, not after the kernel's hours.
+            "connect_timeout": 10,
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+            **_parsed.get("OPTIONS", {}),
+            "application_name": "megatron",
+        },
     }
 }
 if env.bool("DATABASE_POOL", default=False):

@@ -18,6 +18,9 @@ from megatron.core.timescale.fields import HypertableTimeField
 
 Level = Literal["none", "apache", "community"]
 
+IDLE_IN_TRANSACTION = "60s"
+"""Between two statements of one transaction nothing here takes longer: the network is never asked inside one."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -69,6 +72,12 @@ class DatabaseWrapper(TimescaleDatabaseWrapper):
                 "or start it with `make run` or `make services-up`."
             )
         return cast(dict[str, Any], super().get_connection_params())
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        with self.cursor() as cursor:
+            # A host that is cut off in the middle of a transaction must not keep its locks until it is back.
+            cursor.execute("SET idle_in_transaction_session_timeout = %s", [IDLE_IN_TRANSACTION])
 
     @cached_property
     def timescale_level(self) -> Level:
