@@ -7,10 +7,12 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import Truncator
 
 from megatron.core import display
 from megatron.core.clock import utc_now
-from tokens.selectors import desk
+from tokens.choices import AlertSeverity
+from tokens.selectors import alerts, desk
 
 WINDOW = timedelta(hours=1)
 STALE_PRICE = timedelta(seconds=120)
@@ -43,6 +45,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "title": "Overview",
         "now": now,
         "attention": [
+            _alerts(),
             _rejections(),
             _candles(now),
             _price(now),
@@ -58,6 +61,17 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "newest": desk.newest_tokens(),
         "graduations": desk.latest_graduations(),
     }
+
+
+def _alerts() -> Tile:
+    calling = alerts.calling()
+    link = reverse("admin:tokens_operatoralert_changelist")
+    if not calling:
+        return Tile("Is anything wrong?", "Nothing new", "No alert waits to be acknowledged", "good", link)
+    gravest = calling[0]
+    count = f"{len(calling)} alert{'' if len(calling) == 1 else 's'}"
+    tone = "bad" if gravest.severity == AlertSeverity.CRITICAL else "warn"
+    return Tile("Is anything wrong?", count, Truncator(gravest.message).chars(140), tone, link)
 
 
 def _rejections() -> Tile:

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest
 
-from tokens.selectors import desk
+from tokens.selectors import alerts, desk
 
 
 def environment(request: HttpRequest) -> list[str]:
@@ -21,3 +21,9 @@ def waiting_rejections(request: HttpRequest) -> str:
     """Return how many rejected messages wait, for the navigation."""
     count = desk.count_waiting_rejections()
     return f"{count:,}" if count < desk.COUNT_LIMIT else f"{desk.COUNT_LIMIT:,}+"
+
+
+def calling_alerts(request: HttpRequest) -> str:
+    """Return how many open alerts nobody has acknowledged, for the navigation; nothing at all for none."""
+    count = alerts.count_calling()
+    return str(count) if count else ""
