@@ -23,7 +23,7 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
-.PHONY: help run test check bench browser bench-community lane-community lane-apache services-up services-down manage lock clean-data environment environment-dev
+.PHONY: help run test check bench browser bench-community lane-community lane-apache services-up services-down manage lock protocols clean-data environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -64,6 +64,9 @@ manage: environment ## Run a management command: make manage ARGS="replay captur
 
 lock: environment-dev ## Resolve the dependencies anew and write both lock files
 	@.ci/lock
+
+protocols: environment-dev ## Write the Python of megatron/clients/protocols/*.proto
+	@$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. megatron/clients/protocols/*.proto
 
 clean-data: environment ## Remove the embedded database and everything in it, after asking
 	@exec $(BIN)/python -m megatron.embedded clean-data

@@ -178,6 +178,13 @@ def _stream(name: str) -> TransactionStream:
     )
 
 
+def _yellowstone(commitment: int, limits: Limits) -> TransactionStream:
+    from megatron.clients.yellowstone import Yellowstone  # noqa: PLC0415  # gRPC is large, and only a monitor needs it
+
+    endpoint, token = settings.YELLOWSTONE_ENDPOINT, settings.YELLOWSTONE_TOKEN
+    return Yellowstone(endpoint, token=token, commitment=commitment, limits=limits)
+
+
 _SOURCES: dict[str, tuple[str, Callable[[int, Limits], TransactionStream]]] = {
     "solana-logs": (
         "SOLANA_WS_URL",
@@ -192,6 +199,7 @@ _SOURCES: dict[str, tuple[str, Callable[[int, Limits], TransactionStream]]] = {
         lambda commitment, limits: HeliusTransactions(settings.HELIUS_API_KEY, commitment=commitment, limits=limits),
     ),
     "pumpportal": ("", lambda _, limits: PumpPortal(settings.PUMPPORTAL_API_KEY, limits=limits)),
+    "yellowstone": ("YELLOWSTONE_ENDPOINT", _yellowstone),
 }
 """By name: the setting that the source cannot do without, and what makes it."""
 

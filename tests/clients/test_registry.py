@@ -79,8 +79,13 @@ def test_streams_are_listened_to_by_their_names(settings: Any) -> None:
     settings.STREAM_SOURCES, settings.STREAM_COMMITMENT = ["helius", "solana-logs", "helius"], "processed"
     found = registry.streams(None)
     assert [(stream.source, stream.commitment) for stream in found] == [("helius", 0), ("solana-logs", 0)]
-    found = registry.streams(["pumpportal", "solana-blocks"])
-    assert [(stream.source, stream.commitment) for stream in found] == [("pumpportal", 1), ("solana-blocks", 1)]
+    settings.YELLOWSTONE_ENDPOINT = "https://geyser.example.com"
+    found = registry.streams(["pumpportal", "solana-blocks", "yellowstone"])
+    assert [(stream.source, stream.commitment) for stream in found] == [
+        ("pumpportal", 1),
+        ("solana-blocks", 1),
+        ("yellowstone", 0),
+    ]
 
 
 def test_a_stream_that_lacks_something_says_what_to_set(settings: Any) -> None:
@@ -92,6 +97,7 @@ def test_a_stream_that_lacks_something_says_what_to_set(settings: Any) -> None:
         (["solana-logs"], "set SOLANA_WS_URL"),
         (["solana-blocks"], "set SOLANA_WS_URL"),
         (["helius"], "set HELIUS_API_KEY"),
+        (["yellowstone"], "set YELLOWSTONE_ENDPOINT"),
         (["shouting"], "Nobody knows a source 'shouting'"),
     ]:
         with pytest.raises(NotConfigured, match=told):
