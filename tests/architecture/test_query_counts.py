@@ -26,6 +26,7 @@ ADDRESSES = (
     "pools/{pool}/",
     "sol-usd/",
     "sol-usd/candles/",
+    "price-sources/",
     "indexing/",
 )
 PAGES = (
@@ -35,6 +36,7 @@ PAGES = (
     "tokens/pool/",
     "tokens/transaction/",
     "tokens/rejectedmessage/",
+    "tokens/retentionpolicy/",
 )
 
 

@@ -62,6 +62,9 @@ def test_c4_the_migrations_set_the_jobs_of_the_policy_table(sql):
         "sol_usd_prices": "90 days",
         "price_candles_1m_cagg": "90 days",
         "sol_usd_candles_1m": "90 days",
+        "system_metrics": "30 days",
+        "api_credit_usage": "90 days",
+        "quote_usd_prices": "90 days",
     }
     compressed = {table: config["compress_after"] for table, config in jobs(sql, "policy_compression").items()}
     assert compressed == dict.fromkeys(("transactions", "price_candles_1m", "sol_usd_prices"), "7 days")

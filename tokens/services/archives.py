@@ -35,7 +35,7 @@ class Archive:
     rows: int
 
 
-def days(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+def days(*, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Yield the days in UTC that make up ``[start, end)``, the first and the last cut to it."""
     while start < end:
         midnight = datetime(start.year, start.month, start.day, tzinfo=UTC) + DAY
@@ -70,7 +70,7 @@ def write(*, table: str, start: datetime, end: datetime, folder: Path) -> Archiv
         if not read:
             return None
         path = target / f"{table}-{start:%Y-%m-%d}-{names.hexdigest()[:12]}.parquet"
-        parquet.rename(draft, path)
+        parquet.rename(draft, to=path)
     finally:
         draft.unlink(missing_ok=True)
     return Archive(table, start, end, path, read)
@@ -82,7 +82,7 @@ def delete(archive: Archive) -> int:
     What came after the file was written stays for the next one. 0 as well while another worker is at it.
     """
     time, gone = exports.time_column(archive.table), 0
-    for keys in parquet.column(archive.path, "id", size=_BATCH):
+    for keys in parquet.column(archive.path, name="id", size=_BATCH):
         with transaction.atomic(), connection.cursor() as cursor:
             if not locks.try_hold("retention.apply"):
                 break

@@ -36,7 +36,7 @@ def count(path: Path) -> int:
     return int(parquet.read_metadata(path).num_rows)
 
 
-def column(path: Path, name: str, *, size: int) -> Iterator[list[Any]]:
+def column(path: Path, *, name: str, size: int) -> Iterator[list[Any]]:
     """Yield the values of one column in the file's order, at most ``size`` at a time."""
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=size, columns=[name]):
@@ -56,10 +56,10 @@ def whole(output: Path) -> Iterator[Path]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    rename(unfinished, output)
+    rename(unfinished, to=output)
 
 
-def rename(path: Path, to: Path) -> None:
+def rename(path: Path, *, to: Path) -> None:
     """Give a finished file its name in the same folder, for good: a power cut does not undo it."""
     path.replace(to)
     _to_disk(to.parent)

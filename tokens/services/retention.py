@@ -192,7 +192,7 @@ def _export_and_drop(level: Level, series: _Series, folder: Path, most: int) -> 
             # A chunk may be many days long, and goes when all of them are on the disk.
             written = [
                 archive
-                for first, last in archives.days(start, end)
+                for first, last in archives.days(start=start, end=end)
                 if (archive := archives.write(table=series.table, start=first, end=last, folder=folder))
             ]
             rows = sum(archive.rows for archive in written)
@@ -212,7 +212,7 @@ def _expired_days(series: _Series) -> "Iterable[tuple[datetime, datetime]]":
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT min({series.column}) FROM {series.table} WHERE {series.column} < %s", [series.cutoff])
         (oldest,) = cursor.fetchone()
-    return archives.days(oldest, series.cutoff) if oldest else ()
+    return archives.days(start=oldest, end=series.cutoff) if oldest else ()
 
 
 def _expired_chunks(series: _Series) -> list[tuple[datetime, datetime]]:

@@ -152,11 +152,11 @@ def test_a_day_without_rows_makes_no_file(tmp_path: Path) -> None:
 def test_days_are_cut_to_the_window() -> None:
     """The first and the last day are as long as the window says."""
     hour = timedelta(hours=1)
-    assert list(archives.days(OLD + hour, OLD + DAY + hour)) == [
+    assert list(archives.days(start=OLD + hour, end=OLD + DAY + hour)) == [
         (OLD + hour, OLD + DAY),
         (OLD + DAY, OLD + DAY + hour),
     ]
-    assert list(archives.days(OLD, OLD)) == []
+    assert list(archives.days(start=OLD, end=OLD)) == []
 
 
 def test_only_one_price_goes_when_only_prices_are_exported(tmp_path: Path) -> None:
