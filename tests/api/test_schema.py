@@ -23,9 +23,11 @@ EXAMPLES = 20
 """For each operation, once with what its schema allows and once with what it does not."""
 
 OPERATIONS = (
+    "/api/v1/alerts/",
     "/api/v1/indexing/",
     "/api/v1/pools/",
     "/api/v1/pools/{address}/",
+    "/api/v1/price-sources/",
     "/api/v1/sol-usd/",
     "/api/v1/sol-usd/candles/",
     "/api/v1/tokens/",

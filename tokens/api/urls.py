@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tokens.api import views
+from tokens.api import alerts, views
 
 urlpatterns = [
     path("tokens/", views.TokenListView.as_view(), name="token-list"),
@@ -15,5 +15,7 @@ urlpatterns = [
     path("pools/<str:address>/", views.PoolView.as_view(), name="pool"),
     path("sol-usd/", views.SolUsdView.as_view(), name="sol-usd"),
     path("sol-usd/candles/", views.SolUsdCandlesView.as_view(), name="sol-usd-candles"),
+    path("price-sources/", views.PriceSourcesView.as_view(), name="price-sources"),
+    path("alerts/", alerts.AlertListView.as_view(), name="alert-list"),
     path("indexing/", views.IndexingView.as_view(), name="indexing"),
 ]
