@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
+from megatron import clients
 from megatron.core.access import CanRead
 from megatron.core.api import CursorPagination, conditional, etag
 from megatron.core.clock import utc_now
@@ -235,6 +236,16 @@ class SolUsdCandlesView(ReadView):
             return Response({**head, "results": shapes.SolUsdCandleSerializer(found[:limit], many=True).data})
 
         return conditional(request, etag(asked, start, end, source, found), build)
+
+
+class PriceSourcesView(ReadView):
+    @extend_schema(operation_id="get_price_sources", responses=shapes.PriceSourcesSerializer)
+    def get(self, request: Request) -> Response:
+        """What each source of USD prices is worth now, coin by coin, and which sources are not asked."""
+        _asked(request, filters.Query)
+        unused = [{"source": name, "reason": reason} for name, reason in clients.unused_price_sources().items()]
+        shown = {"at": utc_now(), "results": prices.source_states(), "unused": unused}
+        return Response(shapes.PriceSourcesSerializer(shown).data)
 
 
 class IndexingView(ReadView):

@@ -1,10 +1,12 @@
 """What the console draws."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
+
+from django.db import connection
 
 from tokens.choices import CandleInterval, PriceOrigin
 from tokens.models import (
@@ -13,7 +15,6 @@ from tokens.models import (
     PriceCandle1h,
     PriceCandle1m,
     PriceCandle5m,
-    SolUsdPrice,
     Token,
 )
 
@@ -60,10 +61,19 @@ def first_filled_interval(*, token: Token) -> int | None:
     return next(filled, None)
 
 
-def sol_usd_points(*, since: datetime, until: datetime) -> Sequence[tuple[datetime, Decimal]]:
-    """Return the SOL/USD prices of the most believed source that has any in ``[since, until)``, oldest first."""
-    for source in PriceOrigin:
-        window = SolUsdPrice.objects.filter(source=source, price_time__gte=since, price_time__lt=until)
-        if points := list(window.order_by("price_time").values_list("price_time", "price_usd")):
-            return points
-    return []
+_BY_SOURCE = """
+SELECT DISTINCT ON (source, date_trunc('minute', price_time)) source, date_trunc('minute', price_time), price_usd
+FROM sol_usd_prices WHERE price_time >= %s AND price_time < %s
+ORDER BY source, date_trunc('minute', price_time), price_time DESC
+"""
+
+
+def sol_usd_lines(*, since: datetime, until: datetime) -> Mapping[str, Sequence[tuple[datetime, Decimal]]]:
+    """Return each source's last SOL/USD price of each minute of ``[since, until)``, oldest first; the most believed
+    source first, sources without any left out."""
+    found: dict[str, list[tuple[datetime, Decimal]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_SOURCE, [since, until])
+        for source, minute, price in cursor.fetchall():
+            found.setdefault(source, []).append((minute, price))
+    return {source: found[source] for source in PriceOrigin.values if source in found}

@@ -186,7 +186,12 @@
     const given = JSON.parse(document.getElementById(section.dataset.lines).textContent);
     if (!given.lines.some((line) => line.points.length)) return;
     const chart = draw(canvas);
-    const tint = (colour, index) => (given.lines.length === 1 ? colour.main : index === 0 ? colour.up : colour.down);
+    // Of three or more the first is the one that counts: it stands out, and no filling hides the others.
+    const many = given.lines.length > 2;
+    const tint = (colour, index) => {
+      if (many) return [colour.main, colour.up, colour.down, colour.text][Math.min(index, 3)];
+      return given.lines.length === 1 ? colour.main : index === 0 ? colour.up : colour.down;
+    };
     const drawn = given.lines.map((line) => {
       const added = chart.addSeries(LightweightCharts.AreaSeries, {
         lineWidth: 2, priceLineVisible: false, lastValueVisible: given.lines.length === 1,
@@ -201,8 +206,10 @@
       chart.applyOptions(frame(colour));
       drawn.forEach((added, index) => {
         const own = tint(colour, index);
-        added.applyOptions({ lineColor: own, topColor: faded(own, 0.28), bottomColor: faded(own, 0.02) });
+        const filling = many ? 0 : 0.28;
+        added.applyOptions({ lineColor: own, lineWidth: many && index ? 1 : 2, topColor: faded(own, filling), bottomColor: faded(own, filling / 14) });
       });
+      legend.querySelectorAll("span").forEach((name, index) => { name.style.color = tint(colour, index); });
     }
 
     function tell(move) {
@@ -212,7 +219,18 @@
         const found = line.points.find(([at]) => at === time);
         return `${line.name} ${found ? (given.whole ? found[1] : price(+found[1])) : "—"}`;
       });
-      legend.textContent = `${new Date(time * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC   ${parts.join("   ")}`;
+      const told = `${new Date(time * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC   `;
+      if (parts.length === 1) {
+        legend.textContent = told + parts[0];
+        return;
+      }
+      const own = colours(section);
+      legend.replaceChildren(told, ...parts.map((part, index) => {
+        const name = document.createElement("span");
+        name.textContent = `${part}   `;
+        name.style.color = tint(own, index);
+        return name;
+      }));
     }
 
     chart.subscribeCrosshairMove(tell);

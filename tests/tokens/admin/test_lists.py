@@ -26,7 +26,8 @@ QUERIES = {
     "pricecandle1h": 6,
     "pricecandle1d": 6,
     "candledue": 6,
-    "solusdprice": 7 + len(PriceOrigin),
+    "solusdprice": 8 + len(PriceOrigin),
+    "quoteusdprice": 6,
     "streamcursor": 7,
     "rejectedmessage": 6,
 }
@@ -51,6 +52,8 @@ def fill(rows: int) -> None:
             factories.candle(token, model=model)
         factories.candle_due(token)
         factories.sol_usd(at)
+        factories.quote_usd(at)
+        factories.price_source(mint=pool.pool_address)
         factories.cursor(source=f"feed {number}")
         factories.rejected(f"message {number}".encode(), waits_for=pool.pool_address)
 

@@ -125,10 +125,15 @@ def test_first_filled_interval_is_the_shortest() -> None:
     assert charts.first_filled_interval(token=token) == 86400
 
 
-def test_sol_usd_line_is_of_the_most_believed_source() -> None:
-    """Hermes is drawn where it has a price in the window, else Jupiter."""
+def test_sol_usd_has_a_line_a_source() -> None:
+    """The last price of each minute, the most believed source first; one without any in the window is left out."""
     factories.sol_usd(NOON, price_usd=Decimal(150))
-    factories.sol_usd(NOON, price_usd=Decimal(151), source=PriceOrigin.JUPITER)
-    factories.sol_usd(NOON + MINUTE, price_usd=Decimal(152), source=PriceOrigin.JUPITER)
-    assert charts.sol_usd_points(since=NOON, until=NOON + MINUTE) == [(NOON, Decimal(150))]
-    assert charts.sol_usd_points(since=NOON + MINUTE, until=NOON + 2 * MINUTE) == [(NOON + MINUTE, Decimal(152))]
+    factories.sol_usd(NOON + timedelta(seconds=50), price_usd=Decimal(151))
+    for minute in range(2):
+        factories.sol_usd(NOON + minute * MINUTE, price_usd=Decimal(152), source=PriceOrigin.BIRDEYE)
+    assert list(charts.sol_usd_lines(since=NOON, until=NOON + 2 * MINUTE).items()) == [
+        ("hermes", [(NOON, Decimal(151))]),
+        ("birdeye", [(NOON, Decimal(152)), (NOON + MINUTE, Decimal(152))]),
+    ]
+    assert list(charts.sol_usd_lines(since=NOON + MINUTE, until=NOON + 2 * MINUTE)) == ["birdeye"]
+
