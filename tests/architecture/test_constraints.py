@@ -12,6 +12,7 @@ from tests.holders.models import test_constraints as holders
 from tests.tokens.models import test_alerts_and_drift as drift
 from tests.tokens.models import test_constraints as tokens
 from tests.tokens.models import test_retention_policy as retention
+from tests.tokens.models import test_streams as streams
 
 RULES = """
     SELECT relname, conname, contype::text,
@@ -43,10 +44,12 @@ def broken() -> set[str]:
         *drift.BROKEN,
         *drift.FIELDS,
         *retention.BROKEN,
+        *streams.BROKEN,
+        *streams.FIELDS,
         *holders.BROKEN,
         *holders.FIELDS,
     ]
-    twins = (tokens.TWINS, holders.TWINS, drift.TWINS, drift.SNAPSHOTS)
+    twins = (tokens.TWINS, holders.TWINS, drift.TWINS, drift.SNAPSHOTS, streams.TWINS, streams.FORKS)
     return {case[0] for case in named}.union(*twins, cellar.BROKEN, IN_OTHER_WORDS)
 
 

@@ -206,7 +206,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='slotgap',
-            trigger=pgtrigger.compiler.Trigger(name='gap_pulls_cursors_back', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW.finished_at IS NULL)', func="\n    UPDATE public.stream_cursors SET verified_slot = NEW.slot_from - 1\n    WHERE venue = NEW.venue AND NEW.source IN (source, '') AND verified_slot >= NEW.slot_from;\n    RETURN NULL;\n", hash='5a92b884bcdd5a6e58a46a98cbf66e3e9291dab4', operation='INSERT OR UPDATE OF "slot_from", "finished_at"', pgid='pgtrigger_gap_pulls_cursors_back_e2ec3', table='slot_gaps', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='gap_pulls_cursors_back', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW.finished_at IS NULL)', func="\n    PERFORM 1 FROM public.stream_cursors WHERE venue = NEW.venue AND NEW.source IN (source, '') ORDER BY source FOR UPDATE;\n    UPDATE public.stream_cursors SET verified_slot = NEW.slot_from - 1\n    WHERE venue = NEW.venue AND NEW.source IN (source, '') AND verified_slot >= NEW.slot_from;\n    RETURN NULL;\n", hash='5e288d96bfde87926dd2c1d5523d085ae07e3b68', operation='INSERT OR UPDATE OF "slot_from", "finished_at"', pgid='pgtrigger_gap_pulls_cursors_back_e2ec3', table='slot_gaps', when='AFTER')),
         ),
         migrations.AddConstraint(
             model_name='sourcetally',

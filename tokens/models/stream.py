@@ -20,7 +20,10 @@ _PASSES_A_GAP = """
     RETURN NEW;
 """
 
+# A cursor that moves at the same moment does not see a gap that is not committed yet: whoever opens one waits for the
+# cursors, and makes them wait, also those that are not behind it.
 _PULL_CURSORS_BACK = """
+    PERFORM 1 FROM public.stream_cursors WHERE venue = NEW.venue AND NEW.source IN (source, '') ORDER BY source FOR UPDATE;
     UPDATE public.stream_cursors SET verified_slot = NEW.slot_from - 1
     WHERE venue = NEW.venue AND NEW.source IN (source, '') AND verified_slot >= NEW.slot_from;
     RETURN NULL;

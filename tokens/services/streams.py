@@ -33,19 +33,25 @@ class Progress:
     signature: str | None
 
 
-_MOVE = """
+# A feed may begin while older gaps of its venue are open: it is verified up to the first of them at most.
+_FIRST = """least(%(first_slot)s - 1, (
+    SELECT min(gap.slot_from) - 1 FROM slot_gaps gap
+    WHERE gap.finished_at IS NULL AND gap.venue = %(venue)s AND gap.source IN (%(source)s, '')
+))"""
+
+_MOVE = f"""
 UPDATE stream_cursors SET
     last_slot = greatest(last_slot, %(last_slot)s),
     last_block_time = greatest(last_block_time, %(block_time)s::timestamptz),
-    verified_slot = coalesce(verified_slot, %(first_slot)s - 1), observed_at = %(now)s
+    verified_slot = coalesce(verified_slot, {_FIRST}), observed_at = %(now)s
 WHERE source = %(source)s AND venue = %(venue)s
 """
 
-_BEGIN = """
+_BEGIN = f"""
 INSERT INTO stream_cursors
     (id, source, venue, first_slot, last_slot, last_block_time, last_signature, messages, events, observed_at, verified_slot)
 VALUES (%(id)s, %(source)s, %(venue)s, %(first_slot)s, %(last_slot)s, %(block_time)s, %(signature)s, 0, 0, %(now)s,
-        %(first_slot)s - 1)
+        {_FIRST})
 ON CONFLICT (source, venue) DO NOTHING
 """
 
