@@ -198,13 +198,18 @@ def fill_recent(*, now: datetime) -> int:
     return fill(start=now - timedelta(hours=1), end=now, now=now)
 
 
+def fill_between(*, start: datetime, end: datetime, now: datetime) -> int:
+    """Fill the holes of ``[start, end)``, a day of block time a transaction; return how many trades got a value."""
+    total = 0
+    while start < end:
+        total += fill(start=start, end=min(start + timedelta(days=1), end), now=now)
+        start += timedelta(days=1)
+    return total
+
+
 def fill_all(*, now: datetime) -> int:
     """Fill every hole that a recorded sample can fill, a day of block time a transaction; return how many it filled."""
     spans = price_reads.find_span()
     if spans is None:
         return 0
-    total, start, end = 0, spans[0], spans[1] + FRESH
-    while start <= end:
-        total += fill(start=start, end=min(start + timedelta(days=1), end + timedelta(seconds=1)), now=now)
-        start += timedelta(days=1)
-    return total
+    return fill_between(start=spans[0], end=spans[1] + FRESH + timedelta(seconds=1), now=now)
