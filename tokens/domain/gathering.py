@@ -32,6 +32,9 @@ _TYPES = {
 }
 _DESTINATIONS = {venue.value: venue for venue in (Venue.PUMPSWAP, Venue.RAYDIUM, Venue.RAYDIUM_CPMM)}
 _LAUNCHLAB_COMPLETE = 1
+# Looking a member up in its class takes longer than all else that a trade is asked here.
+_INITIAL, _GRADUATED, _LAUNCHLAB = PoolType.INITIAL, PoolType.GRADUATED, Venue.RAYDIUM_LAUNCHPAD
+_LIQUIDITY = (EventKind.DEPOSIT, EventKind.WITHDRAW)
 _FLIPPED = {"buy": "sell", "sell": "buy"}
 _NOTHING = Reserves()
 
@@ -86,15 +89,10 @@ class Gatherer:
             type_, quote_raw, token_raw = _FLIPPED.get(type_, type_), token_raw, quote_raw
             after = swapped(after)
         invariant = self._advance(fact, event, after)
-        if fact.pool_type is PoolType.GRADUATED:
-            if event.program is Program.PUMPSWAP:
-                self._opened(fact, (True, slot, ""))
-        elif event.program is Program.LAUNCHLAB and (status := event.fields.get("pool_status")):
+        if fact.pool_type is not _INITIAL:
+            self._on_amm(fact, event, slot, after)
+        elif fact.venue is _LAUNCHLAB and (status := event.fields.get("pool_status")):
             self._stated(fact, event, status)
-        if event.kind is EventKind.DEPOSIT or event.kind is EventKind.WITHDRAW:
-            moved = (slot, event.event_index, event.signature)
-            if after.real_quote is not None and (fact.liquidity is None or moved > fact.liquidity[:3]):
-                fact.liquidity = (*moved, after)
         self.result.trades.append(
             TradeFact(
                 event,
@@ -110,6 +108,15 @@ class Gatherer:
                 transaction_fee,
             )
         )
+
+    def _on_amm(self, fact: PoolFact, event: ChainEvent, slot: int, after: Reserves) -> None:
+        """Take into account what only events of AMM pools tell."""
+        if fact.pool_type is _GRADUATED and event.program is Program.PUMPSWAP:
+            self._opened(fact, (True, slot, ""))
+        if event.kind in _LIQUIDITY and after.real_quote is not None:
+            moved = (slot, event.event_index, event.signature)
+            if fact.liquidity is None or moved > fact.liquidity[:3]:
+                fact.liquidity = (*moved, after)
 
     def _wait(self, event: ChainEvent, reason: RejectionReason, pool: str | None = None) -> None:
         self.result.waiting.append((event, reason, pool))

@@ -123,12 +123,12 @@ def _halved(batch: Sequence[Received], feed: str, now: datetime, error: Exceptio
 
 def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     stored = Stored()
-    nameless = {event.pool for one in batch for event in one.decoded.events if event.pool and event.mint is None}
-    nameless |= {
+    reserves = EventKind.RESERVES
+    nameless = {
         event.pool
         for one in batch
         for event in one.decoded.events
-        if event.kind is EventKind.RESERVES and event.pool and event.quote_mint is None
+        if (event.mint is None or (event.quote_mint is None and event.kind is reserves)) and event.pool
     }
     gatherer = Gatherer(parents.known_pools(nameless) if nameless else {})
     refused: list[Rejection] = []
