@@ -26,6 +26,11 @@ _NO_ERROR: Final = msgspec.Raw(_NULL)
 T = TypeVar("T")
 
 
+class _Outcome(msgspec.Struct):
+    meta: msgspec.Raw = msgspec.Raw(b"")
+    """Null when the node has the transaction and not yet its outcome."""
+
+
 class _Landed(msgspec.Struct, rename="camel"):
     signature: str
     slot: int
@@ -58,6 +63,7 @@ class _AccountReply(msgspec.Struct):
     value: _Account | None
 
 
+_outcome = msgspec.json.Decoder(_Outcome)
 _landed = msgspec.json.Decoder(list[_Landed])
 _statuses = msgspec.json.Decoder(_Statuses)
 _account = msgspec.json.Decoder(_AccountReply)
@@ -84,10 +90,12 @@ class SolanaRpc:
         )
 
     def get_transaction(self, signature: str) -> bytes | None:
-        """Return the transaction's JSON, or ``None`` while the node does not know it."""
+        """Return the transaction's JSON, or ``None`` while the node does not know it, or not what became of it."""
         options = {"encoding": "json", "commitment": COMMITMENT, "maxSupportedTransactionVersion": NEWEST_VERSION}
         result = self._ask("getTransaction", [signature, options])
-        return None if result == _NULL else result
+        if result == _NULL or bytes(_decoded(_outcome, result, "a transaction").meta) == _NULL:
+            return None
+        return result
 
     def get_block_time(self, slot: int) -> datetime | None:
         """Return the time of ``slot``; ``None`` when it has no block or no time."""

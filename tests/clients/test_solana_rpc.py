@@ -151,6 +151,12 @@ def test_what_nobody_recorded_fails_and_says_how_to_record_it(node: SolanaRpc) -
         node.get_block_time(99)
 
 
+def test_a_transaction_without_its_outcome_is_not_known_yet() -> None:
+    """Meta of null says nothing about success: the transaction is asked for again later."""
+    caller, _ = reader(httpx.Response(200, content=b'{"jsonrpc":"2.0","id":1,"result":{"slot":7,"meta":null}}'))
+    assert caller.get_transaction(SIGNATURE) is None
+
+
 def test_a_large_reply_is_not_decoded_twice() -> None:
     """The result is cut out of the reply as bytes: its numbers are never read."""
     raw = b'{"big": 123456789012345678901234567890, "exact": 1.10}'
