@@ -201,6 +201,18 @@ class Weather:
             if landing.happened and program in landing.programs and landing.signature not in known
         }
 
+    def moved(self, program: str) -> dict[str, int]:
+        """Return what was delivered from a branch only, and then not again from where it landed on the main chain."""
+        known = {signature for kind, signature, _ in self.delivered if kind == program}
+        return {
+            landing.signature: landing.slot
+            for landing in self.plan.chain.landings()
+            if landing.happened
+            and program in landing.programs
+            and landing.signature in known
+            and (program, landing.signature, landing.slot) not in self.delivered
+        }
+
     def invisible(self, program: str) -> set[int]:
         """Return the slots in which a truncated log hid what happened, and which may therefore be asked for again."""
         truncated = self.cluster.node.truncated

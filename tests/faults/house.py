@@ -90,6 +90,7 @@ class House:
         except ClientError:
             pass  # the next round asks again
         rejections.retry_answered(now=self.clock())
+        rejections.complete(chain=self.chain, now=self.clock())
         candles.roll(now=self.clock())
 
     def pace(self, weather: Weather) -> None:
