@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-NEEDS_DATABASE = ("ingest", "queries")
+NEEDS_DATABASE = ("ingest", "queries", "freshness", "mixed", "caching")
 ALL = ("decode", *NEEDS_DATABASE)
 IN_LANE = ("compression",)
 """Run by name only, inside tests/lanes/community, whose one database they use as it is."""

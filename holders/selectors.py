@@ -47,6 +47,11 @@ class Budget:
         return None if self.limit is None else max(0, self.limit - self.used)
 
     @property
+    def is_short(self) -> bool:
+        """Whether the month will have cost more than its budget."""
+        return self.limit is not None and self.projected > self.limit
+
+    @property
     def used_ratio(self) -> float | None:
         """The part of the budget that is spent."""
         return None if not self.limit else self.used / self.limit

@@ -74,13 +74,17 @@ _NAVIGATION = [
         "items": [
             _list("Streams and lag", "sensors", "tokens.streamcursor"),
             _list("Venues", "store", "tokens.venuestate"),
+            _list("Processes", "monitor_heart", "tokens.systemmetric"),
             _list("Scheduled tasks", "schedule", "django_celery_beat.periodictask"),
         ],
     },
     {
-        "title": "What takes room?",
+        "title": "What takes room, what costs?",
         "separator": True,
-        "items": [_list("Storage and retention", "database", "tokens.retentionpolicy")],
+        "items": [
+            _list("Storage and retention", "database", "tokens.retentionpolicy"),
+            _list("Credits", "toll", "holders.apicreditusage"),
+        ],
     },
     {
         "title": "Did a program change?",

@@ -23,6 +23,7 @@ EXAMPLES = 20
 """For each operation, once with what its schema allows and once with what it does not."""
 
 OPERATIONS = (
+    "/api/v1/credits/",
     "/api/v1/alerts/",
     "/api/v1/indexing/",
     "/api/v1/pools/",

@@ -8,8 +8,10 @@ from django.test import Client
 
 from megatron.core import api_keys
 from megatron.core.choices import Scope
+from megatron.core.clock import utc_now
 from tests import factories
 from tests.factories import NOON
+from tests.holders.building import usage
 from tests.query_counts import assert_query_count
 from tokens.models import Pool, Token, Transaction
 
@@ -28,6 +30,7 @@ ADDRESSES = (
     "sol-usd/candles/",
     "price-sources/",
     "indexing/",
+    "credits/",
 )
 PAGES = (
     "",
@@ -36,6 +39,8 @@ PAGES = (
     "tokens/pool/",
     "tokens/transaction/",
     "tokens/rejectedmessage/",
+    "tokens/systemmetric/",
+    "holders/apicreditusage/",
     "tokens/retentionpolicy/",
 )
 
@@ -53,6 +58,7 @@ def fill(rows: int) -> None:
         factories.sol_usd(at)
         factories.cursor(source=f"feed {number}")
         factories.rejected(f"message {number}".encode())
+        usage(endpoint=f"method {number}", timestamp=utc_now())
 
 
 def named(address: str) -> str:

@@ -3,6 +3,7 @@
 from tokens.admin.alert import AlertAdmin
 from tokens.admin.candle import CandleAdmin, CandleDueAdmin
 from tokens.admin.metadata import TokenMetadataAdmin
+from tokens.admin.metric import MetricAdmin
 from tokens.admin.pool import MilestoneAdmin, PoolAdmin
 from tokens.admin.price import QuoteUsdAdmin, SolUsdAdmin
 from tokens.admin.rejected import RejectedAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "CandleDueAdmin",
     "CursorAdmin",
     "DriftAdmin",
+    "MetricAdmin",
     "MilestoneAdmin",
     "PoolAdmin",
     "QuoteUsdAdmin",
