@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min
 
-from tokens.choices import CandleInterval, RejectionStatus
-from tokens.models import CandleDue, Pool, RejectedMessage, StreamCursor
+from tokens.choices import CandleInterval, Program, RejectionStatus, VenueStatus
+from tokens.models import CandleDue, Pool, RejectedMessage, SlotGap, StreamCursor, VenueState
 
 SYNCED_WITHIN = timedelta(seconds=30)
 """A source whose newest event is older than this is behind (an alarm should ring by then)."""
@@ -16,16 +16,41 @@ SYNCED_WITHIN = timedelta(seconds=30)
 @dataclass(frozen=True, kw_only=True)
 class Lag:
     """How far one source has been read for one venue. ``behind`` is since the block time of its newest event,
-    ``silent`` since
-    its newest batch was stored."""
+    ``silent`` since its newest batch was stored."""
 
     cursor: StreamCursor
     behind: timedelta
     silent: timedelta
 
     @property
-    def synced(self) -> bool:
-        return self.behind <= SYNCED_WITHIN
+    def live(self) -> bool:
+        """Whether it is a feed that has to keep up: replays, repairs and answers of the chain are as old as they are."""
+        return self.cursor.verified_slot is not None
+
+    @property
+    def synced(self) -> bool | None:
+        """Whether a live feed is near enough to now; ``None`` for what need not be."""
+        return self.behind <= SYNCED_WITHIN if self.live else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """How far one venue is compared with the finalized chain; ``state`` is ``None`` for one that nobody ever watched.
+
+    ``behind`` is since the chain's time of the newest compared slot, ``behind_slots`` to the newest slot of a live feed.
+    ``open_gaps`` are all that have not ended well; ``oldest_gap_at`` is when the oldest of them was found.
+    """
+
+    venue: Program
+    state: VenueState | None
+    behind: timedelta | None
+    behind_slots: int | None
+    open_gaps: int
+    oldest_gap_at: datetime | None
+
+    @property
+    def quarantined(self) -> bool:
+        return self.state is not None and self.state.status == VenueStatus.QUARANTINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +70,38 @@ def lags(*, now: datetime) -> Sequence[Lag]:
     """Return every source and venue, the furthest behind first."""
     cursors = StreamCursor.objects.order_by("last_block_time", "source", "venue")
     return [Lag(cursor=it, behind=now - it.last_block_time, silent=now - it.observed_at) for it in cursors]
+
+
+def synced(lags: Sequence[Lag]) -> bool | None:
+    """Return whether every live feed keeps up; ``None`` without one."""
+    answers = [lag.synced for lag in lags if lag.live]
+    return all(answers) if answers else None
+
+
+def watches(*, now: datetime) -> Sequence[Watch]:
+    """Return every venue, in the order of :class:`Program`."""
+    states = {state.venue: state for state in VenueState.objects.all()}
+    counted = SlotGap.objects.filter(finished_at=None).values_list("venue")
+    gaps = {venue: (count, at) for venue, count, at in counted.annotate(count=Count("id"), at=Min("detected_at"))}
+    live = StreamCursor.objects.filter(verified_slot__isnull=False).values_list("venue")
+    heads = dict(live.annotate(head=Max("last_slot")).order_by("venue"))
+    return [_watch(venue, states.get(venue.value), heads.get(venue.value), *gaps.get(venue.value, (0, None)), now)
+            for venue in Program]  # fmt: skip
+
+
+def _watch(
+    venue: Program, state: VenueState | None, head: int | None, gaps: int, oldest: datetime | None, now: datetime
+) -> Watch:
+    settled = None if state is None else state.settled_slot
+    at = None if state is None else state.settled_block_time
+    return Watch(
+        venue=venue,
+        state=state,
+        behind=None if at is None else now - at,
+        behind_slots=None if settled is None or head is None else max(0, head - settled),
+        open_gaps=gaps,
+        oldest_gap_at=oldest,
+    )
 
 
 def waiting_by_reason() -> Mapping[str, int]:

@@ -38,7 +38,7 @@ def _store(pool: Pool, place: int) -> Transaction:
 
 def test_an_unbroken_chain_has_no_gap() -> None:
     """Real trades of one slot, stored in any order, follow from each other."""
-    pool = factories.pool()
+    pool = factories.pool(factories.token(creation_timestamp=None))
     for place in (2, 0, 3, 1):
         _store(pool, place)
     assert completeness.gaps(**WINDOW) == []
@@ -46,7 +46,7 @@ def test_an_unbroken_chain_has_no_gap() -> None:
 
 def test_a_missing_trade_is_found_with_what_it_moved() -> None:
     """Leaving out the middle trades names the slots around them and the sums they moved, into the pool positive."""
-    pool = factories.pool()
+    pool = factories.pool(factories.token(creation_timestamp=None))
     before, after = _store(pool, 0), _store(pool, 3)
     assert completeness.gaps(**WINDOW) == [
         completeness.Gap(
@@ -67,7 +67,7 @@ def test_a_missing_trade_is_found_with_what_it_moved() -> None:
 
 def test_a_sell_gives_tokens_and_takes_quote() -> None:
     """The reserves before a sell are its reserves after plus the quote paid and minus the tokens given."""
-    pool = factories.pool()
+    pool = factories.pool(factories.token(creation_timestamp=None))
     _store(pool, 0)
     _, _, _, _, quote_reserves, token_reserves = CHAIN[0]
     sell = {"type": TransactionType.SELL, "slot": 366586930, "amount_in": 1000, "amount_out": 7}
@@ -80,7 +80,7 @@ def test_a_sell_gives_tokens_and_takes_quote() -> None:
 
 def test_what_is_not_judged() -> None:
     """Trades outside the window or without reserves, AMM pools, and each curve's first trade give no gap."""
-    pool = factories.pool()
+    pool = factories.pool(factories.token(creation_timestamp=None))
     _store(pool, 0)
     _store(pool, 3)
     assert completeness.gaps(start=NOON - timedelta(hours=2), end=NOON) == []
@@ -88,6 +88,6 @@ def test_what_is_not_judged() -> None:
     assert len(completeness.gaps(**WINDOW)) == 1
     Pool.objects.update(pool_type=PoolType.GRADUATED)
     assert completeness.gaps(**WINDOW) == []
-    lone = factories.pool()
+    lone = factories.pool(factories.token(creation_timestamp=None))
     factories.transaction(lone, quote_reserves=1, token_reserves=1)
     assert completeness.gaps(**WINDOW) == []
