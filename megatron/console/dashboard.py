@@ -71,7 +71,7 @@ def _alerts() -> Tile:
     gravest = calling[0]
     count = f"{len(calling)} alert{'' if len(calling) == 1 else 's'}"
     tone = "bad" if gravest.severity == AlertSeverity.CRITICAL else "warn"
-    return Tile("Is anything wrong?", count, Truncator(gravest.message).chars(140), tone, link)
+    return Tile("Is anything wrong?", count, Truncator(gravest.message).chars(80), tone, link)
 
 
 def _rejections() -> Tile:

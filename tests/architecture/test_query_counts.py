@@ -18,6 +18,7 @@ from tokens.models import Pool, Token, Transaction
 pytestmark = pytest.mark.django_db
 
 ADDRESSES = (
+    "alerts/",
     "tokens/",
     "tokens/hot/",
     "tokens/{mint}/",
@@ -39,6 +40,8 @@ PAGES = (
     "tokens/pool/",
     "tokens/transaction/",
     "tokens/rejectedmessage/",
+    "tokens/operatoralert/",
+    "tokens/venuestate/",
     "tokens/systemmetric/",
     "holders/apicreditusage/",
     "tokens/retentionpolicy/",
@@ -58,6 +61,7 @@ def fill(rows: int) -> None:
         factories.sol_usd(at)
         factories.cursor(source=f"feed {number}")
         factories.rejected(f"message {number}".encode())
+        factories.alert()
         usage(endpoint=f"method {number}", timestamp=utc_now())
 
 

@@ -104,7 +104,7 @@ class VenueAdmin(FactAdmin):
         )
         return f"{waiting.count():,}"
 
-    @display(description="Compared with the chain up to slot")
+    @display(description="Compared to slot")
     def compared_to(self, state: VenueState) -> str:
         return "—" if state.settled_slot is None else f"{state.settled_slot}"
 
