@@ -9,7 +9,7 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, TruncDay
 
 from holders.models import ApiCreditUsage
-from megatron.core.readings import Gauge
+from megatron.core.metrics import Gauge
 
 DAY = timedelta(days=1)
 MEASURED = timedelta(days=7)

@@ -5,7 +5,20 @@ sum. What the database knows better than any process (lag, queues, gaps) is not 
 :mod:`megatron.core.readings`.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from prometheus_client import Counter, Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One gauge as it is read now: its name without ``megatron_``, and a value for each set of labels."""
+
+    name: str
+    help: str
+    values: Sequence[tuple[Mapping[str, str], float]]
+
 
 frames = Counter("megatron_frames_received", "Frames that a stream delivered", ["source", "venue"])
 decoded = Counter("megatron_messages_decoded", "Messages that were read and understood", ["venue"])

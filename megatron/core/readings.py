@@ -7,8 +7,7 @@ by each process, whoever asks; a reader that fails or takes longer than two seco
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 import structlog
@@ -22,23 +21,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from megatron.core import clock, health
+from megatron.core.metrics import Gauge
 
 KEPT_SECONDS = 10.0
 MOST_MILLISECONDS = 2_000
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Gauge:
-    """One gauge now: its name without ``megatron_``, and a value for each set of labels."""
-
-    name: str
-    help: str
-    values: Sequence[tuple[Mapping[str, str], float]]
-
-
-Reader = Callable[[datetime], Iterable[Gauge]]
 
 
 class Readings(Collector):

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 from redis import Redis
 
 from megatron.core import health, readings
-from megatron.core.readings import Gauge, Readings
+from megatron.core.metrics import Gauge
+from megatron.core.readings import Readings
 from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db

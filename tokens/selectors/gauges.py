@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Count, Min
 
-from megatron.core.readings import Gauge
+from megatron.core.metrics import Gauge
 from tokens.choices import CandleInterval
 from tokens.models import CandleDue, OperatorAlert, SlotGap, TokenMetadata
 from tokens.selectors import indexing, prices
