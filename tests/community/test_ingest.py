@@ -1,10 +1,15 @@
 """Flow 1 on real TimescaleDB, by INSERT where the server cannot take COPY: the same rows as anywhere else."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 
+from tests.factories import NOON
+from tests.tokens.services.building import received, trade
 from tests.tokens.services.capture import Message, messages, play, rows
-from tokens.models import PriceCandle1m, Transaction
+from tokens.models import CandleDue, PriceCandle1m, Transaction
+from tokens.services import candles, ingest
 
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
@@ -56,6 +61,26 @@ def test_a_replay_that_begins_late_fills_compressed_chunks(traffic, sql, level):
         sql("SELECT compress_chunk(chunk) FROM show_chunks('transactions') AS chunk")
     play(traffic[:middle])
     assert rows() == expected
+
+
+def test_r28_a_late_trade_in_a_compressed_chunk_makes_its_candle_due_again(settings, sql, level):
+    """Ingest stores into a compressed chunk, wants the minute again, and the minute then has both trades."""
+    settings.INGEST_COPY = False
+    ingest.store(batch=[received(trade(0))], feed="solana-logs", now=NOON)
+    candles.roll_all(now=NOON + timedelta(hours=1))
+    assert (PriceCandle1m.objects.get().trade_count, CandleDue.objects.count()) == (1, 0)
+    if level == "community":
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+        sql("SELECT compress_chunk(chunk) FROM show_chunks('transactions') AS chunk")
+        sql("SELECT compress_chunk(chunk) FROM show_chunks('price_candles_1m') AS chunk")
+    ingest.store(batch=[received(trade(1))], feed="solana-logs", now=NOON + timedelta(days=8))
+    assert CandleDue.objects.filter(interval=60).count() == 1
+    candles.roll_all(now=NOON + timedelta(days=8))
+    assert (PriceCandle1m.objects.get().trade_count, CandleDue.objects.count()) == (2, 0)
+    if level == "community":
+        assert sql(
+            "SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed AND hypertable_name = 'transactions'"
+        ) == [(1,)]
 
 
 def test_c1_the_aggregate_equals_the_candles_of_real_trades(traffic, sql):

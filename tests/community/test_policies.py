@@ -67,7 +67,9 @@ def test_c4_the_migrations_set_the_jobs_of_the_policy_table(sql):
         "quote_usd_prices": "90 days",
     }
     compressed = {table: config["compress_after"] for table, config in jobs(sql, "policy_compression").items()}
-    assert compressed == dict.fromkeys(("transactions", "price_candles_1m", "sol_usd_prices"), "7 days")
+    assert compressed == dict.fromkeys(
+        ("transactions", "price_candles_1m", "sol_usd_prices", "quote_usd_prices"), "7 days"
+    )
     assert retention.apply(now=NOON).changed == ()
 
 
@@ -202,3 +204,26 @@ def test_on_apache_whole_chunks_are_dropped(monkeypatch):
     assert (applied.chunks, applied.rows) == ({"sol_usd_prices": 1, "transactions": 1}, {})
     assert [row.block_time for row in Transaction.objects.all()] == [NOON - DAY]
     assert retention.apply(now=NOON).chunks == {}
+
+
+def test_c5_the_system_check_reads_the_refresh_jobs_themselves(sql):
+    """A job that reaches past the drop of its table, or of its aggregate, is an error; all of ours are well."""
+    assert RetentionPolicy.check(databases=["default"]) == []
+    ((job,),) = sql(
+        "SELECT job_id FROM timescaledb_information.jobs j JOIN timescaledb_information.continuous_aggregates"
+        " ON j.hypertable_name IN (view_name, materialization_hypertable_name)"
+        " WHERE proc_name = 'policy_refresh_continuous_aggregate' AND view_name = 'price_candles_1m_cagg'"
+    )
+    sql(
+        "SELECT alter_job(%s, config => jsonb_set(config, '{start_offset}', '\"91 days\"'))"
+        " FROM timescaledb_information.jobs WHERE job_id = %s",
+        job,
+        job,
+    )
+    found = RetentionPolicy.check(databases=["default"])
+    assert [(message.id, message.obj.table_name) for message in found] == [
+        ("tokens.E002", "transactions"),
+        ("tokens.E002", "price_candles_1m_cagg"),
+    ]
+    RetentionPolicy.objects.filter(table_name__in=("transactions", "price_candles_1m_cagg")).update(drop_after=None)
+    assert RetentionPolicy.check(databases=["default"]) == []

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.db import connections, models
 from django.db.models import F, Q
 
 from megatron.core.models import Row
+from megatron.core.timescale import policies
 from tokens.domain import retention
 
 _IDENTIFIER = r"^[a-z_][a-z0-9_]*$"
@@ -84,15 +85,38 @@ class RetentionPolicy(Row):
         for alias in databases or ():
             if cls._meta.db_table not in connections[alias].introspection.table_names():
                 continue  # the migrations that create it are still to run
-            messages.extend(
-                checks.Error(
-                    f"{policy.table_name} is dropped after {policy.drop_after}, but an aggregate refreshes from the "
-                    f"last {retention.shortest_keep(policy.table_name)}.",
-                    hint="Set a longer drop_after in the retention policies.",
-                    obj=policy,
-                    id="tokens.E001",
-                )
-                for policy in cls._default_manager.using(alias).all()
-                if retention.too_short(policy.table_name, policy.drop_after)
-            )
+            kept = {policy.table_name: policy for policy in cls._default_manager.using(alias).all()}
+            messages.extend(_too_short(kept))
+            messages.extend(_reaches_too_far(kept, alias))
         return messages
+
+
+def _too_short(kept: "dict[str, RetentionPolicy]") -> Iterator[checks.CheckMessage]:
+    """Yield an error for each policy that is shorter than a refresh of ours, on any server."""
+    for table, policy in kept.items():
+        if retention.too_short(table, policy.drop_after):
+            yield checks.Error(
+                f"{table} is dropped after {policy.drop_after}, but an aggregate refreshes from the "
+                f"last {retention.shortest_keep(table)}.",
+                hint="Set a longer drop_after in the retention policies.",
+                obj=policy,
+                id="tokens.E001",
+            )
+
+
+def _reaches_too_far(kept: "dict[str, RetentionPolicy]", alias: str) -> Iterator[checks.CheckMessage]:
+    """Yield an error for each refresh job of the server, whoever made it, that reaches past a drop: of the table it
+    reads, whose absence would empty the aggregate, or of the aggregate itself, whose dropped rows would come back."""
+    for aggregate, source, reach in policies.refreshes(connections[alias]):
+        for table in (source, aggregate):
+            policy = kept.get(table)
+            if policy is None or policy.drop_after is None or retention.too_short(table, policy.drop_after):
+                continue
+            if reach is None or reach >= policy.drop_after:
+                yield checks.Error(
+                    f"The job of {aggregate} refreshes {f'the last {reach}' if reach else 'all of it'}, but {table} is "
+                    f"dropped after {policy.drop_after}.",
+                    hint="Give the job a shorter start_offset, or the policy a longer drop_after.",
+                    obj=policy,
+                    id="tokens.E002",
+                )

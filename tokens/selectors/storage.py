@@ -58,7 +58,8 @@ SELECT coalesce(view_name, h.hypertable_name),
   LEFT JOIN timescaledb_information.continuous_aggregates
          ON materialization_hypertable_schema = h.hypertable_schema
         AND materialization_hypertable_name = h.hypertable_name
-  LEFT JOIN timescaledb_information.chunks USING (hypertable_schema, hypertable_name)
+  LEFT JOIN timescaledb_information.chunks AS chunk
+         ON chunk.hypertable_schema = h.hypertable_schema AND chunk.hypertable_name = h.hypertable_name
  GROUP BY view_name, h.hypertable_name, named.id
 """
 

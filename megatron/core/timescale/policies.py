@@ -100,3 +100,20 @@ def read(connection: Any, table: str) -> Policies:
         cursor.execute(_SETTINGS, {"table": table})
         segment_by, order_by = cursor.fetchone()
     return Policies(drop_after, compress_after, segment_by, order_by)
+
+
+_REFRESHES = """
+SELECT view_name, c.hypertable_name, (config->>'start_offset')::interval
+  FROM timescaledb_information.jobs j
+  JOIN timescaledb_information.continuous_aggregates c ON j.hypertable_name IN (view_name, materialization_hypertable_name)
+ WHERE proc_name = 'policy_refresh_continuous_aggregate' ORDER BY view_name
+"""
+
+
+def refreshes(connection: Any) -> list[tuple[str, str, timedelta | None]]:
+    """Return aggregate, its table and how far back its job refreshes, ``None`` for all of it; none below community."""
+    if level(connection) != "community":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_REFRESHES)
+        return list(cursor.fetchall())
