@@ -109,8 +109,10 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     unresolved = min((one.slot for one in fetched.unresolved), default=None)
     through = page.last if unresolved is None else max(unresolved - 1, settled)
 
-    # What is stored where a fork had it did come, if elsewhere; the rest of what is missing never came.
-    lost = [one for one in missing if one.slot <= through and one.signature not in have.slots]
+    # What is stored where a fork had it did come, if elsewhere; the rest of what is missing never came. What is not given
+    # now is told when it is.
+    waiting = {one.signature for one in fetched.unresolved}
+    lost = [one for one in missing if one.signature not in have.slots and one.signature not in waiting]
     open_gaps: Sequence[SlotGap] = []
     if lost:
         with transaction.atomic():
@@ -124,7 +126,7 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
         _finalize([*((one.signature, one.slot) for one in page.landed.values()), *sure], state)
     breaks = _conserve(venue, state, page, through, now)
     with transaction.atomic():
-        _close(venue, open_gaps, len(lost), through, now)
+        _close(venue, open_gaps, lost, through, now)
         moved = VenueState.objects.filter(id=state.id, settled_slot=settled).update(
             settled_slot=max(through, settled),
             settled_at=now,
@@ -299,11 +301,10 @@ def _conserve(venue: Program, state: VenueState, page: _Page, through: int, now:
     return opened
 
 
-def _close(venue: Program, found: Sequence[SlotGap], count: int, through: int, now: datetime) -> None:
+def _close(venue: Program, found: Sequence[SlotGap], lost: Sequence[Landed], through: int, now: datetime) -> None:
     """End the gaps whose whole stretch is compared now; whatever was missing in them is stored."""
-    if count:
-        SlotGap.objects.filter(id__in=[gap.id for gap in found[:1]]).update(
-            transactions_found=F("transactions_found") + count
-        )
+    for gap in found:
+        count = sum(1 for one in lost if gap.slot_from <= one.slot <= (gap.slot_to or one.slot))
+        SlotGap.objects.filter(id=gap.id).update(transactions_found=F("transactions_found") + count)
     compared = SlotGap.objects.filter(venue=venue, finished_at=None, pool_address=None, slot_to__lte=through)
     gaps.close(gaps=compared, now=now)
