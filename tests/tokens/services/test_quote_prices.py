@@ -10,7 +10,7 @@ from django.db import connection
 from tests import factories
 from tests.factories import NOON, USDC, WSOL
 from tests.tokens.services.building import POOL, SECOND, received, trade
-from tokens.choices import EventKind
+from tokens.choices import EventKind, PriceOrigin
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
 from tokens.domain.facts import USD1
 from tokens.models import Pool, PriceCandle1m, SolUsdPrice, Transaction
@@ -189,8 +189,8 @@ def test_a_pool_that_stands_later_than_the_batch_keeps_its_dollars() -> None:
 def test_samples_of_both_kinds_are_recorded_once() -> None:
     """SOL's go to their table, the others to theirs, each once a source and time."""
     both = [
-        prices.Sample(NOON, Decimal(150), prices.PriceOrigin.HERMES),
-        prices.Sample(NOON, Decimal("0.9998"), prices.PriceOrigin.HERMES, Decimal("0.0001"), mint=USDC),
+        prices.Sample(NOON, Decimal(150), PriceOrigin.HERMES),
+        prices.Sample(NOON, Decimal("0.9998"), PriceOrigin.HERMES, Decimal("0.0001"), mint=USDC),
     ]
     assert prices.record(samples=both) == 2
     assert prices.record(samples=both) == 0
