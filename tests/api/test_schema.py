@@ -13,7 +13,7 @@ from schemathesis import GenerationMode
 
 from megatron.core import api_keys
 from megatron.core.choices import Scope
-from tests import factories
+from tests import factories, feeds
 from tests.factories import NOON
 from tokens.choices import PoolType
 
@@ -23,14 +23,17 @@ EXAMPLES = 20
 """For each operation, once with what its schema allows and once with what it does not."""
 
 OPERATIONS = (
-    "/api/v1/credits/",
     "/api/v1/alerts/",
+    "/api/v1/credits/",
+    "/api/v1/gaps/",
     "/api/v1/indexing/",
     "/api/v1/pools/",
     "/api/v1/pools/{address}/",
     "/api/v1/price-sources/",
+    "/api/v1/reorgs/",
     "/api/v1/sol-usd/",
     "/api/v1/sol-usd/candles/",
+    "/api/v1/sources/",
     "/api/v1/tokens/",
     "/api/v1/tokens/hot/",
     "/api/v1/tokens/{mint}/",
@@ -68,6 +71,9 @@ def schema(headers: dict[str, str], kept_connection: None) -> Any:
     factories.sol_usd()
     factories.cursor()
     factories.rejected()
+    feeds.gap()
+    feeds.tally()
+    feeds.reorg()
     return schemathesis.openapi.from_wsgi("/api/schema", get_wsgi_application(), headers=headers)
 
 

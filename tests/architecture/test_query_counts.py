@@ -9,7 +9,7 @@ from django.test import Client
 from megatron.core import api_keys
 from megatron.core.choices import Scope
 from megatron.core.clock import utc_now
-from tests import factories
+from tests import factories, feeds
 from tests.factories import NOON
 from tests.holders.building import usage
 from tests.query_counts import assert_query_count
@@ -31,6 +31,9 @@ ADDRESSES = (
     "sol-usd/candles/",
     "price-sources/",
     "indexing/",
+    "gaps/",
+    "sources/",
+    "reorgs/",
     "credits/",
 )
 PAGES = (
@@ -61,6 +64,9 @@ def fill(rows: int) -> None:
         factories.sol_usd(at)
         factories.cursor(source=f"feed {number}")
         factories.rejected(f"message {number}".encode())
+        feeds.gap(slot_from=number, slot_to=number)
+        feeds.tally(source=f"feed {number}")
+        feeds.reorg()
         factories.alert()
         usage(endpoint=f"method {number}", timestamp=utc_now())
 

@@ -1,6 +1,5 @@
 """How tokens, pools, trades, candles and prices look outside. Unknown is ``null``; ids of rows stay inside."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,12 +16,11 @@ from tokens.choices import (
     PriceDrop,
     PriceOrigin,
     PriceSourceStatus,
-    RejectionReason,
     TransactionType,
     Venue,
 )
 from tokens.models import Pool, Token, TokenMetadata, Transaction
-from tokens.selectors import indexing, market, tokens
+from tokens.selectors import market, tokens
 
 _GIVES_QUOTE = (TransactionType.BUY, TransactionType.ADD_LIQUIDITY)
 
@@ -328,54 +326,3 @@ class Seconds(serializers.Field[timedelta, Any, float, Any]):
 
     def to_representation(self, value: timedelta) -> float:
         return value.total_seconds()
-
-
-class LagSerializer(serializers.Serializer[indexing.Lag]):
-    source = serializers.CharField(source="cursor.source")  # type: ignore[assignment]  # a declared field, not Field.source
-    venue = serializers.CharField(source="cursor.venue")
-    synced = serializers.BooleanField(help_text="At most 30 seconds behind")
-    lag_seconds = Seconds(source="behind", help_text="Since its newest block time")
-    silent_seconds = Seconds(source="silent", help_text="Since its newest batch was stored")
-    first_slot = serializers.IntegerField(source="cursor.first_slot")
-    last_slot = serializers.IntegerField(source="cursor.last_slot")
-    last_block_time = serializers.DateTimeField(source="cursor.last_block_time")
-    last_signature = serializers.CharField(source="cursor.last_signature")
-    messages = serializers.IntegerField(source="cursor.messages")
-    events = serializers.IntegerField(source="cursor.events")
-
-
-class WaitingSerializer(serializers.Serializer[Mapping[str, Any]]):
-    reason = serializers.ChoiceField(RejectionReason.choices)
-    count = serializers.IntegerField()
-
-
-class DueCandlesSerializer(serializers.Serializer[Mapping[str, Any]]):
-    interval = serializers.CharField(source="label", help_text="1m, 5m, 1h or 1d")
-    count = serializers.IntegerField()
-    oldest_marked_at = serializers.DateTimeField()
-
-
-class GapSerializer(serializers.Serializer[Any]):
-    pool = serializers.CharField(source="pool_address")
-    mint = serializers.CharField()
-    slot_from = serializers.IntegerField(help_text="The missing trades are in this slot or later")
-    slot_to = serializers.IntegerField(help_text="The missing trades are in this slot or earlier")
-    signature_from = serializers.CharField(help_text="The last stored trade before them")
-    signature_to = serializers.CharField(help_text="The first stored trade after them")
-    seen_at = serializers.DateTimeField(help_text="Block time of the first stored trade after them")
-    quote_sum = Amount("quote_sum_raw", "quote_decimals", help_text="What they moved in sum, positive into the pool")
-    token_sum = Amount("token_sum_raw", "token_decimals", help_text="What they moved in sum, positive into the pool")
-
-
-class GapsSerializer(serializers.Serializer[Any]):
-    start = serializers.DateTimeField(allow_null=True)
-    end = serializers.DateTimeField(allow_null=True)
-    results = GapSerializer(many=True, help_text="Newest first, at most 100")
-
-
-class IndexingSerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField()
-    sources = LagSerializer(many=True, help_text="The furthest behind first")
-    rejected_waiting = WaitingSerializer(many=True)
-    candles_due = DueCandlesSerializer(many=True)
-    gaps = GapsSerializer(help_text="Breaks in the reserves of recently traded launch curves: trades that we miss")

@@ -22,8 +22,8 @@ from megatron.core.api import CursorPagination, conditional, etag
 from megatron.core.clock import utc_now
 from tokens.api import filters
 from tokens.api import serializers as shapes
-from tokens.models import Pool, Token
-from tokens.selectors import completeness, indexing, prices, tokens, trades
+from tokens.models import Token
+from tokens.selectors import prices, tokens, trades
 from tokens.services import cache
 
 
@@ -178,18 +178,6 @@ class PoolListView(ListView):
         return self.page(found, filters.POOL_ORDERS[asked["ordering"]])
 
 
-class PoolView(ReadView):
-    @extend_schema(operation_id="get_pool", parameters=[filters.ADDRESS], responses=shapes.PoolDetailSerializer)
-    def get(self, request: Request, address: str) -> Response:
-        """One pool with its newest known state and its milestones."""
-        _asked(request, filters.Query)
-        try:
-            pool = tokens.get_pool(filters.checked_address(address))
-        except Pool.DoesNotExist as error:
-            raise NotFound(f"No pool {address} is known.") from error
-        return Response(shapes.PoolDetailSerializer(pool).data)
-
-
 class SignatureView(ReadView):
     @extend_schema(
         operation_id="get_transaction", parameters=[filters.SIGNATURE], responses=shapes.TransactionEventsSerializer
@@ -246,28 +234,6 @@ class PriceSourcesView(ReadView):
         unused = [{"source": name, "reason": reason} for name, reason in clients.unused_price_sources().items()]
         shown = {"at": utc_now(), "results": prices.source_states(), "unused": unused}
         return Response(shapes.PriceSourcesSerializer(shown).data)
-
-
-class IndexingView(ReadView):
-    @extend_schema(operation_id="get_indexing", parameters=[filters.IndexingQuery], responses=shapes.IndexingSerializer)
-    def get(self, request: Request) -> Response:
-        """How far the chain was read, what waits, and where trades are missing."""
-        asked, now = _asked(request, filters.IndexingQuery), utc_now()
-        newest = indexing.newest_event_at()
-        start = newest - timedelta(hours=asked["hours"]) if newest else None
-        end = newest + timedelta(seconds=1) if newest else None
-        shown = {
-            "at": now,
-            "sources": indexing.lags(now=now),
-            "rejected_waiting": [{"reason": it, "count": n} for it, n in indexing.waiting_by_reason().items()],
-            "candles_due": indexing.due_candles(),
-            "gaps": {
-                "start": start,
-                "end": end,
-                "results": completeness.gaps(start=start, end=end) if start and end else [],
-            },
-        }
-        return Response(shapes.IndexingSerializer(shown).data)
 
 
 def _window(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests import factories
+from tests import factories, feeds
 from tests.factories import NOON
 from tokens.choices import RejectionReason
 
@@ -17,7 +17,22 @@ def test_nothing_was_read_yet(get: Get, time_machine: Any) -> None:
     time_machine.move_to(NOON, tick=False)
     assert get("indexing/") == {
         "at": "2026-07-03T12:00:00Z",
+        "synced": None,
         "sources": [],
+        "venues": [
+            {
+                "venue": venue,
+                "quarantined": False,
+                "watched_from_slot": None,
+                "settled_slot": None,
+                "settled_at": None,
+                "behind_seconds": None,
+                "behind_slots": None,
+                "open_gaps": 0,
+                "oldest_gap_at": None,
+            }
+            for venue in ("pumpfun", "pumpswap", "launchlab")
+        ],
         "rejected_waiting": [],
         "candles_due": [],
         "gaps": {"start": None, "end": None, "results": []},
@@ -27,9 +42,9 @@ def test_nothing_was_read_yet(get: Get, time_machine: Any) -> None:
 def test_lag_waiting_work_and_gaps(get: Get, time_machine: Any) -> None:
     """Each source with its lag, what waits by reason and interval, and the break that a missing trade left."""
     time_machine.move_to(NOON + timedelta(seconds=31), tick=False)
-    cursor = factories.cursor()
+    cursor = feeds.cursor()
     factories.rejected(reason=RejectionReason.NO_SLOT)
-    pool = factories.pool(last_trade_at=NOON)
+    pool = factories.pool(factories.token(creation_timestamp=None), last_trade_at=NOON)
     factories.candle_due(pool.token)
     before = factories.transaction(
         pool, slot=7, amount_in=10, amount_out=20, quote_reserves=1_000, token_reserves=5_000, block_time=NOON
@@ -38,17 +53,33 @@ def test_lag_waiting_work_and_gaps(get: Get, time_machine: Any) -> None:
         pool, slot=9, amount_in=10, amount_out=20, quote_reserves=1_500_000_010, token_reserves=4_880, block_time=NOON
     )
     factories.transaction(pool, slot=9, amount_in=1, amount_out=0, quote_reserves=1_500_000_011, token_reserves=4_880)
-    assert get("indexing/") == {
+    feeds.venue(watched_from_slot=419_999_901, settled_slot=419_999_980)
+    body = get("indexing/")
+    assert body.pop("venues")[0] == {
+        "venue": "pumpfun",
+        "quarantined": False,
+        "watched_from_slot": 419_999_901,
+        "settled_slot": 419_999_980,
+        "settled_at": "2026-07-03T12:00:15Z",
+        "behind_seconds": 31.0,
+        "behind_slots": 20,
+        "open_gaps": 0,
+        "oldest_gap_at": None,
+    }
+    assert body == {
         "at": "2026-07-03T12:00:31Z",
+        "synced": False,
         "sources": [
             {
                 "source": "solana-logs",
                 "venue": "pumpfun",
+                "live": True,
                 "synced": False,
                 "lag_seconds": 31.0,
                 "silent_seconds": 29.0,
                 "first_slot": 419_999_900,
                 "last_slot": 420_000_000,
+                "verified_slot": 419_999_899,
                 "last_block_time": "2026-07-03T12:00:00Z",
                 "last_signature": cursor.last_signature,
                 "messages": 40,
