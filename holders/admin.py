@@ -26,6 +26,7 @@ class CreditsAdmin(FactAdmin):
     search_fields = ("=endpoint",)
     search_help_text = "Exact method or path"
     ordering = ("-id", "-timestamp")
+    list_per_page = 20
     list_before_template = "console/credits.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

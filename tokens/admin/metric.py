@@ -14,11 +14,11 @@ class MetricAdmin(FactAdmin):
         "minute",
         "kind_cell",
         "process",
-        "transactions_processed",
-        "tokens_monitored",
+        "stored",
+        "tokens",
         "mean_latency",
         "p99_latency",
-        "grpc_stream_health",
+        "streams",
         "memory",
         "cpu",
     )
@@ -37,11 +37,23 @@ class MetricAdmin(FactAdmin):
     def process(self, row: SystemMetric) -> str:
         return str((row.metric_data or {}).get("process", "—"))
 
+    @display(description="Stored")
+    def stored(self, row: SystemMetric) -> str:
+        return "—" if row.transactions_processed is None else f"{row.transactions_processed:,}"
+
+    @display(description="Tokens, 1 h")
+    def tokens(self, row: SystemMetric) -> str:
+        return "—" if row.tokens_monitored is None else f"{row.tokens_monitored:,}"
+
+    @display(description="Streams")
+    def streams(self, row: SystemMetric) -> str:
+        return row.grpc_stream_health or "—"
+
     @display(description="Mean latency")
     def mean_latency(self, row: SystemMetric) -> str:
         return "—" if row.avg_processing_latency_ms is None else f"{row.avg_processing_latency_ms:,.0f} ms"
 
-    @display(description="Latency, 99 %")
+    @display(description="99 %")
     def p99_latency(self, row: SystemMetric) -> str:
         return "—" if row.p99_processing_latency_ms is None else f"{row.p99_processing_latency_ms:,.0f} ms"
 
@@ -49,6 +61,6 @@ class MetricAdmin(FactAdmin):
     def memory(self, row: SystemMetric) -> str:
         return "—" if row.memory_usage_mb is None else f"{row.memory_usage_mb:,} MiB"
 
-    @display(description="CPU, of one core")
+    @display(description="CPU")
     def cpu(self, row: SystemMetric) -> str:
         return cells.percent(row.cpu_usage_percent)
