@@ -41,6 +41,7 @@ _FIRST = """least(%(first_slot)s - 1, (
 
 _MOVE = f"""
 UPDATE stream_cursors SET
+    first_slot = least(first_slot, %(first_slot)s),
     last_slot = greatest(last_slot, %(last_slot)s),
     last_block_time = greatest(last_block_time, %(block_time)s::timestamptz),
     verified_slot = coalesce(verified_slot, {_FIRST}), observed_at = %(now)s

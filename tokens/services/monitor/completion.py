@@ -47,8 +47,8 @@ class Completion:
             yield _whole(future, self._waiting.pop(future))
 
     def close(self) -> Iterator[Completed]:
-        """Wait for what is asked already, begin nothing new, and yield all of it."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Wait for the answers, and yield all of it; of many that were not asked yet, what their logs told."""
+        self._pool.shutdown(wait=True, cancel_futures=len(self._waiting) > 4 * AT_ONCE)
         for future, told in self._waiting.items():
             yield told if future.cancelled() else _whole(future, told)
         self._waiting.clear()

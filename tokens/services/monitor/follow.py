@@ -143,6 +143,7 @@ class Monitor:
         self._buffer.close()
         self._flush()
         self._tally()
+        self._alert()
         for thread in threads:
             thread.join(timeout=2)
 

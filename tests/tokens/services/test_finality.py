@@ -1,0 +1,181 @@
+"""Comparing with the finalized chain: what was lost is found and stored, and nothing is made up."""
+
+from collections.abc import Collection
+
+import pytest
+
+from megatron.clients.errors import TryLater
+from tests.faults import rows
+from tests.tokens.services.live import VENUE, Feed, World, trades, world
+from tokens.choices import Commitment, GapCause, GapOutcome
+from tokens.models import SlotGap, SourceTally, StreamCursor, StreamSighting, Transaction, VenueState
+from tokens.services import finality, gaps
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def small() -> World:
+    return world()
+
+
+def heard(small: World, *, without: Collection[str] = ()) -> None:
+    """Follow everything that happened, but for the transactions ``without``."""
+    small.follow(Feed(small.landings(), at=small.now, without=without))
+
+
+def settled(small: World) -> finality.Settled | None:
+    return finality.settle(venue=VENUE, chain=small.rpc, now=small.later())
+
+
+def watched_slot() -> int:
+    slot = VenueState.objects.get(venue=VENUE).settled_slot
+    assert slot is not None
+    return slot
+
+
+def test_without_a_loss_nothing_is_found(small: World) -> None:
+    """A feed that brought everything leaves no gap of its own, and every row is final."""
+    heard(small)
+    done = settled(small)
+    assert done is not None
+    assert (done.missing, done.dropped, done.breaks) == (0, 0, 0)
+    assert not SlotGap.objects.exclude(cause=GapCause.DISCONNECT).exists()
+    assert set(Transaction.objects.values_list("commitment", flat=True)) == {Commitment.FINALIZED}
+    assert watched_slot() >= small.chain.last_slot
+    assert not StreamSighting.objects.exists()
+
+
+def test_every_loss_is_found_stored_and_accounted_for(small: World) -> None:
+    """Whatever frames are lost, the rows end as if none had been, and each loss is in a healed gap."""
+    landings = trades(small.landings())
+    lost = {one.signature: one.slot for one in landings[5::7]}
+    heard(small, without=lost)
+    assert Transaction.objects.filter(signature__in=lost).count() == 0
+    done = settled(small)
+    assert done is not None
+    assert done.missing == len(lost)
+    found = SlotGap.objects.exclude(cause=GapCause.DISCONNECT)
+    assert {gap.outcome for gap in found} == {GapOutcome.HEALED}
+    covered = {slot for gap in found for slot in range(gap.slot_from, (gap.slot_to or 0) + 1)}
+    assert covered == set(lost.values())
+    assert SourceTally.objects.get(source="solana-logs").missed == len(lost)
+    kept = rows.snapshot()["transactions"]
+    assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
+
+
+def _expected(small: World) -> dict[object, dict[str, object]]:
+    """Return the rows of the venue's curves in a run without losses."""
+    every = rows.expected(small.chain, small.now)
+    curves = {pool["id"] for pool in every["pools"].values() if pool["platform"] == "pumpfun"}
+    return {key: row for key, row in every["transactions"].items() if row["pool_id"] in curves}
+
+
+def test_a_slot_of_which_nothing_came_is_a_hole_in_the_coverage(small: World) -> None:
+    """Losing all of a slot is told apart from losing one transaction of it."""
+    landings = trades(small.landings())
+    slot = landings[20].slot
+    heard(small, without=[one.signature for one in small.landings() if one.slot == slot])
+    settled(small)
+    assert [(gap.cause, gap.slot_from, gap.slot_to) for gap in SlotGap.objects.exclude(cause=GapCause.DISCONNECT)] == [
+        (GapCause.COVERAGE, slot, slot)
+    ]
+
+
+def test_a_pass_again_changes_nothing(small: World) -> None:
+    """Settled slots are not compared again."""
+    heard(small)
+    settled(small)
+    before = rows.snapshot()
+    assert settled(small) is None
+    assert rows.snapshot() == before
+
+
+def test_a_lagging_node_is_not_taken_for_the_chain(small: World) -> None:
+    """A node that is behind moves the comparison no further than it is itself, and drops nothing."""
+    heard(small)
+    small.node._behind = lambda: 230
+    done = settled(small)
+    small.node._behind = lambda: 0
+    assert done is None or done.through_slot < small.chain.last_slot
+    assert (0 if done is None else done.dropped) == 0
+    assert Transaction.objects.filter(commitment=Commitment.FINALIZED).count() < Transaction.objects.count()
+    settled(small)
+    assert not Transaction.objects.exclude(commitment=Commitment.FINALIZED).exists()
+
+
+def test_what_is_listed_and_not_given_is_not_passed_over(small: World) -> None:
+    """The comparison stops before a transaction that the node lists and does not give, and goes on when it does."""
+    lost = trades(small.landings())[30]
+    heard(small, without=[lost.signature])
+    small.node.unknown = lambda signature: signature == lost.signature
+    with pytest.raises(TryLater, match=f"slot {lost.slot} is listed and not given"):
+        settled(small)
+    assert watched_slot() == lost.slot - 1
+    small.node.unknown = lambda signature: False
+    settled(small)
+    assert watched_slot() >= small.chain.last_slot
+    assert Transaction.objects.filter(signature=lost.signature).exists()
+
+
+def test_after_a_long_absence_it_goes_block_by_block(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too far back for a list is read from blocks, a stretch a pass, with the same rows."""
+    lost = [one.signature for one in trades(small.landings())[10:40]]
+    heard(small, without=lost)
+    monkeypatch.setattr(gaps, "REACH", 20)
+    monkeypatch.setattr(gaps, "BLOCKS_AT_ONCE", 25)
+    passes = 0
+    while watched_slot() < small.chain.last_slot:
+        assert settled(small) is not None
+        passes += 1
+    assert passes > 2
+    kept = rows.snapshot()["transactions"]
+    assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
+
+
+def test_what_a_feed_is_about_to_store_is_not_missing(small: World) -> None:
+    """While a feed brings something, the comparison stays behind the slot that it has reached."""
+    heard(small)
+    reached = small.landings()[60].slot
+    StreamCursor.objects.update(last_slot=reached, observed_at=small.now)
+    done = finality.settle(venue=VENUE, chain=small.rpc, now=small.now)
+    assert done is not None
+    assert done.through_slot == reached - 1
+
+
+def test_one_worker_at_a_time(small: World) -> None:
+    """A venue that another worker compares is left to it, until its lease is over."""
+    heard(small)
+    VenueState.objects.update(leased_until=small.later() + finality.LEASE)
+    assert finality.settle(venue=VENUE, chain=small.rpc, now=small.now) is None
+    assert settled(small) is not None
+
+
+def test_a_trade_that_no_list_has_is_found_by_the_reserves(small: World) -> None:
+    """Reserves that do not follow tell of a missing trade though the program's list lacks it; the pool's own list heals it."""
+    lost = trades(small.landings())[25]
+    heard(small, without=[lost.signature])
+    real = small.node._getSignaturesForAddress
+    pump = {"6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P"}
+
+    def forgetful(address: str, options: dict[str, object] | None = None) -> list[dict[str, object]]:
+        listed = real(address, options)
+        return [one for one in listed if address not in pump or one["signature"] != lost.signature]
+
+    small.node._getSignaturesForAddress = forgetful  # type: ignore[method-assign]
+    done = settled(small)
+    assert done is not None
+    assert (done.missing, done.breaks) == (0, 1)
+    gap = SlotGap.objects.get(cause=GapCause.CONSERVATION)
+    cursor = StreamCursor.objects.get(source="solana-logs")
+    assert cursor.verified_slot == gap.slot_from - 1
+    gaps.heal_due(chain=small.rpc, now=small.later())
+    gap.refresh_from_db()
+    assert (gap.outcome, gap.transactions_found) == (GapOutcome.HEALED, 1)
+    assert Transaction.objects.filter(signature=lost.signature).exists()
+
+
+def test_a_venue_that_nobody_watches_is_not_compared(small: World) -> None:
+    """Without a live feed nothing is asked of the chain."""
+    assert settled(small) is None
+    assert finality.settle_all(chain=small.rpc, now=small.now) == []
