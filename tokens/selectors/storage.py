@@ -50,17 +50,17 @@ SELECT relname, pg_total_relation_size(pg_class.oid),
 
 # A continuous aggregate keeps its rows in a hypertable of another name.
 _HYPERTABLES = """
-SELECT coalesce(view_name, h.hypertable_name),
-       hypertable_size(named.id), approximate_row_count(named.id),
+SELECT h.name, hypertable_size(kept.id), approximate_row_count(kept.id),
        count(chunk_name), count(chunk_name) FILTER (WHERE is_compressed), min(range_start), min(range_end)
-  FROM timescaledb_information.hypertables h
- CROSS JOIN LATERAL (SELECT format('%I.%I', h.hypertable_schema, h.hypertable_name)::regclass AS id) AS named
-  LEFT JOIN timescaledb_information.continuous_aggregates
-         ON materialization_hypertable_schema = h.hypertable_schema
-        AND materialization_hypertable_name = h.hypertable_name
+  FROM (SELECT hypertable_name AS name, hypertable_schema AS schema, hypertable_name AS table
+          FROM timescaledb_information.hypertables WHERE hypertable_schema = 'public'
+         UNION ALL
+        SELECT view_name, materialization_hypertable_schema, materialization_hypertable_name
+          FROM timescaledb_information.continuous_aggregates) AS h
+ CROSS JOIN LATERAL (SELECT format('%I.%I', h.schema, h.table)::regclass AS id) AS kept
   LEFT JOIN timescaledb_information.chunks AS chunk
-         ON chunk.hypertable_schema = h.hypertable_schema AND chunk.hypertable_name = h.hypertable_name
- GROUP BY view_name, h.hypertable_name, named.id
+         ON chunk.hypertable_schema = h.schema AND chunk.hypertable_name = h.table
+ GROUP BY h.name, kept.id
 """
 
 _COMPRESSION = """
