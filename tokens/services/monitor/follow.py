@@ -196,7 +196,7 @@ class Monitor:
             if one.signature is not None and one.outcome in _SUCCEEDED:
                 if not self._board.saw(place, one.signature, one.slot, frame.at):
                     continue  # another source brought it, and this one only confirms it
-                if not self._whole(one) and self._completion and self._completion.ask(place, one, frame.payload):
+                if not self._whole(one) and self._ask(place, one, frame.payload):
                     continue
             full |= self._keep(place, one, frame.payload)
         return full
@@ -227,6 +227,9 @@ class Monitor:
         if pools:
             self._insist(lambda: self._known_pools.update(known_pools(pools)))
         return not pools - self._known_pools
+
+    def _ask(self, place: int, decoded: Decoded, payload: bytes) -> bool:
+        return self._completion is not None and self._completion.ask(place, decoded, payload)
 
     def _keep(self, place: int, decoded: Decoded, payload: bytes) -> bool:
         feed = self._feeds[place]
