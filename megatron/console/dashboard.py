@@ -1,6 +1,6 @@
 """The overview: each tile answers a question and leads to the list behind the answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,14 +11,18 @@ from django.utils.text import Truncator
 
 from megatron.core import display
 from megatron.core.clock import utc_now
-from tokens.choices import AlertSeverity
-from tokens.selectors import alerts, desk
+from tokens.choices import AlertSeverity, Program
+from tokens.models import StreamCursor
+from tokens.selectors import alerts, desk, feeds, indexing
 
 WINDOW = timedelta(hours=1)
 STALE_PRICE = timedelta(seconds=120)
 """Older prices value no trade (decision T8)."""
 SLOW_FEED = timedelta(minutes=1)
 SLOW_CANDLES = timedelta(minutes=1)
+OLD_GAP = timedelta(minutes=5)
+UNSETTLED = timedelta(minutes=2)
+"""A venue that is compared with the chain each few seconds is not when it lags so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     # Old data (a replay of a capture) still has a last hour worth looking at; the page says that it is not today's.
     until = now if newest_at is None or now - newest_at < WINDOW else newest_at + timedelta(seconds=1)
     since = until - WINDOW
-    feeds = desk.cursors()
+    cursors = desk.cursors()
     return {
         **context,
         "title": "Overview",
@@ -49,10 +53,12 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             _rejections(),
             _candles(now),
             _price(now),
-            _feeds(now, [feed.last_block_time for feed in feeds]),
+            _feeds(now, cursors),
+            _missing(now),
+            _forks(now),
         ],
         "stock": list(_stock()),
-        "feeds": [{"row": feed, "delay": feed.observed_at - feed.last_block_time} for feed in feeds],
+        "feeds": [{"row": feed, "delay": feed.observed_at - feed.last_block_time} for feed in cursors],
         "newest_at": newest_at,
         "until": until,
         "is_old": until != now,
@@ -105,14 +111,45 @@ def _price(now: datetime) -> Tile:
     return Tile("What is SOL worth?", f"${newest.price_usd:,.2f}", detail, "good" if fresh else "warn", link)
 
 
-def _feeds(now: datetime, read_until: list[datetime]) -> Tile:
-    link = reverse("admin:tokens_streamcursor_changelist")
-    if not read_until:
-        return Tile("Are the feeds alive?", "No feed yet", "Start a monitor or replay a capture", "warn", link)
-    behind = now - max(read_until)
-    detail = f"Newest block read is {display.age(max(read_until), now=now)}"
+def _feeds(now: datetime, cursors: Sequence[StreamCursor]) -> Tile:
+    question, link = "Are the feeds alive?", reverse("admin:tokens_streamcursor_changelist")
+    if not cursors:
+        return Tile(question, "No feed yet", "Start a monitor or replay a capture", "warn", link)
+    live = [cursor for cursor in cursors if cursor.verified_slot is not None]
+    newest = max(cursor.last_block_time for cursor in live or cursors)
+    behind = now - newest
+    away = [f"{source} of {Program(venue).label}" for venue, source in feeds.running()]
+    if away:
+        return Tile(question, f"{len(away)} away", Truncator(", ".join(away)).chars(140), "bad", link)
+    detail = f"Newest block read is {display.age(newest, now=now)}"
     answer = "Live" if behind <= SLOW_FEED else f"{display.span(behind)} behind"
-    return Tile("Are the feeds alive?", answer, detail, "good" if behind <= SLOW_FEED else "warn", link)
+    return Tile(question, answer, detail, "good" if behind <= SLOW_FEED else "warn", link)
+
+
+def _missing(now: datetime) -> Tile:
+    question = "Is any trade missing?"
+    link = f"{reverse('admin:tokens_slotgap_changelist')}?open=yes"
+    if old := feeds.open_gaps_by_venue(found_before=now - OLD_GAP):
+        told = ", ".join(f"{count} of {Program(venue).label}" for venue, count in old.items())
+        return Tile(question, f"{sum(old.values())} open", f"Gaps that do not heal: {told}", "bad", link)
+    compared = [watch for watch in indexing.watches(now=now) if watch.behind is not None]
+    if not compared:
+        return Tile(question, "Not known", "No venue is compared with the chain", "", link)
+    slowest = max(compared, key=lambda watch: watch.behind or timedelta())
+    lag = slowest.behind or timedelta()
+    if lag > UNSETTLED:
+        return Tile(question, "Not known", f"{slowest.venue.label} was compared {display.span(lag)} ago", "warn", link)
+    return Tile(question, "None known", f"Compared with the chain up to {display.span(lag)} ago", "good", link)
+
+
+def _forks(now: datetime) -> Tile:
+    link = reverse("admin:tokens_chainreorg_changelist")
+    rows = feeds.reorgs(since=now - timedelta(days=1)).values_list("trades_removed", flat=True)
+    removed = list(rows[: desk.COUNT_LIMIT])
+    if not removed:
+        return Tile("Did the chain fork?", "No", "No fork that we had believed in a day", "good", link)
+    answer = f"{len(removed):,} time{'' if len(removed) == 1 else 's'}"
+    return Tile("Did the chain fork?", answer, f"{sum(removed):,} rows taken back in a day", "", link)
 
 
 def _stock() -> Iterator[Tile]:

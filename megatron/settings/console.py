@@ -42,6 +42,7 @@ _NAVIGATION = [
             {"title": "Overview", "icon": "radar", "link": reverse_lazy("admin:index")},
             _list("Alerts", "notifications", "tokens.operatoralert", "megatron.console.page.calling_alerts"),
             _list("Rejected messages", "report", "tokens.rejectedmessage", "megatron.console.page.waiting_rejections"),
+            _list("Gaps", "data_alert", "tokens.slotgap"),
             _list("Candles due", "pending_actions", "tokens.candledue"),
         ],
     },
@@ -74,6 +75,8 @@ _NAVIGATION = [
         "items": [
             _list("Streams and lag", "sensors", "tokens.streamcursor"),
             _list("Venues", "store", "tokens.venuestate"),
+            _list("Source comparison", "compare_arrows", "tokens.sourcetally"),
+            _list("Forks", "fork_right", "tokens.chainreorg"),
             _list("Processes", "monitor_heart", "tokens.systemmetric"),
             _list("Scheduled tasks", "schedule", "django_celery_beat.periodictask"),
         ],

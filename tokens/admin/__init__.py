@@ -2,6 +2,8 @@
 
 from tokens.admin.alert import AlertAdmin
 from tokens.admin.candle import CandleAdmin, CandleDueAdmin
+from tokens.admin.comparison import ReorgAdmin, TallyAdmin
+from tokens.admin.gap import GapAdmin
 from tokens.admin.metadata import TokenMetadataAdmin
 from tokens.admin.metric import MetricAdmin
 from tokens.admin.pool import MilestoneAdmin, PoolAdmin
@@ -19,15 +21,18 @@ __all__ = [
     "CandleDueAdmin",
     "CursorAdmin",
     "DriftAdmin",
+    "GapAdmin",
     "MetricAdmin",
     "MilestoneAdmin",
     "PoolAdmin",
     "QuoteUsdAdmin",
     "RecipientAdmin",
     "RejectedAdmin",
+    "ReorgAdmin",
     "RetentionAdmin",
     "SnapshotAdmin",
     "SolUsdAdmin",
+    "TallyAdmin",
     "TokenAdmin",
     "TokenMetadataAdmin",
     "TransactionAdmin",

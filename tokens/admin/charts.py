@@ -1,14 +1,16 @@
 """What the charts and the token's page show, as plain data for JSON and templates."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tokens.admin import words
 from tokens.choices import CandleInterval, PoolType, PriceOrigin
 from tokens.domain.facts import USD1, USDC, USDT
 from tokens.domain.programs import WRAPPED_SOL
 from tokens.models import Pool, Token
-from tokens.selectors import charts, desk
+from tokens.selectors import charts, completeness, desk
 from tokens.selectors import tokens as token_reads
 from tokens.selectors.charts import Bar, Currency
 
@@ -56,6 +58,7 @@ def token_page(*, token: Token, now: datetime) -> dict[str, Any]:
         "trades": desk.latest_trades(token=token),
         "document_links": _links(token),
         "waiting": desk.waiting_for(token=token),
+        "completeness": _completeness([pool for pool, _ in pools], now),
         "chart_interval": charts.first_filled_interval(token=token) or CandleInterval.M1.value,
     }
 
@@ -66,6 +69,11 @@ def _links(token: Token) -> list[tuple[str, str]]:
     named = ("image_url", "website", "twitter", "telegram", "discord")
     found = [(name.removesuffix("_url").capitalize(), getattr(document, name, None)) for name in named]
     return [(label, link) for label, link in found if link]
+
+
+def _completeness(pools: Sequence[Pool], now: datetime) -> Sequence[words.Said]:
+    known = completeness.spans(pools=pools, now=now) if pools else {}
+    return [words.of_completeness(pool, known[pool.pk]) for pool in pools]
 
 
 def sol_usd(*, since: datetime, until: datetime) -> dict[str, Any]:

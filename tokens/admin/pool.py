@@ -8,10 +8,12 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
+from megatron.core.clock import utc_now
 from megatron.core.display import price
-from tokens.admin import cells, charts
+from tokens.admin import cells, charts, words
 from tokens.domain.milestones import THRESHOLDS
 from tokens.models import Pool, PoolMilestone
+from tokens.selectors import completeness
 
 
 @admin.register(Pool)
@@ -33,6 +35,13 @@ class PoolAdmin(FactAdmin):
     search_fields = ("=pool_address", "=base_mint", "=token__mint_address")
     search_help_text = "Exact pool address or mint"
     ordering = ("-last_trade_at",)
+    readonly_fields = ("is_complete",)
+
+    @display(description="Is any trade missing?")
+    def is_complete(self, pool: Pool) -> str:
+        said = words.of_completeness(pool, completeness.span(pool=pool, now=utc_now()))
+        doubts = f" A trade may be missing in slots {said.doubts}." if said.doubts else ""
+        return f"{said.line}. {said.why}{doubts}"
 
     @display(description="Pool")
     def address(self, pool: Pool) -> str:

@@ -1,12 +1,22 @@
 """Feeds: how far each was read, and how late."""
 
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
+from megatron.core.clock import utc_now
 from megatron.core.display import compact, span
 from tokens.admin import cells
+from tokens.choices import Program
 from tokens.models import StreamCursor
+from tokens.selectors import feeds, indexing
+
+DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
 
 
 @admin.register(StreamCursor)
@@ -18,6 +28,7 @@ class CursorAdmin(FactAdmin):
         "read",
         "delay",
         "last_slot",
+        "verified",
         "message_count",
         "event_count",
         "signature_cell",
@@ -26,6 +37,14 @@ class CursorAdmin(FactAdmin):
     search_fields = ("=source", "=venue")
     search_help_text = "Exact source or venue"
     ordering = ("-observed_at",)
+    list_before_template = "console/streams.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {**_page(utc_now()), **(extra_context or {})})
+
+    @display(description="Verified to", ordering="verified_slot")
+    def verified(self, cursor: StreamCursor) -> str:
+        return "not live" if cursor.verified_slot is None else f"{cursor.verified_slot:,}"
 
     @display(description="Venue", label=True)
     def venue_cell(self, cursor: StreamCursor) -> str:
@@ -54,3 +73,48 @@ class CursorAdmin(FactAdmin):
     @display(description="Newest signature")
     def signature_cell(self, cursor: StreamCursor) -> str:
         return cells.key(cursor.last_signature)
+
+
+def _page(now: datetime) -> dict[str, Any]:
+    """Return what stands above the list of cursors: each venue with its live feeds, and the day's charts."""
+    lags = indexing.lags(now=now)
+    by_venue: dict[Program, list[feeds.Feed]] = {}
+    for feed in feeds.feeds(lags=lags, now=now):
+        by_venue.setdefault(feed.venue, []).append(feed)
+    minutes = feeds.minutes(since=now - DAY, until=now)
+    return {
+        "now": now,
+        "synced": indexing.synced(lags),
+        "venues": [{"watch": watch, "feeds": by_venue.get(watch.venue, [])} for watch in indexing.watches(now=now)],
+        "charts": [
+            ("mg-behind", "How old is the newest event? Seconds", _line(minutes, "behind_seconds")),
+            ("mg-latency", "From arrival to commit, 99 of 100. Milliseconds", _line(minutes, "latency_ms")),
+            ("mg-frames", "Frames an hour by source", _frames(now)),
+        ],
+    }
+
+
+def _line(minutes: Any, name: str) -> dict[str, Any]:
+    lines = []
+    for venue, rows in minutes.items():
+        points = [(int(row.at.timestamp()), getattr(row, name)) for row in rows]
+        known = [[at, _text(value)] for at, value in points if value is not None]
+        if known:
+            lines.append({"name": Program(venue).label, "points": known})
+    return {"whole": False, "lines": lines}
+
+
+def _frames(now: datetime) -> dict[str, Any]:
+    """Return the frames of each source by hour, hours without any as zeros: a feed that fell silent is seen."""
+    newest = now.replace(minute=0, second=0, microsecond=0)
+    hours = [newest - number * HOUR for number in range(23, -1, -1)]
+    found = feeds.frames_by_hour(since=hours[0], until=newest + HOUR)
+    lines = [
+        {"name": source, "points": [[int(hour.timestamp()), frames.get(hour, 0)] for hour in hours]}
+        for source, frames in found.items()
+    ]
+    return {"whole": True, "lines": lines}
+
+
+def _text(value: Decimal) -> str:
+    return f"{value.normalize():f}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -42,28 +42,6 @@ class ReorgQuery(filters.PageQuery):
     venue = filters.Choice(Program.choices, required=False, help_text=_VENUE_HELP)
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "A feed that was away",
-            {
-                "venue": "pumpfun",
-                "source": "solana-logs",
-                "cause": "disconnect",
-                "slot_from": 420000000,
-                "slot_to": 420000150,
-                "pool": None,
-                "found_at": "2026-07-03T12:00:00Z",
-                "healed_to": None,
-                "ended_at": "2026-07-03T12:01:10Z",
-                "outcome": "healed",
-                "transactions_found": 212,
-                "attempts": 1,
-                "last_error": "",
-            },
-        )
-    ]
-)
 class SlotGapSerializer(serializers.Serializer[SlotGap]):
     """A stretch of slots, ends included, of which something may be missing."""
 

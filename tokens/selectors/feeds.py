@@ -110,8 +110,7 @@ def feeds(*, lags: Sequence[Lag], now: datetime) -> Sequence[Feed]:
         "venue", "source", "hour", "frames"
     ):
         recent.setdefault((venue, source), {})[at] = frames
-    running = SlotGap.objects.filter(slot_to=None, finished_at=None).values_list("venue", "source", "detected_at")
-    away = {(venue, source): at for venue, source, at in running}
+    away = running()
     live = {(Program(lag.cursor.venue), lag.cursor.source): lag for lag in lags if lag.live}
     order = list(Program)
     return [
@@ -125,6 +124,12 @@ def feeds(*, lags: Sequence[Lag], now: datetime) -> Sequence[Feed]:
         )
         for venue, source in sorted({*live, *day}, key=lambda key: (order.index(key[0]), key[1]))
     ]
+
+
+def running() -> Mapping[tuple[str, str], datetime]:
+    """Return the feeds that are away now, as (venue, source), each with since when."""
+    rows = SlotGap.objects.filter(slot_to=None, finished_at=None).values_list("venue", "source", "detected_at")
+    return {(venue, source): at for venue, source, at in rows}
 
 
 def _rate(frames: Mapping[datetime, int], hour: datetime, now: datetime) -> Decimal:

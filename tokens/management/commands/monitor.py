@@ -67,7 +67,7 @@ class Command(DoorCommand):
             clock=clock.utc_now,
         )
         with progress(quiet=options["json"]) as bar:
-            teller = _Teller(bar, bar.add_task(venue.label, total=None, told=""))
+            teller = _Teller(bar, bar.add_task(venue.label, total=None, told=""), venue)
             try:
                 report = monitor.run(stop=stop, tell=teller.tell)
             except NothingToFollow as reason:
@@ -90,8 +90,8 @@ def _sources(options: dict[str, Any]) -> Sequence[TransactionStream]:
 class _Teller:
     """Shows how the monitor is doing, and writes its figures down each minute."""
 
-    def __init__(self, bar: Progress, task: TaskID) -> None:
-        self._bar, self._task = bar, task
+    def __init__(self, bar: Progress, task: TaskID, venue: Program) -> None:
+        self._bar, self._task, self._venue = bar, task, venue
         self._recorded = clock.utc_now()
         self._stored = 0
 
@@ -105,7 +105,12 @@ class _Teller:
                 transactions=report.stored - self._stored,
                 latency=metrics.latency(report.latencies_ms),
                 stream_health="open" if all(report.feeds.values()) else "away",
-                told={"feeds": report.feeds, "buffered": report.buffered},
+                told={
+                    "venue": self._venue.value,
+                    "feeds": report.feeds,
+                    "buffered": report.buffered,
+                    "behind_seconds": None if report.behind is None else round(report.behind.total_seconds(), 3),
+                },
             )
             self._recorded, self._stored = now, report.stored
             report.latencies_ms.clear()
