@@ -47,8 +47,6 @@ class Weather:
         self.pace: Callable[[Weather], None] = lambda _weather: None
         """Called after every step; may wait."""
         self.delivered: set[Key] = set()
-        self.cuts: Counter[str] = Counter()
-        """How many connections ended, by program."""
         self.garbage_sent = self.sent = 0
         self._held: list[tuple[int, Session, Key, bytes]] = []
         self.step = 0
@@ -103,7 +101,6 @@ class Weather:
         for session in sessions:
             # What was sent before is there: which frames are lost does not depend on anybody's speed.
             session.settle()
-            self.cuts.update(_program(wanted) for wanted in session.subscriptions.values())
             if outage.how == HALF_OPEN:
                 session.freeze()
                 session.subscriptions = {}
@@ -190,7 +187,7 @@ class Weather:
     # -- the books
 
     def losses(self, program: str) -> dict[str, int]:
-        """Return what took effect on the main chain and was never delivered for ``program``, with its slot.
+        """Return what succeeded on the main chain and was never delivered for ``program``, with its slot.
 
         What came from a branch and landed again elsewhere is no loss: it is known, and in the wrong place.
         """
@@ -198,7 +195,7 @@ class Weather:
         return {
             landing.signature: landing.slot
             for landing in self.plan.chain.landings()
-            if landing.happened and program in landing.programs and landing.signature not in known
+            if not landing.failed and program in landing.programs and landing.signature not in known
         }
 
     def moved(self, program: str) -> dict[str, int]:
@@ -207,7 +204,7 @@ class Weather:
         return {
             landing.signature: landing.slot
             for landing in self.plan.chain.landings()
-            if landing.happened
+            if not landing.failed
             and program in landing.programs
             and landing.signature in known
             and (program, landing.signature, landing.slot) not in self.delivered
@@ -219,6 +216,10 @@ class Weather:
         return {
             one.slot for one in self.plan.chain.landings() if one.signature in truncated and program in one.programs
         }
+
+    def ends(self, program: str) -> int:
+        """Return how many subscriptions ended for ``program`` before the last one."""
+        return sum(1 for wanted in self.cluster.made if _program(wanted) == program) - 1
 
     def confirmed_slot(self) -> int:
         """Return the newest confirmed slot."""

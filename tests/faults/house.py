@@ -44,6 +44,8 @@ class House:
     def __init__(self, cluster: Cluster) -> None:
         self.clock = Clock(cluster.chain.main[0].block_time)
         self.chain = SolanaRpc(cluster.http_url, per_second=1e6)
+        landed = {landing.signature for landing in cluster.chain.landings() if not landing.failed}
+        self._never = [one.signature for one in cluster.chain.dropped() if one.signature not in landed]
         self._stop = threading.Event()
         self._stop_rounds = threading.Event()
         self._flushes = [0] * len(VENUES)
@@ -124,14 +126,15 @@ class House:
 
     def _left(self, through_slot: int) -> str:
         unsettled = VenueState.objects.exclude(settled_slot__gte=through_slot)
+        # What was cut on a fork and never landed again waits for good.
+        waiting = RejectedMessage.objects.filter(status="waiting").exclude(reason="undecodable")
+        waiting = waiting.exclude(waits_for__in=self._never)
         open_gaps = SlotGap.objects.filter(finished_at=None)
         left = {
             "venues not watched": len(VENUES) - VenueState.objects.filter(settled_slot__isnull=False).count(),
             "venues not settled": unsettled.count(),
             "open gaps": open_gaps.count(),
-            "messages that wait": RejectedMessage.objects.filter(status="waiting")
-            .exclude(reason="undecodable")
-            .count(),
+            "messages that wait": waiting.count(),
         }
         return ", ".join(f"{count} {what}" for what, count in left.items() if count)
 
@@ -146,6 +149,6 @@ class House:
 
 
 def _logs(url: str) -> SolanaLogs:
-    limits = Limits(connect_seconds=3, acknowledge_seconds=3, ping_seconds=0.2, pong_seconds=0.5, stall_seconds=None)
+    limits = Limits(connect_seconds=3, acknowledge_seconds=3, ping_seconds=0.2, pong_seconds=2.0, stall_seconds=None)
     pauses = Reconnection("solana-logs", pause=lambda stop, seconds: stop.wait(min(seconds, 0.05)))
     return SolanaLogs(url, limits=limits, reconnection=pauses)

@@ -93,14 +93,16 @@ def _judge_gaps(verdict: Verdict, weather: Weather, venue: Program) -> None:
     found = list(SlotGap.objects.filter(venue=venue))
     verdict.losses += len(lost)
     verdict.gaps += len(found)
-    healed = [(gap.slot_from, gap.slot_to or 0) for gap in found if gap.outcome == GapOutcome.HEALED]
+    healed = SlotGap.objects.filter(outcome=GapOutcome.HEALED).values_list("slot_from", "slot_to")
+    # What is of both venues and came for the other is no loss to anybody.
+    known = {signature for _, signature, _ in weather.delivered}
     for signature, slot in lost.items():
-        if not any(first <= slot <= last for first, last in healed):
+        if signature not in known and not any(first <= slot <= (last or 0) for first, last in healed):
             verdict.wrong.append(f"{venue}: the loss of {signature} in slot {slot} was not noticed")
     slots = {*lost.values(), *weather.moved(address).values(), *weather.invisible(address)}
     for gap in found:
         if gap.cause in _BY_US and not any(gap.slot_from <= slot <= (gap.slot_to or 0) for slot in slots):
             verdict.wrong.append(f"{venue}: {gap} was invented")
     ends = sum(1 for gap in found if gap.cause == GapCause.DISCONNECT)
-    if ends > weather.cuts[address]:
-        verdict.wrong.append(f"{venue}: {ends} disconnects, of {weather.cuts[address]} that were")
+    if ends > weather.ends(address):
+        verdict.wrong.append(f"{venue}: {ends} disconnects, of {weather.ends(address)} that were")

@@ -18,7 +18,7 @@ from megatron.clients.errors import TryLater
 from megatron.clients.ports import ChainReader, Landed
 from tokens.choices import Program, VenueStatus
 from tokens.domain import programs
-from tokens.models import SlotGap, StreamCursor, VenueState
+from tokens.models import SlotGap, StreamCursor, StreamSighting, VenueState
 from tokens.selectors import completeness
 from tokens.services import backfill, gaps, ingest, quarantine, reorgs, streams
 from tokens.services.reorgs import Dropped
@@ -104,8 +104,11 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     have = backfill.stored(venue=venue, signatures=page.landed.keys(), since=state.settled_block_time)
     missing = [one for one in page.landed.values() if one not in have]
     dropped, sure = _doubtful(venue, page, state, chain)
-    again = reorgs.witnesses(dropped=dropped) if dropped else set()
+    again = reorgs.witnesses(dropped=dropped) | _sighted_since(venue, dropped, page, chain) if dropped else set()
     fetched = _fetch(chain, page, missing, again)
+    if not again.isdisjoint(one.signature for one in fetched.unresolved):
+        # What a fork said is not taken back before all that stands beside it can be said again.
+        raise TryLater("A fork was dropped, and what must be stored again is not given.")
     unresolved = min((one.slot for one in fetched.unresolved), default=None)
     through = page.last if unresolved is None else max(unresolved - 1, settled)
 
@@ -183,16 +186,33 @@ def _by_blocks(chain: ChainReader, settled: int, head: int) -> _Page:
     return _Page(settled + 1, last, landed, blocks=blocks)
 
 
+def _sighted_since(venue: Program, dropped: Sequence[Dropped], page: _Page, chain: ChainReader) -> set[str]:
+    """Return what came since a dropped fork began, left no trade and is on the chain: rows may have kept what the fork said
+    instead of what these say."""
+    since = min(one.slot for one in dropped)
+    seen = StreamSighting.objects.filter(venue=venue, slot__gte=since).values_list("signature", flat=True).distinct()
+    signatures = set(seen)
+    doubted = sorted(signatures - page.landed.keys())
+    alive = signatures & page.landed.keys()
+    for start in range(0, len(doubted), _STATUSES):
+        some = doubted[start : start + _STATUSES]
+        _, statuses = chain.get_statuses(some)
+        alive |= {one for one, status in zip(some, statuses, strict=True) if status is not None and not status.failed}
+    return alive
+
+
 def _fetch(chain: ChainReader, page: _Page, missing: Sequence[Landed], again: set[str]) -> backfill.Fetched:
     """Return the transactions that are to be stored: what is missing, and what must be stored again."""
     known = {one.signature for one in missing}
     wanted = [one for one in missing if one.signature not in page.blocks]
     wanted += [
-        page.landed.get(signature, Landed(signature, page.last, False, None))
-        for signature in sorted(again - known)
-        if signature not in page.blocks
+        page.landed[signature] for signature in sorted(again - known - page.blocks.keys()) if signature in page.landed
     ]
     fetched = backfill.fetch(chain=chain, wanted=wanted, finalized=True)
+    later = [Landed(one, page.last, False, None) for one in sorted(again - known - page.landed.keys())]
+    newer = backfill.fetch(chain=chain, wanted=later, finalized=False)
+    fetched.received += newer.received
+    fetched.unresolved += newer.unresolved
     fetched.received += [page.blocks[signature] for signature in sorted(known | again) if signature in page.blocks]
     return fetched
 

@@ -32,7 +32,11 @@ class Dropped:
 
 _WITNESSES = """
 SELECT DISTINCT witness FROM pools p JOIN tokens t ON t.id = p.token_id,
-    LATERAL (VALUES (t.creation_signature), (t.graduation_signature), (p.migration_signature)) AS w(witness)
+    LATERAL (VALUES
+        (t.creation_signature), (t.graduation_signature), (p.migration_signature),
+        -- The trade that emptied a curve, where a migration in the same second is named as the graduation.
+        (CASE WHEN t.is_graduated AND p.pool_type = 'initial' THEN p.last_signature END)
+    ) AS w(witness)
 WHERE witness IS NOT NULL AND (
     t.creation_signature = ANY(%(dropped)s) OR t.graduation_signature = ANY(%(dropped)s)
     OR p.migration_signature = ANY(%(dropped)s) OR p.last_signature = ANY(%(dropped)s))
@@ -76,7 +80,7 @@ def take_back(*, venue: Program, dropped: Collection[Dropped], now: datetime) ->
         cursor.execute(_POOLS, asked)
         pools = [pool for (pool,) in cursor.fetchall()]
         cursor.execute(_REMOVE_TRADES, asked)
-        trades, slot_from, slot_to = cursor.fetchone()
+        trades, slot_from, slot_to, asked["since"] = cursor.fetchone()
         asked["pools"] = pools
         cursor.execute(_FORKED, asked)
         forked = [token for (token,) in cursor.fetchall()]
@@ -126,7 +130,7 @@ WITH gone AS (
     ORDER BY 2, 3
     ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
 )
-SELECT count(*), min(slot), max(slot) FROM gone
+SELECT count(*), min(slot), max(slot), date_trunc('day', min(block_time), 'UTC') FROM gone
 """
 
 _UNDO_GRADUATION = """
@@ -139,8 +143,9 @@ WITH undone AS (
         OR (p.migration_slot = ANY(%(slots)s) AND p.migration_signature IS NULL))
     RETURNING t.id
 )
-UPDATE pools p SET status = 'active', migration_slot = NULL, migration_signature = NULL
-FROM undone WHERE p.token_id = undone.id AND p.pool_type = 'initial'
+UPDATE pools p SET status = CASE p.pool_type WHEN 'initial' THEN 'active' ELSE p.status END,
+       migration_slot = NULL, migration_signature = NULL
+FROM undone WHERE p.token_id = undone.id AND (p.pool_type = 'initial' OR p.migration_signature = ANY(%(dropped)s))
 """
 
 _UNDO_CREATION = """
@@ -185,10 +190,15 @@ WHERE p.id = ANY(%(pools)s) AND p.last_signature = ANY(%(dropped)s)
   AND NOT EXISTS (SELECT FROM transactions t WHERE t.token_id = p.token_id AND t.pool_id = p.id)
 """
 
-# Created on the fork and nowhere else. A trade that is left proves that the token exists all the same.
+# Created on the fork and nowhere else, or known only from trades on the fork. A trade that is left proves that the token
+# exists all the same, and so does a candle of an earlier day.
 _FORKED = """
 SELECT t.id FROM tokens t
-WHERE t.creation_signature = ANY(%(dead)s) AND NOT EXISTS (SELECT FROM transactions x WHERE x.token_id = t.id)
+WHERE (t.creation_signature = ANY(%(dead)s) OR (
+        t.creation_signature IS NULL AND NOT t.is_graduated
+        AND t.id IN (SELECT token_id FROM pools WHERE id = ANY(%(pools)s::uuid[]))
+        AND NOT EXISTS (SELECT FROM price_candles_1d c WHERE c.token_id = t.id AND c.bucket < %(since)s)))
+  AND NOT EXISTS (SELECT FROM transactions x WHERE x.token_id = t.id)
 """
 
 _ORPHANS = """
