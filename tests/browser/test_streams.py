@@ -45,6 +45,7 @@ def watched() -> Token:
         watched_from_slot=HEAD - 90_000,
         settled_slot=HEAD - 5_000,
         settled_block_time=now - timedelta(minutes=33),
+        settled_at=now - timedelta(minutes=33),
         status="quarantined",
         quarantined_at=now - timedelta(minutes=33),
         quarantine_reason="BuyEvent grew by 16 bytes",
@@ -56,7 +57,7 @@ def watched() -> Token:
     ):
         at = now - timedelta(seconds=age)
         feeds.cursor(source=source, venue=venue, last_block_time=at, observed_at=at, **read)
-    factories.cursor(source="replay", last_block_time=now - timedelta(days=40))
+    factories.cursor(source="replay", last_block_time=now - timedelta(days=40), observed_at=now - timedelta(days=1))
     for number in range(24):
         swing = 1 + Decimal(number % 7) / 10
         for source, share in (("solana-logs", 41), ("helius", 59)):
@@ -77,7 +78,6 @@ def watched() -> Token:
             p99_processing_latency_ms=120 + number % 97,
             metric_data={"venue": "pumpfun", "behind_seconds": 0.8 + number % 13 / 10},
         )
-    # The newest hour is still filling.
     feeds.gap(
         source="helius",
         slot_from=HEAD - 1_000,
@@ -126,7 +126,7 @@ def test_streams_show_each_venue_and_draw_its_day(visit: Visiting, admin: User, 
 
     text, drawn = tab.do(steps)
     assert drawn == 3
-    for said in ("419999960", "40 slots", "away", "quarantined", "3 open gaps", "59.0 %", "not watched"):
+    for said in ("419,999,960", "40 slots", "away", "quarantined", "3 open gaps", "59.0 %", "not watched"):
         assert said in text
 
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.text import Truncator
 from unfold.decorators import action, display
 
@@ -23,6 +24,17 @@ from tokens.services import gaps
 MOST_SLOTS = 1_000_000
 """More than four days of the chain: a larger stretch is most likely a slip of the hand."""
 _LAST_SLOT = 2**53
+
+# In a list a word or two; the model's longer ones are shown on the row's own page and when a mouse rests on the word.
+_CAUSES = {
+    GapCause.DISCONNECT: "Feed away",
+    GapCause.RESTART: "Monitor away",
+    GapCause.COVERAGE: "Slot missed",
+    GapCause.MISSED: "Missed",
+    GapCause.CONSERVATION: "Reserves",
+    GapCause.OPERATOR: "Asked for",
+}
+_ENDS = {GapOutcome.HEALED: "Healed", GapOutcome.EMPTY: "Nothing missing", GapOutcome.ACCEPTED: "Accepted"}
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -64,12 +76,11 @@ class GapAdmin(WorkAdmin):
         "source_cell",
         "slots",
         "slot_count",
+        "found",
         "state",
         "ended",
-        "transactions_found",
-        "found",
-        "attempts",
         "error",
+        "attempts",
     )
     list_display_links = ("cause_cell",)
     list_filter = (OpenFilter, "venue", "cause", "outcome")
@@ -146,7 +157,7 @@ class GapAdmin(WorkAdmin):
 
     @display(description="Cause")
     def cause_cell(self, gap: SlotGap) -> str:
-        return GapCause(gap.cause).label
+        return format_html('<span title="{}">{}</span>', gap.get_cause_display(), _CAUSES[GapCause(gap.cause)])
 
     @display(description="Venue", label=True, ordering="venue")
     def venue_cell(self, gap: SlotGap) -> str:
@@ -158,7 +169,8 @@ class GapAdmin(WorkAdmin):
 
     @display(description="Slots", ordering="slot_from")
     def slots(self, gap: SlotGap) -> str:
-        return f"{gap.slot_from:,} to {'now' if gap.slot_to is None else f'{gap.slot_to:,}'}"
+        last = "now" if gap.slot_to is None else f"{gap.slot_to:,}"
+        return format_html('<span class="whitespace-nowrap">{} to {}</span>', f"{gap.slot_from:,}", last)
 
     @display(description="How many")
     def slot_count(self, gap: SlotGap) -> str:
@@ -168,13 +180,12 @@ class GapAdmin(WorkAdmin):
         done = "" if gap.healed_to is None or gap.finished_at else f", {gap.healed_to - gap.slot_from + 1:,} done"
         return f"{count:,}{done}"
 
-    @display(
-        description="Outcome",
-        ordering="outcome",
-        label={"Healed": "success", "Nothing was missing": "success", "Accepted by an operator": "warning"},
-    )
+    @display(description="Outcome", ordering="outcome")
     def ended(self, gap: SlotGap) -> str:
-        return GapOutcome(gap.outcome).label if gap.finished_at else "—"
+        """Return how it ended, and how many transactions were missing and are stored now."""
+        told = _ENDS[GapOutcome(gap.outcome)] if gap.finished_at else ""
+        stored = f"{gap.transactions_found:,} stored" if gap.transactions_found else ""
+        return ", ".join(filter(None, (told, stored))) or "—"
 
     @display(description="Found", ordering="detected_at")
     def found(self, gap: SlotGap) -> str:
@@ -182,7 +193,7 @@ class GapAdmin(WorkAdmin):
 
     @display(description="Last error")
     def error(self, gap: SlotGap) -> str:
-        return Truncator(gap.last_error).chars(70) or "—"
+        return Truncator(gap.last_error.removeprefix("NotThereYet: ")).chars(60) or "—"
 
 
 def _count(gap: SlotGap) -> int | None:

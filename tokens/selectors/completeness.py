@@ -305,9 +305,16 @@ def _judged(
     told = waiting.get(pool.pool_address, 0) + waiting.get(pool.base_mint, 0)
     together = joined(piece for pieces in proven.values() for piece in pieces)
     known = {**holes, **{(it.slot_from, it.slot_to): it for it in breaks if (it.slot_from, it.slot_to) not in holes}}
+    found = _span(pool, together[-1], proven, chain) if together else None
+    # What was missing before the curve began is no loss of its.
+    begins = chain.first if found is not None and found.from_start and chain is not None else 0
     return Completeness(
-        span=None if told or not together else _span(pool, together[-1], proven, chain),
-        holes=[known[place] for place in sorted(known) if not any(it.holds(Stretch(*place)) for it in together)],
+        span=None if told else found,
+        holes=[
+            known[first, last]
+            for first, last in sorted(known)
+            if last >= begins and not any(it.holds(Stretch(first, last)) for it in together)
+        ],
         waiting=told,
         is_watched=is_watched,
         is_held=is_held,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
-from tokens.choices import ProcessKind, Program
+from tokens.choices import GapCause, ProcessKind, Program
 from tokens.models import ChainReorg, SlotGap, SourceTally, SystemMetric
 from tokens.selectors.indexing import Lag
 
@@ -188,3 +188,9 @@ def gaps(*, venue: str | None = None, cause: str | None = None, is_open: bool | 
     """Return the gaps that fit, unordered."""
     wanted = {"venue": venue, "cause": cause, "finished_at__isnull": is_open}
     return SlotGap.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def find_asked(*, venue: Program, slot_from: int, slot_to: int) -> SlotGap | None:
+    """Return the open gap by which an operator asked for exactly these slots, or ``None``."""
+    asked = SlotGap.objects.filter(venue=venue, cause=GapCause.OPERATOR, slot_from=slot_from, slot_to=slot_to)
+    return asked.filter(finished_at=None).order_by("detected_at").first()

@@ -147,8 +147,8 @@ def _tell(venue: Program, cause: GapCause) -> None:
 # -- healing
 
 
-def heal_due(*, chain: ChainReader, now: datetime, limit: int = 50) -> queue.Drained:
-    """Heal gaps that have ended and are due, oldest first."""
+def heal_due(*, chain: ChainReader, now: datetime, limit: int = 50, only: UUID | None = None) -> queue.Drained:
+    """Heal gaps that have ended and are due, oldest first; ``only`` names the one that is asked for."""
     further: list[UUID] = []
 
     def step(gap: SlotGap) -> None:
@@ -160,6 +160,8 @@ def heal_due(*, chain: ChainReader, now: datetime, limit: int = 50) -> queue.Dra
                 further.append(gap.id)
 
     ended = SlotGap.objects.filter(slot_to__isnull=False).order_by("due_at", "slot_from")
+    if only is not None:
+        ended = ended.filter(id=only)
     drained = queue.drain(ended, step, now=now, limit=limit)
     # A long gap takes many passes; one that gets on is not one that fails.
     SlotGap.objects.filter(id__in=further, finished_at=None, leased_until=None).update(attempts=0, due_at=now)

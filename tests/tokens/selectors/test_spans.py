@@ -129,6 +129,15 @@ def test_an_accepted_gap_stays_a_hole() -> None:
     assert [hole.is_accepted for hole in found.holes] == [True]
 
 
+def test_a_gap_before_a_curve_began_is_no_hole_of_it() -> None:
+    """A curve whose start is known lost nothing in slots before its first trade."""
+    feeds.venue()
+    feeds.gap()
+    found = judged(curve(600, 610))
+    assert found.span is not None
+    assert (found.span.slot_from, found.span.from_start, found.holes) == (511, True, [])
+
+
 def test_reserves_bridge_a_gap_of_the_venue() -> None:
     """What is missing in the slots of an open gap is not of this curve when its trades around them follow."""
     feeds.venue()
