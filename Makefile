@@ -23,7 +23,7 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
-.PHONY: help run test check bench browser bench-community lane-community lane-apache services-up services-down manage lock protocols clean-data environment environment-dev
+.PHONY: help run test check bench browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -52,6 +52,9 @@ lane-community: environment-dev ## Run the TimescaleDB tests on a real one (need
 
 lane-apache: environment-dev ## Run the test suite on a real TimescaleDB with several processes (needs root and debootstrap)
 	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -m "not browser" --ignore=tests/community --ignore=tests/platform $(ARGS)
+
+hosts: environment-dev ## Share the work among three hosts in network namespaces and cut one off (as root)
+	@exec $(WITH) $(BIN)/python -m tests.hosts $(ARGS)
 
 services-up: environment ## Start the embedded PostgreSQL and Valkey and leave them up
 	@exec $(BIN)/python -m megatron.embedded up

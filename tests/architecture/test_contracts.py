@@ -65,7 +65,29 @@ FORBIDDEN = [
 ]
 """Contract, who imports, what: each alone breaks that contract."""
 
-BESIDE_ADAPTERS = {"budget", "captures", "errors", "gateways", "http", "ports", "public", "registry"}
+BESIDE_ADAPTERS = {
+    "base58",
+    "block_times",
+    "budget",
+    "captures",
+    "costs",
+    "errors",
+    "file_stream",
+    "gateways",
+    "http",
+    "jsonrpc",
+    "log_cap",
+    "meter",
+    "ports",
+    "protocols",
+    "public",
+    "reconnection",
+    "registry",
+    "stream_account",
+    "subscriptions",
+    "websocket",
+    "yellowstone_json",
+}
 """What ``megatron.clients`` has beside the vendors."""
 
 

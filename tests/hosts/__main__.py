@@ -140,6 +140,7 @@ def _settings(doors: dict[str, Door], database: str) -> dict[str, str]:
         "SOLANA_RPC_PER_SECOND": "1000",
         "SOLANA_WS_URL": f"ws://{GATEWAY}:{doors['ws'].port}",
         "STREAM_SOURCES": "solana-logs",
+        "CELERY_LOG_LEVEL": "INFO",
     }
 
 

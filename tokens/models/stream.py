@@ -108,8 +108,8 @@ class VenueState(Row):
 
 
 class SlotGap(Work):
-    """One row is a stretch of slots, ends included, of which something may be missing. A source has one running gap a
-    venue. Written by ``gaps`` and ``finality``; healed by ``gaps.heal``. Kept for ever."""
+    """One row is a stretch of slots, ends included, of which something may be missing. Unique by source and venue while it
+    runs. Written by ``gaps`` and ``finality``; healed by ``gaps.heal``. Kept for ever."""
 
     source = models.CharField(max_length=100, blank=True, default="", help_text="Which feed; empty: all of them")
     venue = models.CharField(max_length=50, choices=Program)
@@ -220,8 +220,8 @@ class SourceTally(Row):
 
 
 class ChainReorg(Fact):
-    """One row is a fork of the chain that we had believed and that was dropped. Written by ``finality.settle`` in the
-    transaction that removes its rows. Kept for ever."""
+    """One row is a fork of the chain that we had believed and that was dropped. Unique by nothing but its id. Written by
+    ``reorgs.take_back`` in the transaction that removes its rows. Kept for ever."""
 
     venue = models.CharField(max_length=50, choices=Program)
     slot_from = models.BigIntegerField(help_text="First slot of which something was dropped")

@@ -96,14 +96,14 @@ class Player:
             return
         with transaction.atomic():
             held = self._sentinel.judge(now=now)
-            batch, kept = quarantine.divide(self._batch, held)
-            _, strange = quarantine.divide(self._strange, held)
+            batch, kept = quarantine.divide(self._batch, venues=held)
+            _, strange = quarantine.divide(self._strange, venues=held)
             kept += strange + self._refused
             if kept:
                 ingest.keep(rejections=kept, now=now)
             stored = ingest.store(batch=batch, feed=self.feed, now=now) if batch else ingest.Stored()
             before = self._sentinel.write(now=now)
-            keepsakes = [found for one in self._strange if (found := keepsake(one, before))]
+            keepsakes = [found for one in self._strange if (found := keepsake(one, before=before))]
             if keepsakes:
                 ingest.keep(rejections=keepsakes, now=now)
         self._sentinel.forget(held)

@@ -93,7 +93,7 @@ def _change(
     )
 
 
-def touches(decoded: Decoded, venues: Set[Program]) -> Program | None:
+def touches(decoded: Decoded, *, venues: Set[Program]) -> Program | None:
     """Return the first of ``venues`` that a transaction carries events of, readable or not; ``None`` for none."""
     if not venues:
         return None
@@ -105,7 +105,7 @@ def touches(decoded: Decoded, venues: Set[Program]) -> Program | None:
 
 
 def divide(
-    batch: Sequence[ingest.Received], venues: Set[Program]
+    batch: Sequence[ingest.Received], *, venues: Set[Program]
 ) -> tuple[Sequence[ingest.Received], list[ingest.Rejection]]:
     """Return what of a batch may be stored while ``venues`` are quarantined, and the messages to be kept for their release.
 
@@ -118,7 +118,7 @@ def divide(
     kept: list[ingest.Rejection] = []
     for received in batch:
         decoded = received.decoded
-        venue = touches(decoded, venues)
+        venue = touches(decoded, venues=venues)
         if venue is None:
             free.append(received)
             continue
@@ -135,7 +135,7 @@ def divide(
 def store(*, batch: Sequence[ingest.Received], feed: str, now: datetime) -> ingest.Stored:
     """Store a batch as ``ingest.store`` does, but keep what is of quarantined venues: for those who fetch from the chain."""
     with transaction.atomic():
-        free, kept = divide(batch, held())
+        free, kept = divide(batch, venues=held())
         if kept:
             ingest.keep(rejections=kept, now=now)
         stored = ingest.store(batch=free, feed=feed, now=now) if free else ingest.Stored()

@@ -77,7 +77,7 @@ def _play(row: RejectedMessage, now: datetime) -> ingest.Stored | None:
         RejectedMessage.objects.filter(id=row.id).update(detail=str(error))
         return None
     venues = quarantine.held()
-    if any(quarantine.touches(one, venues) for one in decoded):
+    if any(quarantine.touches(one, venues=venues) for one in decoded):
         return None  # it goes on waiting: what its venue says is not believed now
     batch = [ingest.Received(one, row.source, payload) for one in decoded]
     return ingest.store(batch=batch, feed="retry", now=now)

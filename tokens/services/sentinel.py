@@ -83,7 +83,7 @@ def is_strange(decoded: Decoded) -> bool:
     return any(key.endswith(".unknown_event") for key in decoded.drift)
 
 
-def keepsake(received: ingest.Received, before: dict[Sighting, int]) -> ingest.Rejection | None:
+def keepsake(received: ingest.Received, *, before: dict[Sighting, int]) -> ingest.Rejection | None:
     """Return the message of a transaction with an unknown event, to be kept, or ``None`` when enough of its kind are.
 
     ``before`` is how often each sighting was seen in the day before.
