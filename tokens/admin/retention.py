@@ -1,6 +1,6 @@
 """The desk of storage: what each table takes, how long it is kept, what falls next, and what would go now."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,10 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from megatron.core.clock import utc_now
 from megatron.core.display import compact, span
@@ -39,6 +41,8 @@ _NONE = "—"
 
 class DaysField(forms.DecimalField):
     """A length of time as a number of days: a bare number in Django's own field would be seconds."""
+
+    widget = UnfoldAdminTextInputWidget
 
     def prepare_value(self, value: Any) -> Any:
         """Return the days of a length of time for the page."""
@@ -85,6 +89,7 @@ class RetentionAdmin(ModelAdmin):
         "would_go",
         "held",
         "last_run",
+        "did",
     )
     ordering = ("table_name",)
     list_per_page = 100
@@ -204,8 +209,8 @@ class RetentionAdmin(ModelAdmin):
 
     @display(description="Last run", ordering="applied_at")
     def last_run(self, policy: RetentionPolicy) -> SafeString | str:
-        return _told(policy.applied_at, policy.outcome)
+        return cells.age(policy.applied_at)
 
-
-def _told(at: datetime | None, outcome: str) -> SafeString | str:
-    return _NONE if at is None else cells.age(at) + f": {outcome}"
+    @display(description="What it did")
+    def did(self, policy: RetentionPolicy) -> str:
+        return Truncator(policy.outcome).chars(80) or _NONE
