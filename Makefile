@@ -9,6 +9,9 @@ VENV   := .megatron/venv
 BIN    := $(VENV)/bin
 WITH   := $(BIN)/python -m megatron.embedded with
 ARGS   ?=
+PLANS  ?= 100
+MINUTES ?= 5
+RATE   ?= 330
 
 # The first Python that is new enough; make's own Python (PYTHON=…) comes first.
 define find_python
@@ -23,7 +26,7 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
-.PHONY: help run test check bench browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data environment environment-dev
+.PHONY: help run test check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -43,6 +46,12 @@ bench: environment-dev ## Measure, and write the numbers into benchmarks/results
 
 bench-community: environment-dev ## Measure compression on a real TimescaleDB (needs node and npm)
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m benchmarks compression
+
+faults: environment-dev ## Live through planned faults: the rows must be those of a run without (PLANS=1000, ARGS="--first 7")
+	@exec $(WITH) $(BIN)/python -m tests.faults --plans $(PLANS) $(ARGS)
+
+soak: environment-dev ## Let the whole house live on a stand-in for the chain (MINUTES=10, RATE=330, ARGS=--kill)
+	@exec $(BIN)/python -m tests.soak --minutes $(MINUTES) --rate $(RATE) $(ARGS)
 
 browser: environment-dev ## Run the tests that look at the console with a headless Chromium
 	@exec $(WITH) $(BIN)/python -m pytest -m browser $(ARGS)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 NEEDS_DATABASE = ("ingest", "queries", "freshness", "mixed", "caching")
-ALL = ("decode", *NEEDS_DATABASE)
+ALL = ("decode", *NEEDS_DATABASE, "soak")
 IN_LANE = ("compression",)
 """Run by name only, inside tests/lanes/community, whose one database they use as it is."""
 

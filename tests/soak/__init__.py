@@ -1,0 +1,1 @@
+"""The running house, process by process, on a cluster that plays at the live rate or faster."""
