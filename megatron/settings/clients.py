@@ -28,12 +28,12 @@ YELLOWSTONE_TOKEN = env.str("YELLOWSTONE_TOKEN", default="")
 CREDITS_SINK = "holders.services.credits.store"
 """Where the accounts of calls go, about once a second; empty: nowhere. Rooms lie above the clients, so it is a name."""
 CREDITS_PER_MONTH: dict[str, int] = {
-    name: credits
-    for name, credits in (
+    provider: allowed
+    for provider, allowed in (
         ("helius", env.int("HELIUS_CREDITS_PER_MONTH", default=1_000_000)),
         ("birdeye", env.int("BIRDEYE_CREDITS_PER_MONTH", default=30_000)),
     )
-    if credits
+    if allowed
 }
 """What a calendar month of a provider may cost, in its credits; 0 is no limit. The defaults are the free plans."""
 

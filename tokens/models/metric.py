@@ -27,7 +27,10 @@ class SystemMetric(models.Model):
     )
     memory_usage_mb = models.IntegerField(null=True, help_text="Resident memory of the process, MiB")
     cpu_usage_percent = models.DecimalField(
-        max_digits=5, decimal_places=2, null=True, help_text="Of one core since the process's row before; 999.99 at most"
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        help_text="Of one core since the process's row before; 999.99 at most",
     )
     metric_data = models.JSONField(null=True, help_text="The process, and whatever else its kind tells")
     created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Audit only")

@@ -73,11 +73,16 @@ class PriceSourceState(Row):
     )
     since = models.DateTimeField(help_text="When it came into this status, for this reason")
     last_price = models.CharField(
-        max_length=60, blank=True, default="", help_text="The newest price it gave, used or not, as it said it: USD a coin"
+        max_length=60,
+        blank=True,
+        default="",
+        help_text="The newest price it gave, used or not, as it said it: USD a coin",
     )
     last_price_at = models.DateTimeField(null=True, blank=True, help_text="When the source says that price held")
     unmoved_since = models.DateTimeField(null=True, blank=True, help_text="When it first gave exactly that price")
-    repeats = models.PositiveIntegerField(default=0, help_text="How often in a row it gave that price at that same time")
+    repeats = models.PositiveIntegerField(
+        default=0, help_text="How often in a row it gave that price at that same time"
+    )
     last_asked_at = models.DateTimeField(null=True, blank=True)
     last_ok_at = models.DateTimeField(null=True, blank=True, help_text="When a price of it was last used")
     ask_after = models.DateTimeField(help_text="It is not asked before: its turn, or the pause after a failure")

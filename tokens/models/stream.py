@@ -119,7 +119,9 @@ class SlotGap(Work):
     pool_address = PubkeyField(null=True, blank=True, help_text="Whose reserves do not follow")
     detected_at = models.DateTimeField()
     healed_to = models.BigIntegerField(null=True, blank=True, help_text="Gone through up to here; resumes behind it")
-    outcome = models.CharField(max_length=20, choices=GapOutcome, blank=True, default="", help_text="So far, or at the end")
+    outcome = models.CharField(
+        max_length=20, choices=GapOutcome, blank=True, default="", help_text="So far, or at the end"
+    )
     transactions_found = models.IntegerField(default=0, help_text="Transactions that were missing and are stored now")
 
     class Meta(Work.Meta):

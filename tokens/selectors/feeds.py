@@ -65,9 +65,8 @@ class Feed:
 def shares(*, since: datetime, until: datetime) -> Sequence[Share]:
     """Return who brought what in the hours that start in ``[since, until)``, by venue, who was first most often first."""
     rows = SourceTally.objects.filter(hour__gte=since, hour__lt=until).values("venue", "source")
-    summed: list[dict[str, Any]] = list(
-        rows.annotate(**{f"sum_{name}": Sum(name) for name in _SUMS}).order_by("venue", "source")
-    )
+    sums = {f"sum_{name}": Sum(name) for name in _SUMS}
+    summed = [dict[str, Any](row) for row in rows.annotate(**sums).order_by("venue", "source")]
     whole: dict[str, int] = {}
     for row in summed:
         whole[row["venue"]] = whole.get(row["venue"], 0) + row["sum_first"]

@@ -55,7 +55,7 @@ class WorkAdmin(FactAdmin):
     """Pages of a ``Work`` table. The row itself is read-only; three actions move it, each with an audit entry."""
 
     action_form = ReasonForm
-    actions = ("retry", "quarantine", "release")
+    actions: tuple[str, ...] = ("retry", "quarantine", "release")
     list_display: tuple[str, ...] = ("__str__", "state", "due_at", "attempts", "last_error")
     ordering = ("due_at",)
 

@@ -136,4 +136,3 @@ def test_sol_usd_has_a_line_a_source() -> None:
         ("birdeye", [(NOON, Decimal(152)), (NOON + MINUTE, Decimal(152))]),
     ]
     assert list(charts.sol_usd_lines(since=NOON + MINUTE, until=NOON + 2 * MINUTE)) == ["birdeye"]
-
