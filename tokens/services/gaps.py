@@ -16,7 +16,7 @@ from megatron.core import audit, metrics, nudges, queue
 from tokens.choices import AlertKind, AlertSeverity, GapCause, GapOutcome, Program
 from tokens.domain import programs
 from tokens.models import SlotGap, StreamCursor, VenueState
-from tokens.services import alerts, backfill, quarantine
+from tokens.services import alerts, backfill, ingest, quarantine
 
 log = structlog.get_logger(__name__)
 
@@ -194,9 +194,7 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
     fetched = backfill.fetch(
         chain=chain, wanted=[one for one in landed if not one.failed and one not in have], finalized=finalized
     )
-    if fetched.telling:
-        quarantine.store(batch=fetched.telling, feed=backfill.FEED, now=now)
-    _note(gap, len(fetched.telling))
+    _note(gap, _store(fetched.telling, now))
     if fetched.unresolved:
         raise NotThereYet(f"{len(fetched.unresolved)} listed transactions were not given.", retry_after=PAUSE)
     if not finalized:
@@ -218,10 +216,16 @@ def _by_blocks(chain: ChainReader, venue: Program, first: int, last: int, now: d
             for key, one in blocked.items()
             if one.decoded.events and slot not in have.slots.get(key, ()) and slot not in have.sighted.get(key, ())
         ]
-        if new:
-            quarantine.store(batch=new, feed=backfill.FEED, now=now)
-            count += len(new)
+        count += _store(new, now)
     return count
+
+
+def _store(batch: Sequence[ingest.Received], now: datetime) -> int:
+    """Store what was fetched; return how many transactions of it were missing, which is none if nothing of it is new."""
+    if not batch:
+        return 0
+    stored = quarantine.store(batch=batch, feed=backfill.FEED, now=now)
+    return len(batch) if stored.transactions or stored.tokens or stored.pools else 0
 
 
 def _note(gap: SlotGap, count: int, *, healed_to: int | None = None) -> None:

@@ -1,0 +1,86 @@
+"""A fork that the chain drops: its rows go, and everything that was derived from them is as if it had never been."""
+
+import pytest
+
+from tests.cluster.chain import Fork
+from tests.faults import rows
+from tests.tokens.services.live import VENUE, Feed, World, world
+from tokens.models import ChainReorg, PoolMilestone, PriceCandle1m, Token, Transaction
+from tokens.services import candles, finality
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TABLES = ("tokens", "pool_milestones", "transactions", "price_candles_1m", "price_candles_1h")
+
+
+@pytest.fixture
+def forked() -> World:
+    return world(seed=5, slots=90, per_slot=4.0, forks=[Fork(30, 32)])
+
+
+def _only_curves(found: rows.Rows) -> rows.Rows:
+    """Return what one venue's feed can know: the curves."""
+    curves = {key: pool for key, pool in found["pools"].items() if pool["platform"] == "pumpfun"}
+    kept = {table: dict(found[table]) for table in TABLES if not table.startswith("price")}
+    kept["pools"] = curves
+    kept["transactions"] = {key: row for key, row in found["transactions"].items() if row["pool_id"] in curves}
+    return kept
+
+
+def test_t12_the_rows_after_a_dropped_fork_are_those_of_the_chain(forked: World) -> None:
+    """Trades, pools, tokens and milestones of a fork of 32 slots are gone once its slots are final, and recorded."""
+    said = forked.landings(dropped=True)
+    dropped = {one.signature for one in said} - {one.signature for one in forked.landings()}
+    assert len(said) > len(forked.landings())
+    forked.follow(Feed(said, at=forked.now))
+    believed = Transaction.objects.count()
+    done = finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    assert done is not None
+    assert done.dropped > 10
+    candles.roll_all(now=forked.now)
+    reorg = ChainReorg.objects.get()
+    assert reorg.trades_removed > 10
+    assert reorg.moved > 0
+    assert dropped <= set(reorg.signatures) | (dropped - set(Transaction.objects.values_list("signature", flat=True)))
+    assert Transaction.objects.count() < believed
+    kept = _only_curves(rows.snapshot())
+    assert rows.differences(kept, _only_curves(rows.expected(forked.chain, forked.now))) == []
+
+
+def test_candles_of_a_fork_are_computed_again(forked: World) -> None:
+    """A minute whose trades were on the fork is rolled again from what is left."""
+    forked.follow(Feed(forked.landings(dropped=True), at=forked.now))
+    candles.roll_all(now=forked.now)
+    before = sum(PriceCandle1m.objects.values_list("trade_count", flat=True))
+    finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    candles.roll_all(now=forked.now)
+    after = sum(PriceCandle1m.objects.values_list("trade_count", flat=True))
+    assert after < before
+    assert after == Transaction.objects.filter(type__in=["buy", "sell"], price_per_token__gt=0).count()
+
+
+def test_a_token_that_only_a_fork_created_goes() -> None:
+    """Over many forks there are tokens that no block of the chain creates; none of them stays."""
+    removed = 0
+    for seed in range(40, 52):
+        rows.empty()
+        forked = world(seed=seed, slots=60, per_slot=4.0, forks=[Fork(15, 24)], coins=10)
+        forked.follow(Feed(forked.landings(dropped=True), at=forked.now))
+        finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+        removed += sum(ChainReorg.objects.values_list("tokens_removed", flat=True))
+        on_chain = {row["mint_address"] for row in rows.snapshot()["tokens"].values()}
+        wanted = {row["mint_address"] for row in rows.expected(forked.chain, forked.now)["tokens"].values()}
+        assert on_chain <= wanted
+    assert removed > 0
+
+
+def test_taking_back_twice_takes_nothing_more(forked: World) -> None:
+    """A second worker that had the same fork in hand finds nothing left to remove."""
+    forked.follow(Feed(forked.landings(dropped=True), at=forked.now))
+    finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    before = rows.snapshot()
+    assert finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later()) is None
+    assert rows.snapshot() == before
+    assert ChainReorg.objects.count() == 1
+    assert PoolMilestone.objects.exists()
+    assert Token.objects.exists()
