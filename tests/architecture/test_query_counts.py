@@ -48,6 +48,10 @@ PAGES = (
     "tokens/systemmetric/",
     "holders/apicreditusage/",
     "tokens/retentionpolicy/",
+    "tokens/streamcursor/",
+    "tokens/slotgap/",
+    "tokens/sourcetally/",
+    "tokens/chainreorg/",
 )
 
 

@@ -15,8 +15,10 @@ from django.test import Client
 from django.urls import reverse
 
 from megatron.console import page
-from tests import factories
+from tests import factories, feeds
 from tests.factories import NOON
+from tokens.choices import GapCause
+from tokens.models import VenueState
 
 STATIC = Path(settings.BASE_DIR) / "megatron" / "static"
 
@@ -42,6 +44,8 @@ def test_an_empty_house_says_what_is_missing(console: Client) -> None:
         "Are candles up to date?": ("Yes", "good"),
         "What is SOL worth?": ("Unknown", "bad"),
         "Are the feeds alive?": ("No feed yet", "warn"),
+        "Is any trade missing?": ("Not known", ""),
+        "Did the chain fork?": ("No", "good"),
         "How many tokens are kept?": ("0", ""),
         "How many pools are kept?": ("0", ""),
         "How many transactions are kept?": ("0", ""),
@@ -59,6 +63,32 @@ def test_fresh_data_is_good_and_work_is_named(console: Client) -> None:
     assert told["Are candles up to date?"] == ("1 due", "")
     assert told["What is SOL worth?"] == ("$150.00", "good")
     assert told["Are the feeds alive?"] == ("Live", "good")
+
+
+def test_a_house_on_live_feeds_says_what_is_missing_and_who_is_away(console: Client) -> None:
+    """Compared a moment ago is good; a lagging comparison, a gap older than five minutes and a feed that is away are not."""
+    feeds.cursor()
+    state = feeds.venue()
+    assert answers(console)["Is any trade missing?"] == ("None known", "good")
+    VenueState.objects.filter(pk=state.pk).update(settled_block_time=NOON - timedelta(minutes=3))
+    assert answers(console)["Is any trade missing?"] == ("Not known", "warn")
+    feeds.gap()
+    assert answers(console)["Is any trade missing?"] == ("Not known", "warn")
+    feeds.gap(slot_from=300, detected_at=NOON - timedelta(minutes=5))
+    feeds.gap(source="helius", slot_to=None, cause=GapCause.DISCONNECT)
+    feeds.reorg()
+    feeds.reorg(detected_at=NOON - timedelta(days=2))
+    told = answers(console)
+    assert told["Is any trade missing?"] == ("1 open", "bad")
+    assert told["Are the feeds alive?"] == ("1 away", "bad")
+    assert told["Did the chain fork?"] == ("1 time", "")
+
+
+def test_a_replay_does_not_hide_that_the_live_feed_is_behind(console: Client) -> None:
+    """Where there are live feeds, only they say whether the house is alive."""
+    feeds.cursor(last_block_time=NOON - timedelta(minutes=5))
+    factories.cursor(source="retry")
+    assert answers(console)["Are the feeds alive?"] == ("5 min behind", "warn")
 
 
 def test_old_data_is_shown_and_called_old(console: Client) -> None:

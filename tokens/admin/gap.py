@@ -87,7 +87,7 @@ class GapAdmin(WorkAdmin):
     search_fields = ("=pool_address", "=source", "=slot_from", "=slot_to")
     search_help_text = "Exact slot, source or pool address"
     ordering = ("-detected_at",)
-    actions = ("retry", "accept", "quarantine", "release")
+    actions: Any = ("retry", "accept", "quarantine", "release")
     list_before_template = "console/gaps.html"
 
     def get_urls(self) -> list[URLPattern]:
