@@ -120,6 +120,7 @@ SPECTACULAR_SETTINGS = {
         "Platform": "tokens.choices.Platform.choices",
         "Venue": "tokens.choices.Venue.choices",
         "PoolType": "tokens.choices.PoolType.choices",
+        "PoolStatus": "tokens.choices.PoolStatus.choices",
         "TransactionType": "tokens.choices.TransactionType.choices",
     },
     "POSTPROCESSING_HOOKS": [
