@@ -31,7 +31,9 @@ QUERIES = {
     "streamcursor": 17,
     "rejectedmessage": 7,
 }
-"""Queries of each list, session, operator and navigation included; streams have a desk above their list. A higher number needs a reason."""
+"""Queries of each list, session, operator and navigation included; streams have a desk above their list.
+
+A higher number needs a reason."""
 
 
 @pytest.fixture
