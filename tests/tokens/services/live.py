@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from threading import Event
 
 import httpx
@@ -12,7 +13,7 @@ from megatron.clients.ports import Frame, Heard, Lost, Opened
 from megatron.clients.solana_rpc import SolanaRpc
 from tests.cluster import chain as chains
 from tests.cluster import views
-from tests.cluster.chain import Chain
+from tests.cluster.chain import Chain, Fork
 from tests.cluster.landing import Landing
 from tests.cluster.node import Node, RpcError
 from tokens.choices import Program
@@ -70,9 +71,15 @@ class World:
         return monitor.run(stop=Event())
 
 
-def world(**facts: object) -> World:
-    """Return a small world; ``facts`` go to the chain."""
-    return World(chains.build(**{"seed": 11, "slots": 70, "per_slot": 3.0, "recorded": 0.0, **facts}))  # type: ignore[arg-type]
+def world(*, seed: int = 11, slots: int = 70, per_slot: float = 3.0, fork: Fork | None = None, coins: int = 8) -> World:
+    """Return a small world. Its chain is built once: nobody changes one."""
+    return World(_chain(seed, slots, per_slot, fork, coins))
+
+
+@cache
+def _chain(seed: int, slots: int, per_slot: float, fork: Fork | None, coins: int) -> Chain:
+    forks = [] if fork is None else [fork]
+    return chains.build(seed=seed, slots=slots, per_slot=per_slot, forks=forks, coins=coins, recorded=0.0)
 
 
 class Feed:

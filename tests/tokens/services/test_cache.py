@@ -151,7 +151,7 @@ def test_a_redis_that_says_nothing_does_not_stop_ingest(settings: Any, mute_redi
     """The trade is stored, whatever becomes of the cache."""
     settings.CACHE_URL = mute_redis_url
     stored = ingest.store(batch=[building.received(building.trade(0))], feed="test", now=NOON)
-    core_cache._came_back()
+    core_cache._pause.end()
     assert stored.transactions == 1
 
 
