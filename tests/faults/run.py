@@ -35,9 +35,9 @@ class Verdict:
     reorgs: int = 0
 
 
-def run_plan(seed: int) -> Verdict:
+def run_plan(seed: int, *, slots: int = 110) -> Verdict:
     """Return how the real monitor and workers come through the plan of a seed, down to the final rows."""
-    return run(FaultPlan.from_seed(seed))
+    return run(FaultPlan.from_seed(seed, slots=slots))
 
 
 def run(plan: FaultPlan) -> Verdict:
