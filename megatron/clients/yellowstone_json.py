@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from megatron.clients.base58 import encode, encode_address
 from megatron.clients.protocols import yellowstone_pb2 as wire
+from megatron.core.base58 import encode, encode_address
 
 
 def to_json(update: wire.TransactionUpdate, block_time: int | None) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from megatron.clients.protocols import yellowstone_pb2 as wire
-from tokens.domain.decode import base58
+from megatron.core import base58
 
 Script = Callable[[Iterator[wire.SubscribeRequest], grpc.ServicerContext, int], Iterator[wire.SubscribeUpdate]]
 

@@ -14,17 +14,17 @@ import grpc
 import pytest
 import structlog
 
-from megatron.clients import base58 as ours
 from megatron.clients.block_times import MOST_TIMES, BlockTimes
 from megatron.clients.errors import Refused
 from megatron.clients.ports import Frame, Heard, Lost
 from megatron.clients.protocols import yellowstone_pb2 as wire
 from megatron.clients.yellowstone import Yellowstone
 from megatron.clients.yellowstone_json import to_json
+from megatron.core import base58
 from tests import recordings
 from tests.clients.geyser import bare, endpoint, meta, transaction
 from tests.clients.loopback import LIMITS, Pauses, first, kinds, reconnection
-from tokens.domain.decode import base58, decode_message
+from tokens.domain.decode import decode_message
 
 ROOT = Path(__file__).parents[2]
 PUMPFUN = "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P"
@@ -96,14 +96,6 @@ def test_a_failed_one_is_failed_and_one_without_a_run_is_not_believed() -> None:
     assert (told["innerInstructions"], told["logMessages"], told["err"]) == (None, None, None)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0", b"\0\0\1", b"\xff" * 3, bytes(range(256)), b"\0" * 32, b"a" * 1232])
-def test_base58_is_what_the_decoder_reads(content: bytes) -> None:
-    """Of any length, with its leading zeros."""
-    assert base58.decode(ours.encode(content)) == content
-    assert ours.encode_address(content) == ours.encode(content)
-    assert ours.encode(b"hello") == "Cn8eVZg"
-
-
 def test_the_program_is_asked_for_and_the_token_shown() -> None:
     """Its transactions that took effect, and the times of blocks; then a ping, so that an answer comes at once."""
     asked: list[wire.SubscribeRequest] = []
@@ -132,7 +124,7 @@ def test_the_program_is_asked_for_and_the_token_shown() -> None:
 
 def test_a_transaction_waits_for_the_time_of_its_block() -> None:
     """In its order; the slot's later ones have it at once, and a block may have none."""
-    one, two, three, four = (base58_of(signature) for signature in SIGNATURES[:4])
+    one, two, three, four = (base58.encode(signature) for signature in SIGNATURES[:4])
 
     def script(requests: Any, context: Any, number: int) -> Iterator[wire.SubscribeUpdate]:
         yield from (bare(7, SIGNATURES[0]), bare(7, SIGNATURES[1]), bare(8, SIGNATURES[2]))
@@ -156,7 +148,7 @@ def test_what_has_come_is_not_lost_with_the_line() -> None:
     with endpoint(script) as url:
         heard = first(listen(url), 4)
     assert kinds(heard) == ["Opened", "Frame", "Lost", "Opened"]
-    assert frames(heard) == [(base58_of(SIGNATURES[0]), None)]
+    assert frames(heard) == [(base58.encode(SIGNATURES[0]), None)]
     assert isinstance(heard[2], Lost)
     assert heard[2].reason == "yellowstone: the stream has ended"
 
@@ -321,7 +313,7 @@ def test_a_slow_reader_holds_the_sender_back() -> None:
         assert now < count  # the rest waits over there
         heard += islice(live, count - 1)
         live.close()  # type: ignore[attr-defined]  # a generator
-    assert [signature for signature, _ in frames(heard)] == [base58_of(at.to_bytes(64)) for at in range(count)]
+    assert [signature for signature, _ in frames(heard)] == [base58.encode(at.to_bytes(64)) for at in range(count)]
 
 
 def test_the_python_is_what_the_protocol_says(tmp_path: Path) -> None:
@@ -337,7 +329,3 @@ def test_the_python_is_what_the_protocol_says(tmp_path: Path) -> None:
     )
     for name in ("yellowstone_pb2.py", "yellowstone_pb2.pyi"):
         assert (tmp_path / folder / name).read_text() == (ROOT / folder / name).read_text()
-
-
-def base58_of(signature: bytes) -> str:
-    return ours.encode(signature)

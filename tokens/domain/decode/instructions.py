@@ -5,9 +5,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from megatron.core import base58
 from tokens.choices import Program
 from tokens.domain import programs
-from tokens.domain.decode import base58
 from tokens.domain.decode.emissions import Emission
 from tokens.domain.decode.events import INSTRUCTIONS
 from tokens.domain.decode.results import Undecodable
@@ -137,7 +137,12 @@ def _key(keys: Sequence[str], place: int) -> str:
 
 
 def _bytes(data: str | bytes | None) -> bytes:
-    return data if isinstance(data, bytes) else base58.decode(data or "")
+    if isinstance(data, bytes):
+        return data
+    try:
+        return base58.decode(data or "")
+    except ValueError as refusal:
+        raise Undecodable("bad_transaction", str(refusal)) from None
 
 
 def _place(outer: int, inner: int, ordinal: int) -> int:

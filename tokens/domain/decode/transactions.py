@@ -1,6 +1,5 @@
 """One transaction, in any encoding that RPC nodes and webhooks use, brought into one shape and read."""
 
-from binascii import Error as BadBase64
 from binascii import a2b_base64
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,9 +9,10 @@ from typing import NamedTuple
 import msgspec
 from solders.transaction import VersionedTransaction
 
+from megatron.core import base58
 from tokens.choices import Program, RejectionReason
 from tokens.domain import programs
-from tokens.domain.decode import base58, events, facts, instructions, logs
+from tokens.domain.decode import events, facts, instructions, logs
 from tokens.domain.decode.emissions import Emission, Header
 from tokens.domain.decode.instructions import NULL, Group, Instruction, WireInstruction
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
@@ -124,7 +124,7 @@ def _wire(transaction: msgspec.Raw) -> bytes:
     data, encoding = (encoded, "base58") if isinstance(encoded, str) else encoded
     try:
         return base58.decode(data) if encoding == "base58" else a2b_base64(data, strict_mode=True)
-    except BadBase64 as refusal:
+    except ValueError as refusal:
         raise Undecodable("bad_transaction", f"{encoding}: {refusal}") from None
 
 

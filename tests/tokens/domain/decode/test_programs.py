@@ -12,7 +12,6 @@ from tests.tokens.domain.decode.building import (
     BLOCK_TIME,
     Call,
     Transaction,
-    base58,
     discriminator,
     key,
     payload,
@@ -20,7 +19,6 @@ from tests.tokens.domain.decode.building import (
 from tokens.choices import EventKind, Program, RejectionReason
 from tokens.domain import programs
 from tokens.domain.decode import Outcome, Undecodable, decode_message
-from tokens.domain.decode import base58 as ours
 from tokens.domain.decode.emissions import Emission, Header
 from tokens.domain.decode.events import read as read_events
 from tokens.domain.events import BothReserves, ChainEvent, Fees, Reserves, event_index
@@ -416,21 +414,6 @@ def test_administrative_event_of_a_new_layout() -> None:
     )
     assert [event.kind for event in decoded.events] == [EventKind.SELL]
     assert decoded.drift == {"pumpfun.ExtendAccountEvent.unknown_layout": 1}
-
-
-@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 31, 380, 1232])
-@pytest.mark.parametrize("zeros", [0, 1, 3])
-def test_base58(length: int, zeros: int) -> None:
-    """Our base58 gives back what the plain algorithm wrote, zeros in front included."""
-    data = bytes(zeros) + bytes((7 * i + 1) % 256 for i in range(length))
-    assert ours.decode(base58(data)) == data
-
-
-@pytest.mark.parametrize("text", ["0", "O", "I", "l", "a b", "é", "1" * 30_000])
-def test_not_base58(text: str) -> None:
-    """Letters that base58 leaves out, and absurd lengths, are refused."""
-    with pytest.raises(Undecodable, match="base58"):
-        ours.decode(text)
 
 
 def test_json_document_of_an_event() -> None:
