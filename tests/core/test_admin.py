@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from megatron.core import api_keys, audit
 from megatron.core.admin import BoundedPaginator, EstimatedPaginator, FactAdmin, WorkAdmin, reading
+from megatron.core.estimates import estimated_rows
 from megatron.core.models import ApiKey, AuditEntry
 from tests import factories
 from tests.core.concrete import Errand
@@ -192,11 +193,11 @@ def test_a_filtered_list_is_counted_to_its_bound(monkeypatch: pytest.MonkeyPatch
 def test_an_unfiltered_list_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     """The planner's statistics are believed above the bound, the table below it; a filter is never estimated."""
     entries(5)
-    monkeypatch.setattr(reading, "_estimated_rows", lambda model: 3_000_000)
+    monkeypatch.setattr(reading, "estimated_rows", lambda model: 3_000_000)
     everything = AuditEntry.objects.order_by("at")
     assert EstimatedPaginator(everything, 2).count == 3_000_000
     assert EstimatedPaginator(everything.filter(actor="ann"), 2).count == 5
-    monkeypatch.setattr(reading, "_estimated_rows", lambda model: 40)
+    monkeypatch.setattr(reading, "estimated_rows", lambda model: 40)
     assert EstimatedPaginator(everything, 2).count == 5
 
 
@@ -205,7 +206,7 @@ def test_the_estimate_is_that_of_the_statistics() -> None:
     entries(7)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE audit_log")
-    assert reading._estimated_rows(AuditEntry) == 7
+    assert estimated_rows(AuditEntry) == 7
 
 
 def test_a_list_asks_for_no_exact_count(operator: Client) -> None:

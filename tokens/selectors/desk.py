@@ -6,24 +6,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Count, Min, Model, Q, QuerySet, Sum
 from django.db.models.functions import Trunc
 
+from megatron.core.estimates import estimated_rows
 from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
 from tokens.selectors import tokens as token_reads
 
 COUNT_LIMIT = 10_000
 """A tile counts at most this many waiting rows; more is shown as "10,000+"."""
-
-
-_ESTIMATE = """
-WITH RECURSIVE tree(oid) AS (
-    SELECT %s::regclass::oid UNION ALL SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = tree.oid
-)
-SELECT sum(greatest(reltuples, 0)) FROM pg_class JOIN tree USING (oid)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +103,14 @@ def cursors() -> Sequence[StreamCursor]:
 
 def stock() -> Mapping[str, Rows]:
     """Return how many tokens, pools and transactions are stored, by the model's name."""
-    return {model._meta.model_name or "": estimated_rows(model) for model in (Token, Pool, Transaction)}
+    return {model._meta.model_name or "": _rows(model) for model in (Token, Pool, Transaction)}
 
 
-def estimated_rows(model: type[Model]) -> Rows:
-    """Return the planner's estimate of a table's rows, its chunks included, or the exact number when that is cheap."""
+def _rows(model: type[Model]) -> Rows:
     first = model._default_manager.all()[:COUNT_LIMIT].count()
     if first < COUNT_LIMIT:
         return Rows(first, is_estimate=False)
-    with connection.cursor() as cursor:
-        cursor.execute(_ESTIMATE, [model._meta.db_table])
-        (estimate,) = cursor.fetchone()
-    return Rows(max(int(estimate or 0), first), is_estimate=True)
+    return Rows(max(estimated_rows(model), first), is_estimate=True)
 
 
 def find(key: str) -> Token | Pool | Transaction | str | None:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db import connection
 from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
+
+from megatron.core.estimates import estimated_rows
 
 if TYPE_CHECKING:
 
@@ -18,11 +19,6 @@ else:
 
 FEW = 10_000
 """Up to so many rows a count is exact."""
-
-_ESTIMATE = """
-    SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
-    WHERE oid = %(table)s::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = %(table)s::regclass)
-"""
 
 
 class BoundedPaginator(_Paginator):
@@ -45,17 +41,10 @@ class EstimatedPaginator(BoundedPaginator):
     def count(self) -> int:
         rows = cast("QuerySet[Any]", self.object_list)
         if not rows.query.where and not rows.query.is_sliced and not rows.query.distinct and not rows.query.combinator:
-            estimate = _estimated_rows(rows.model)
+            estimate = estimated_rows(rows.model)
             if estimate > FEW:
                 return estimate
         return super().count
-
-
-def _estimated_rows(model: type[Model]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(_ESTIMATE, {"table": connection.ops.quote_name(model._meta.db_table)})
-        row = cursor.fetchone()
-    return int(row[0]) if row else 0
 
 
 class ExactSearch:
