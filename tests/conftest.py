@@ -57,3 +57,7 @@ def _own_cache(settings: Any) -> None:
     # Its own thread would write outside the test's transaction.
     settings.CREDITS_SINK = ""
     cache.clear()
+    # Models can be imported only after Django is set up.
+    from megatron.core import limits
+
+    limits._pause.end()

@@ -54,9 +54,9 @@ def redis(redis_url: str, settings: Any) -> Iterator["Redis[str]"]:
     with Redis.from_url(redis_url, decode_responses=True) as client:
         client.flushall()
         settings.CACHE_URL = redis_url
-        cache._came_back()
+        cache._pause.end()
         yield client
-    cache._came_back()
+    cache._pause.end()
 
 
 @pytest.fixture

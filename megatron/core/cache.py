@@ -6,7 +6,6 @@ says nothing or that holds garbage; each such read is a miss, and after a failur
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
@@ -22,11 +21,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from megatron.core import metrics
+from megatron.core.pause import PAUSE_SECONDS, Pause
 from megatron.core.transactions import in_transaction
 
 TIMEOUT_SECONDS = 0.5
-PAUSE_SECONDS = 5.0
-"""So long a Redis that failed is not asked again."""
 PATIENCE_SECONDS = 5.0
 """So long a reader waits for another one of this process that reads the same rows."""
 
@@ -36,28 +34,28 @@ Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
 
-_silent_until = 0.0
-_guard = threading.Lock()
+_pause = Pause()
+"""One Redis a process."""
 
 
 def ask(question: Callable[[Redis], Answer]) -> Answer | None:
     """Return what Redis answers, ``None`` when it is away, was away a moment ago, or is not set up. Never raises for it."""
-    if not settings.CACHE_URL or not _may_ask():
+    if not settings.CACHE_URL or not _pause.may_ask():
         return None
     try:
         answer = question(_client(settings.CACHE_URL))
     except (RedisError, OSError) as error:
         # The error may name the address and its password.
-        _fell_silent()
+        _pause.begin()
         log.warning("cache.away", error=type(error).__name__, pause_seconds=PAUSE_SECONDS)
         return None
-    _came_back()
+    _pause.end()
     return answer
 
 
 def is_away() -> bool:
     """Return whether Redis failed a moment ago and is left alone."""
-    return time.monotonic() < _silent_until
+    return _pause.is_on
 
 
 class Load(Protocol[Loaded_co]):
@@ -215,30 +213,6 @@ def read_ranking(name: str, *, limit: int) -> list[tuple[str, float]] | None:
     found: Any = ask(lambda redis: redis.zrange(name, 0, limit - 1, desc=True, withscores=True))
     metrics.cache_reads.labels(cache=name, outcome="hit" if found else "miss").inc()
     return [(str(member), float(score)) for member, score in found] if found else None
-
-
-def _may_ask() -> bool:
-    """Whether Redis may be asked. After a failure one caller tries again when the pause is over, the others wait for him."""
-    global _silent_until  # noqa: PLW0603  # one Redis a process
-    if not _silent_until:
-        return True
-    with _guard:
-        if time.monotonic() < _silent_until:
-            return False
-        _silent_until = time.monotonic() + PAUSE_SECONDS
-        return True
-
-
-def _fell_silent() -> None:
-    global _silent_until  # noqa: PLW0603
-    with _guard:
-        _silent_until = time.monotonic() + PAUSE_SECONDS
-
-
-def _came_back() -> None:
-    global _silent_until  # noqa: PLW0603
-    if _silent_until:
-        _silent_until = 0.0
 
 
 @cache

@@ -1,4 +1,5 @@
-"""How often somebody may call: counted a minute in the cache. Without a cache everybody is served, and it is logged."""
+"""How often somebody may call: counted a minute in the cache. Without a cache everybody is served, it is logged,
+and for a few seconds nobody asks it again."""
 
 from typing import Any
 
@@ -12,6 +13,7 @@ from rest_framework.throttling import BaseThrottle
 from megatron.core import clock
 from megatron.core.access import caller_of
 from megatron.core.models import ApiKey
+from megatron.core.pause import PAUSE_SECONDS, Pause
 
 # DRF's own modules load this class by our settings, so nothing here may import ``rest_framework.views``.
 
@@ -21,6 +23,9 @@ OPERATOR_RATE = 1200
 _MINUTE = 60
 
 logger = structlog.get_logger(__name__)
+
+_pause = Pause()
+"""One cache a process."""
 
 
 class PerMinute(BaseThrottle):
@@ -54,9 +59,15 @@ def address_of(request: HttpRequest | Request) -> str:
 
 def _count(name: str) -> int:
     """Count one more under ``name`` and return how many there are, 0 without a cache."""
+    if not _pause.may_ask():
+        return 0
     try:
         cache.add(name, 0, 2 * _MINUTE)
-        return cache.incr(name)
+        count = cache.incr(name)
     except Exception as error:  # noqa: BLE001  # whatever a cache may raise, a reader is served
-        logger.warning("limits.cache_away", error=str(error))
+        # The error may name the address and its password.
+        _pause.begin()
+        logger.warning("limits.cache_away", error=type(error).__name__, pause_seconds=PAUSE_SECONDS)
         return 0
+    _pause.end()
+    return count

@@ -29,7 +29,7 @@ def no_redis(request: pytest.FixtureRequest, settings: Any) -> None:
     production = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
     backend = "django.core.cache.backends.redis.RedisCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": url, "OPTIONS": production}}
-    cache._came_back()
+    cache._pause.end()
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def console_lists() -> list[str]:
 
 def answer(client: Client, path: str, **headers: str) -> int:
     """Ask ``path`` with Redis forgotten to be away, and return the status when it came in time."""
-    cache._came_back()
+    cache._pause.end()
     start = time.monotonic()
     status = client.get(path, headers=headers).status_code
     assert time.monotonic() - start < PATIENCE_SECONDS, f"{path} took {time.monotonic() - start:.1f} s"
@@ -114,7 +114,7 @@ def test_the_other_pages_answer(client: Client, keys: dict[str, str]) -> None:
 def test_an_operator_signs_in(client: Client) -> None:
     """Sessions do not live in Redis."""
     User.objects.create_superuser("operator", password="correct horse battery")
-    cache._came_back()
+    cache._pause.end()
     start = time.monotonic()
     reply = client.post(reverse("admin:login"), {"username": "operator", "password": "correct horse battery"})
     assert (reply.status_code, time.monotonic() - start < PATIENCE_SECONDS) == (302, True)

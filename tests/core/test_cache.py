@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from redis import Redis
 
 from megatron.core import cache
+from megatron.core.pause import PAUSE_SECONDS
 from tests.factories import NOON
 
 ONE, TWO, NONE = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -49,9 +50,9 @@ def through(rows: Rows, **options: Any) -> cache.ReadThrough[int]:
 
 @pytest.fixture(autouse=True)
 def forget_failures() -> Iterator[None]:
-    cache._came_back()
+    cache._pause.end()
     yield
-    cache._came_back()
+    cache._pause.end()
 
 
 def test_a_value_is_read_once_and_kept_under_its_exact_key(rows: Rows, redis: Redis) -> None:
@@ -229,8 +230,8 @@ def test_a_redis_that_came_back_is_used_again(
     settings.CACHE_URL = at
     assert values.read([ONE], now=NOON) == {ONE: 1}
     assert redis.keys("*") == []
-    later = time.monotonic() + cache.PAUSE_SECONDS
-    monkeypatch.setattr("megatron.core.cache.time.monotonic", lambda: later)
+    later = time.monotonic() + PAUSE_SECONDS
+    monkeypatch.setattr("megatron.core.pause.time.monotonic", lambda: later)
     values.read([ONE], now=NOON)
     assert redis.keys("*") == [f"count:of:{ONE}"]
     assert not cache.is_away()

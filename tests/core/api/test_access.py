@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -6,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from megatron.core import api_keys
+from megatron.core.pause import PAUSE_SECONDS
 
 
 def key_for(*scopes: str, **options: Any) -> str:
@@ -96,3 +98,26 @@ def test_without_redis_requests_are_answered(settings: Any, caplog: pytest.LogCa
     key = key_for("read", rate_per_minute=1)
     assert [get("/api/v1/entries/", Authorization=f"Api-Key {key}").status_code for _ in range(3)] == [200] * 3
     assert "limits.cache_away" in caplog.text
+
+
+def test_a_redis_that_says_nothing_costs_its_time_out_once(
+    settings: Any, mute_redis_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first request waits half a second, the next ones not at all; after the pause one asks again, and no password
+    is told."""
+    mute = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "OPTIONS": {"socket_timeout": 0.5}}
+    mute["LOCATION"] = mute_redis_url.replace("redis://", "redis://:open-sesame@")
+    settings.CACHES = {"default": mute}
+    key = key_for("read", rate_per_minute=1)
+    assert get("/api/v1/entries/", Authorization=f"Api-Key {key}").status_code == 200
+    start = time.monotonic()
+    for _ in range(20):
+        assert get("/api/v1/entries/", Authorization=f"Api-Key {key}").status_code == 200
+    assert time.monotonic() - start < 5, "twenty time-outs would be ten seconds"
+    assert caplog.text.count("limits.cache_away") == 1
+    assert "open-sesame" not in caplog.text
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    later = time.monotonic() + PAUSE_SECONDS
+    monkeypatch.setattr("megatron.core.pause.time.monotonic", lambda: later)
+    statuses = [get("/api/v1/entries/", Authorization=f"Api-Key {key}").status_code for _ in range(2)]
+    assert statuses == [200, 429]
