@@ -1,17 +1,17 @@
 """What an operator's alarms watch: how far feeds lag, what waits, what is open."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Min
 
 from megatron.core.metrics import Gauge
 from tokens.choices import CandleInterval
-from tokens.models import CandleDue, OperatorAlert, SlotGap, TokenMetadata
+from tokens.models import CandleDue, OperatorAlert, SlotGap, TokenMetadata, VenueState
 from tokens.selectors import indexing, prices
 
-REPLAYS = ("replay", "retry")
-"""What is read of captures is as old as they are; nothing lags."""
+COMPARED_WITHIN = timedelta(seconds=60)
+"""A venue that was compared with the finalized chain so lately, beyond a feed's newest slot, is quiet and not behind."""
 
 
 def read(*, now: datetime) -> Iterator[Gauge]:
@@ -35,10 +35,16 @@ def read(*, now: datetime) -> Iterator[Gauge]:
 
 
 def _feeds(now: datetime) -> Iterator[Gauge]:
-    lags = [lag for lag in indexing.lags(now=now) if lag.cursor.source not in REPLAYS]
+    lags = [lag for lag in indexing.lags(now=now) if lag.live]
+    compared = dict(
+        VenueState.objects.filter(settled_at__gte=now - COMPARED_WITHIN).values_list("venue", "settled_slot")
+    )
     named = [({"source": lag.cursor.source, "venue": lag.cursor.venue}, lag) for lag in lags]
-    behind = [(labels, lag.behind.total_seconds()) for labels, lag in named]
-    yield Gauge("stream_lag_seconds", "Since the block time of a feed's newest event", behind)
+    behind = [
+        (labels, 0.0 if lag.cursor.last_slot <= (compared.get(lag.cursor.venue) or 0) else lag.behind.total_seconds())
+        for labels, lag in named
+    ]
+    yield Gauge("stream_lag_seconds", "Since the newest event of a live feed; 0 while its venue is quiet", behind)
     silent = [(labels, lag.silent.total_seconds()) for labels, lag in named]
     yield Gauge("stream_silent_seconds", "Since a feed's newest batch was stored", silent)
 

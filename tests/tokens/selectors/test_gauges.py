@@ -8,7 +8,7 @@ import pytest
 from tests import factories
 from tests.factories import NOON
 from tokens.choices import AlertKind, AlertSeverity, GapCause, Program
-from tokens.models import SlotGap
+from tokens.models import SlotGap, VenueState
 from tokens.selectors import gauges
 from tokens.services import alerts
 
@@ -35,14 +35,26 @@ def test_a_quiet_house_has_nothing_that_waits() -> None:
     }
 
 
-def test_a_feed_lags_behind_the_chain_and_a_replay_does_not() -> None:
+def test_a_live_feed_lags_behind_the_chain_and_a_replay_does_not() -> None:
     """Lag is since the block time of the newest event, silence since it was stored; captures are as old as they are."""
-    factories.cursor(last_block_time=NOON - timedelta(seconds=40), observed_at=NOON - timedelta(seconds=38))
+    live = {"verified_slot": 1}
+    factories.cursor(last_block_time=NOON - timedelta(seconds=40), observed_at=NOON - timedelta(seconds=38), **live)
     factories.cursor(source="replay", last_block_time=NOON - timedelta(days=90))
     labels = {"source": "solana-logs", "venue": "pumpfun"}
     found = seen()
     assert found["stream_lag_seconds"] == [(labels, 40.0)]
     assert found["stream_silent_seconds"] == [(labels, 38.0)]
+
+
+def test_a_quiet_venue_is_not_behind() -> None:
+    """A venue that was just compared with the chain beyond the feed's newest slot has nothing newer to bring."""
+    cursor = factories.cursor(last_block_time=NOON - timedelta(minutes=9), verified_slot=1)
+    state = VenueState.objects.create(
+        venue=cursor.venue, watched_from_slot=1, settled_slot=cursor.last_slot, settled_at=NOON - timedelta(seconds=5)
+    )
+    assert [lag for _, lag in seen()["stream_lag_seconds"]] == [0.0]
+    VenueState.objects.filter(id=state.id).update(settled_at=NOON - timedelta(minutes=2))
+    assert [lag for _, lag in seen()["stream_lag_seconds"]] == [540.0]
 
 
 def test_what_waits_and_what_is_open_is_counted() -> None:
