@@ -18,8 +18,10 @@ def title_prefix(request: HttpRequest) -> str:
 
 
 def waiting_rejections(request: HttpRequest) -> str:
-    """Return how many rejected messages wait, for the navigation."""
+    """Return how many rejected messages wait, for the navigation; nothing at all for none."""
     count = desk.count_waiting_rejections()
+    if not count:
+        return ""
     return f"{count:,}" if count < desk.COUNT_LIMIT else f"{desk.COUNT_LIMIT:,}+"
 
 

@@ -47,14 +47,16 @@ def drain(
     now: datetime,
     limit: int = 100,
     hopeless: tuple[type[Exception], ...] = (),
+    expected: tuple[type[Exception], ...] = (),
     max_attempts: int = MAX_ATTEMPTS,
 ) -> Drained:
     """Do ``step`` for up to ``limit`` due rows of ``queryset``, in its order or else the longest due first.
 
     A step that returns finishes its row. One that raises postpones it: 10 s, 20 s, 40 s … up to an hour. An exception
-    of ``hopeless``, or the last of ``max_attempts``, sets it aside with the reason. A raised exception's
-    ``retry_after`` (``timedelta``) is honoured when it asks for a longer pause. Raises ``TransactionManagementError``
-    inside a transaction.
+    of ``hopeless``, or the last of ``max_attempts``, sets it aside with the reason. One of ``hopeless`` or ``expected``
+    is logged in a line; any other is a fault of ours and logged with its traceback. A raised exception's ``retry_after``
+    (``timedelta``) is honoured when it asks for a longer pause. Raises ``TransactionManagementError`` inside a
+    transaction.
     """
     if in_transaction():
         raise TransactionManagementError("Work is never done inside a transaction: a step may wait for the network.")
@@ -63,7 +65,7 @@ def drain(
         row = _lease(queryset, now)
         if row is None:
             break
-        counts[_attempt(row, step, now, hopeless, max_attempts)] += 1
+        counts[_attempt(row, step, now, hopeless, expected, max_attempts)] += 1
     return Drained(**counts)
 
 
@@ -81,7 +83,12 @@ def _lease(queryset: QuerySet[W], now: datetime) -> W | None:
 
 
 def _attempt(
-    row: W, step: Callable[[W], object], now: datetime, hopeless: tuple[type[Exception], ...], max_attempts: int
+    row: W,
+    step: Callable[[W], object],
+    now: datetime,
+    hopeless: tuple[type[Exception], ...],
+    expected: tuple[type[Exception], ...],
+    max_attempts: int,
 ) -> str:
     if row.attempts > max_attempts:
         # The worker before us died in the last attempt, so nobody could say so.
@@ -90,7 +97,11 @@ def _attempt(
         step(row)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        logger.warning("work.failed", table=row._meta.db_table, row=str(row.pk), attempt=row.attempts, exc_info=True)
+        which = {"table": row._meta.db_table, "row": str(row.pk), "attempt": row.attempts}
+        if isinstance(error, hopeless + expected):
+            logger.info("work.failed", **which, error=reason)
+        else:
+            logger.warning("work.failed", **which, exc_info=True)
         if isinstance(error, hopeless) or row.attempts >= max_attempts:
             return _close(row, quarantined_at=now, last_error=reason)
         pause = min(FIRST_PAUSE * 2 ** min(row.attempts - 1, 20), LONGEST_PAUSE)

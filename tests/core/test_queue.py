@@ -127,6 +127,20 @@ def test_what_is_hopeless_is_set_aside_at_once(errands: Any) -> None:
     assert errands.get().last_error == "Hopeless: no such mint"
 
 
+@pytest.mark.parametrize(("foreseen", "level", "traces"), [((Busy,), "INFO", 0), ((), "WARNING", 1)])
+def test_only_a_fault_of_ours_is_logged_with_its_traceback(
+    errands: Any, caplog: pytest.LogCaptureFixture, foreseen: tuple[type[Exception], ...], level: str, traces: int
+) -> None:
+    """What the world outside is known to do is one line that needs nobody."""
+    errand()
+    with caplog.at_level("INFO"):
+        queue.drain(errands.all(), fail(Busy("not now")), now=NOON, expected=foreseen)
+    said = [record for record in caplog.records if "work.failed" in record.getMessage()]
+    assert [record.levelname for record in said] == [level]
+    assert ("exc_info" in said[0].getMessage() or bool(said[0].exc_info)) is bool(traces)
+    assert ("Busy: not now" in said[0].getMessage()) is not bool(traces)
+
+
 def test_a_worker_killed_mid_step_leaves_a_lease_that_ends(errands: Any) -> None:
     """A step that takes its worker with it is tried again when the lease is over, and its attempt was counted."""
     errand()

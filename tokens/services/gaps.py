@@ -7,16 +7,16 @@ from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Max, QuerySet
 from django.db.models.functions import Greatest
 
-from megatron.clients.errors import TryLater
+from megatron.clients.errors import ClientError, TryLater
 from megatron.clients.ports import ChainReader
 from megatron.core import audit, metrics, nudges, queue
 from tokens.choices import AlertKind, AlertSeverity, GapCause, GapOutcome, Program
 from tokens.domain import programs
 from tokens.models import SlotGap, StreamCursor, VenueState
-from tokens.services import alerts, backfill, ingest, quarantine
+from tokens.services import alerts, backfill
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +24,16 @@ REACH = 1_500
 """Slots that are gone through by the list of an address; what is further back goes block by block."""
 BLOCKS_AT_ONCE = 50
 PAUSE = timedelta(seconds=5)
+
+
+LAST_SLOT = 2**53
+"""Later than any slot for ten million years, and what every node can read."""
+MAX_ATTEMPTS = 200
+"""About a week: a node that is away is no reason to set a gap aside until somebody looks."""
+
+
+class NotAStretch(ValueError):
+    """Somebody asked for slots that do not run forward, or are none."""
 
 
 class NotThereYet(TryLater):
@@ -66,7 +76,12 @@ def resumed(*, source: str, venue: Program, slot: int, now: datetime) -> None:
 
 
 def ask(*, venue: Program, slot_from: int, slot_to: int, operator: str, reason: str, now: datetime) -> SlotGap:
-    """Open a gap by hand, so that the chain is asked again for ``[slot_from, slot_to]``. Leaves an audit entry."""
+    """Open a gap by hand, so that the chain is asked again for ``[slot_from, slot_to]``. Leaves an audit entry.
+
+    Raises :class:`NotAStretch` for what are no slots.
+    """
+    if not 0 <= slot_from <= slot_to <= LAST_SLOT:
+        raise NotAStretch(f"{slot_from} to {slot_to} is no stretch of slots.")
     with transaction.atomic():
         gap = SlotGap.objects.create(
             venue=venue,
@@ -162,7 +177,7 @@ def heal_due(*, chain: ChainReader, now: datetime, limit: int = 50, only: UUID |
     ended = SlotGap.objects.filter(slot_to__isnull=False).order_by("due_at", "slot_from")
     if only is not None:
         ended = ended.filter(id=only)
-    drained = queue.drain(ended, step, now=now, limit=limit)
+    drained = queue.drain(ended, step, now=now, limit=limit, expected=(ClientError,), max_attempts=MAX_ATTEMPTS)
     # A long gap takes many passes; one that gets on is not one that fails.
     SlotGap.objects.filter(id__in=further, finished_at=None, leased_until=None).update(attempts=0, due_at=now)
     for venue in Program:
@@ -182,8 +197,7 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
     first = gap.slot_from if gap.healed_to is None else gap.healed_to + 1
     if gap.pool_address is None and head - first > REACH and first <= last:
         reached = min(last, head, first + BLOCKS_AT_ONCE - 1)
-        count = _by_blocks(chain, venue, first, reached, now)
-        _note(gap, count, healed_to=reached)
+        _by_blocks(chain, venue, gap, first, reached, now)
         if reached < last:
             raise NotThereYet(f"Gone through to slot {reached}.", retry_after=timedelta(0))
         return
@@ -194,7 +208,8 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
     fetched = backfill.fetch(
         chain=chain, wanted=[one for one in landed if not one.failed and one not in have], finalized=finalized
     )
-    _note(gap, _store(fetched.telling, now))
+    with transaction.atomic():
+        note(gap=gap, count=len(backfill.keep(venue=venue, fetched=fetched, now=now)))
     if fetched.unresolved:
         raise NotThereYet(f"{len(fetched.unresolved)} listed transactions were not given.", retry_after=PAUSE)
     if not finalized:
@@ -202,40 +217,33 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
         raise NotThereYet("What is there is stored; its slots are not final yet.", retry_after=PAUSE)
 
 
-def _by_blocks(chain: ChainReader, venue: Program, first: int, last: int, now: datetime) -> int:
-    """Store what the blocks of ``[first, last]`` have and we do not; return how many transactions that was."""
-    count = 0
+def _by_blocks(chain: ChainReader, venue: Program, gap: SlotGap, first: int, last: int, now: datetime) -> None:
+    """Store what the blocks of ``[first, last]`` have and we do not. Each block is noted with what it brought."""
     for slot in chain.get_blocks(first, last):
         payload = chain.get_block(slot)
         if payload is None:
-            continue
+            raise NotThereYet(f"The block of slot {slot} is listed and not given.", retry_after=PAUSE)
         blocked = backfill.block(slot=slot, payload=payload)
         have = backfill.stored(venue=venue, signatures=blocked.keys(), since=None)
-        new = [
-            one
-            for key, one in blocked.items()
-            if one.decoded.events and slot not in have.slots.get(key, ()) and slot not in have.sighted.get(key, ())
-        ]
-        count += _store(new, now)
-    return count
+        new = [one for key, one in blocked.items() if one.decoded.events and not have.has(key, slot)]
+        with transaction.atomic():
+            count = len(backfill.keep(venue=venue, fetched=backfill.Fetched(new), now=now)) if new else 0
+            note(gap=gap, count=count, healed_to=slot)
+    note(gap=gap, count=0, healed_to=last)
 
 
-def _store(batch: Sequence[ingest.Received], now: datetime) -> int:
-    """Store what was fetched; return how many transactions of it were missing, which is none if nothing of it is new."""
-    if not batch:
-        return 0
-    stored = quarantine.store(batch=batch, feed=backfill.FEED, now=now)
-    return len(batch) if stored.transactions or stored.tokens or stored.pools else 0
-
-
-def _note(gap: SlotGap, count: int, *, healed_to: int | None = None) -> None:
-    """Write down what came of one pass: the outcome stands when the work row is finished."""
-    gap.transactions_found += count
-    gap.healed_to = healed_to if healed_to is not None else gap.healed_to
-    outcome = GapOutcome.HEALED if gap.transactions_found else GapOutcome.EMPTY
-    SlotGap.objects.filter(id=gap.id).update(
-        transactions_found=F("transactions_found") + count, healed_to=gap.healed_to, outcome=outcome
+def note(*, gap: SlotGap, count: int, healed_to: int | None = None) -> None:
+    """Write down what came of one pass: the outcome stands when the work row is finished. Belongs into the transaction that
+    stores what was found."""
+    if healed_to is not None:
+        gap.healed_to = healed_to
+    mine = SlotGap.objects.filter(id=gap.id)
+    mine.update(
+        transactions_found=F("transactions_found") + count,
+        healed_to=F("healed_to") if healed_to is None else Greatest(F("healed_to"), healed_to),
     )
+    gap.transactions_found = mine.values_list("transactions_found", flat=True).get()
+    mine.update(outcome=GapOutcome.HEALED if gap.transactions_found else GapOutcome.EMPTY)
 
 
 def close(*, gaps: QuerySet[SlotGap], now: datetime) -> int:
@@ -258,9 +266,7 @@ def accept(*, gaps: QuerySet[SlotGap], operator: str, reason: str, now: datetime
             SlotGap.objects.filter(id=gap.id).update(
                 finished_at=now, outcome=GapOutcome.ACCEPTED, leased_until=None, quarantined_at=None
             )
-            VenueState.objects.filter(
-                venue=gap.venue, settled_slot__gte=gap.slot_from - 1, settled_slot__lt=gap.slot_to
-            ).update(settled_slot=gap.slot_to)
+            _skip(gap)
             audit.record(
                 actor=operator,
                 action="slot_gap.accept",
@@ -274,6 +280,16 @@ def accept(*, gaps: QuerySet[SlotGap], operator: str, reason: str, now: datetime
         for venue in {Program(gap.venue) for gap in rows}:
             advance(venue=venue)
     return len(rows)
+
+
+def _skip(gap: SlotGap) -> None:
+    """Let the comparison pass a gap that was given up, but nothing that no feed has come to yet."""
+    cursors = StreamCursor.objects.filter(venue=gap.venue, verified_slot__isnull=False)
+    newest = cursors.aggregate(slot=Max("last_slot"))["slot"]
+    last = min(gap.slot_to or gap.slot_from, gap.slot_from if newest is None else newest)
+    VenueState.objects.filter(venue=gap.venue, settled_slot__gte=gap.slot_from - 1, settled_slot__lt=last).update(
+        settled_slot=last
+    )
 
 
 OLD = timedelta(minutes=5)

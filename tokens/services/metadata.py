@@ -7,7 +7,7 @@ from functools import partial
 
 from django.db import connection, transaction
 
-from megatron.clients.errors import Malformed, Refused
+from megatron.clients.errors import Malformed, Refused, TryLater
 from megatron.clients.ports import DocumentReader
 from megatron.core import ids, nudges, queue
 from tokens.domain import metadata
@@ -53,7 +53,12 @@ def fetch_due(*, documents: DocumentReader, now: datetime, limit: int = FEW) -> 
     """
     step = partial(_fetch, documents, now)
     return queue.drain(
-        TokenMetadata.objects.all(), step, now=now, limit=limit, hopeless=(Refused, Malformed, NotMetadata)
+        TokenMetadata.objects.all(),
+        step,
+        now=now,
+        limit=limit,
+        hopeless=(Refused, Malformed, NotMetadata),
+        expected=(TryLater,),
     )
 
 
