@@ -1,8 +1,10 @@
 """Let the whole house live on the cluster stand-in: ``python -m tests.soak --minutes 10``."""
 
 import argparse
+import signal
 import sys
 import time
+from types import FrameType
 
 
 def main() -> int:
@@ -17,6 +19,7 @@ def main() -> int:
     wanted = parser.parse_args()
     from tests.soak import soak
 
+    signal.signal(signal.SIGTERM, _leave)
     began = time.monotonic()
 
     def say(line: str) -> None:
@@ -34,6 +37,10 @@ def main() -> int:
     for line in done.wrong:
         print(f"WRONG: {line}")
     return 1 if done.wrong else 0
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(143)  # so that everything that was started is ended
 
 
 if __name__ == "__main__":
