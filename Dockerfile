@@ -7,7 +7,7 @@ RUN pip install --no-cache-dir --require-hashes -r /build/requirements-uv.lock \
 
 FROM python:3.13-slim-bookworm
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DJANGO_SETTINGS_MODULE=megatron.settings
-RUN useradd --system --create-home --uid 10001 megatron && install -d -o megatron /run/signer
+RUN useradd --system --create-home --uid 10001 megatron && install -d -o megatron /run/signer /archive
 COPY --from=packages /venv /venv
 COPY . /app
 WORKDIR /app

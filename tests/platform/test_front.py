@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.core.management import get_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -117,12 +118,17 @@ def test_the_lane_is_pinned_by_hash_and_by_no_address() -> None:
 
 
 def test_compose_has_the_production_shape() -> None:
-    """One worker a queue, one beat, a stream a venue, a signer; the live ones only when asked for."""
+    """One worker a queue, one beat, a stream a venue by a command that exists; the live ones only when asked for."""
     names = set(COMPOSE["services"])
     assert {f"worker-{queue}" for queue in ("stream", "score", "chain", "money", "slow")} <= names
     assert {"timescaledb", "redis", "web", "beat", "migrate"} <= names
     live = {name for name, service in COMPOSE["services"].items() if service.get("profiles") == ["live"]}
-    assert live == {"monitor-pumpfun", "monitor-pumpswap", "monitor-launchlab", "signer"}
+    assert live == {"monitor-pumpfun", "monitor-pumpswap", "monitor-launchlab"}
+    commands = {
+        word for name in live for word in COMPOSE["services"][name]["command"].split() if word in get_commands()
+    }
+    assert commands == {"monitor"}
+    assert COMPOSE["services"]["signer"]["profiles"] == ["trading"]
     for name in names - {"migrate"}:
         assert COMPOSE["services"][name]["healthcheck"]["test"], name
     queues = [re.findall(r"--queues (\S+)", service["command"]) for name, service in OURS.items() if "worker" in name]
