@@ -181,13 +181,25 @@ def roll_all(*, now: datetime, limit: int = 2_000) -> int:
     return total
 
 
-_MARK_LONGER = """
+def marking(rows: str) -> str:
+    """Return the SQL that makes due what the query ``rows`` selects: interval, token id, bucket and ``marked_at``.
+
+    In one order, so that two who mark the same candles wait for each other. A mark that is there keeps its time, but is
+    touched on purpose: the row lock makes :func:`roll` wait for our commit, so that it can never delete a mark whose
+    trades it did not see.
+    """
+    return f"""
 INSERT INTO candles_due (interval, token_id, bucket, marked_at)
-SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), minute), %s::timestamptz
-FROM unnest(%s::uuid[], %s::timestamptz[]) AS m(token_id, minute) CROSS JOIN unnest(%s::int[]) AS width
+{rows.strip()}
 ORDER BY 1, 2, 3
 ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
 """
+
+
+_MARK_LONGER = marking("""
+SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), minute), %s::timestamptz
+FROM unnest(%s::uuid[], %s::timestamptz[]) AS m(token_id, minute) CROSS JOIN unnest(%s::int[]) AS width
+""")
 
 
 def _kept_since(now: datetime, also: str | None) -> datetime:
@@ -216,22 +228,16 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
     return len(due)
 
 
-_MARK_ALL = """
-INSERT INTO candles_due (interval, token_id, bucket, marked_at)
+_MARK_ALL = marking("""
 SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %s::timestamptz
 FROM transactions CROSS JOIN unnest(%s::int[]) AS width
 WHERE block_time >= %s AND block_time < %s AND (%s::uuid IS NULL OR token_id = %s::uuid)
-ORDER BY 1, 2, 3
-ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
-"""
+""")
 
-_MARK_EMPTY = """
-INSERT INTO candles_due (interval, token_id, bucket, marked_at)
+_MARK_EMPTY = marking("""
 SELECT %s, token_id, bucket, %s::timestamptz FROM {table}
 WHERE bucket >= %s AND bucket < %s AND (%s::uuid IS NULL OR token_id = %s::uuid)
-ORDER BY 2, 3
-ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
-"""
+""")
 
 
 def mark(*, start: datetime, end: datetime, now: datetime, token_id: UUID | None = None) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 from django.db import connection, transaction
 
 from megatron.core import ids
-from tokens.choices import PriceOrigin
+from tokens.choices import CandleInterval, PriceOrigin
 from tokens.domain.facts import QUOTE_DECIMALS
 from tokens.domain.programs import WRAPPED_SOL
 from tokens.models import QuoteUsdPrice, SolUsdPrice
 from tokens.selectors import prices as price_reads
 from tokens.selectors.prices import FRESH
+from tokens.services import candles
 
 _BY_RANK = {name: rank for rank, name in enumerate(PriceOrigin.values)}
 _MICRO = 1_000_000
@@ -138,7 +139,12 @@ def record(*, samples: Sequence[Sample]) -> int:
     return new
 
 
-_FILL = """
+_MARK_FILLED = candles.marking("""
+SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %(now)s::timestamptz
+FROM filled CROSS JOIN unnest(%(widths)s::int[]) AS width
+""")
+
+_FILL = f"""
 WITH due AS (
     SELECT t.id, t.block_time, t.sol_amount AS amount, sol_usd_at(t.block_time) AS usd
     FROM transactions t
@@ -154,12 +160,7 @@ WITH due AS (
     FROM due WHERE due.usd IS NOT NULL AND t.id = due.id AND t.block_time = due.block_time
     RETURNING t.token_id, t.block_time
 ), marked AS (
-    INSERT INTO candles_due (interval, token_id, bucket, marked_at)
-    SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %(now)s::timestamptz
-    FROM filled CROSS JOIN unnest(ARRAY[60, 300, 3600, 86400]) AS width
-    ORDER BY 1, 2, 3
-    ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
-)
+{_MARK_FILLED})
 SELECT count(*) FROM filled
 """
 
@@ -183,8 +184,8 @@ def fill(*, start: datetime, end: datetime, now: datetime) -> int:
     Their candles become due again. One transaction: callers choose windows of a size they can afford.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        parameters: dict[str, Any] = {"start": start, "end": end, "now": now, "quotes": _QUOTES}
-        cursor.execute(_FILL, parameters)
+        parameters: dict[str, Any] = {"start": start, "end": end, "quotes": _QUOTES}
+        cursor.execute(_FILL, parameters | {"now": now, "widths": CandleInterval.values})
         (count,) = cursor.fetchone()
         cursor.execute(_FILL_POOLS, parameters)
     return int(count)

@@ -11,6 +11,7 @@ from megatron.core import ids
 from tokens.choices import CandleInterval, PoolType, TransactionType
 from tokens.domain.facts import Order, TradeFact
 from tokens.domain.milestones import THRESHOLDS, reached
+from tokens.services import candles
 from tokens.services.ingest.parents import Sides, Written
 
 _CANDLE_TYPES = frozenset({TransactionType.BUY.value, TransactionType.SELL.value})
@@ -81,8 +82,6 @@ def write(prepared: Followups, written: Written, *, now: datetime) -> None:
     _write_milestones(prepared.milestones, written.remeasured)
     with connection.cursor() as cursor:
         if prepared.minutes:
-            # The upsert touches an existing mark on purpose: the row lock makes ``candles.roll`` wait for our commit, so
-            # that it can never delete a mark whose trades it did not see.
             cursor.execute(_DUE, [now, "\n".join(prepared.minutes)])
         for values in prepared.cursors:
             cursor.execute(_CURSOR, values)
@@ -146,13 +145,10 @@ def remeasure(pools: list[Any]) -> None:
             cursor.execute(_COUNT, [pools])
 
 
-_DUE = """
-INSERT INTO candles_due (interval, token_id, bucket, marked_at)
-SELECT 60, split_part(line, ' ', 1)::uuid AS token, to_timestamp(split_part(line, ' ', 2)::bigint) AS minute, %s
-FROM string_to_table(%s, E'\\n') AS line
-ORDER BY token, minute
-ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
-"""
+_DUE = candles.marking(r"""
+SELECT 60, split_part(line, ' ', 1)::uuid, to_timestamp(split_part(line, ' ', 2)::bigint), %s
+FROM string_to_table(%s, E'\n') AS line
+""")
 
 
 def _minutes(facts: Sequence[TradeFact], sides: dict[str, Sides]) -> set[str]:
@@ -161,7 +157,12 @@ def _minutes(facts: Sequence[TradeFact], sides: dict[str, Sides]) -> set[str]:
     return {f"{sides[pool].token_id} {minute * 60}" for pool, minute in minutes if sides[pool].prices_token}
 
 
-_RESCALE = """
+_MARK_SCALED = candles.marking("""
+SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %s::timestamptz
+FROM scaled CROSS JOIN unnest(%s::int[]) AS width WHERE pool_type <> %s
+""")
+
+_RESCALE = f"""
 WITH scaled AS (
     UPDATE transactions t SET
         amount_in_decimals = CASE WHEN given THEN p.quote_decimals ELSE k.decimals END,
@@ -179,12 +180,7 @@ WITH scaled AS (
     WHERE t.id = old.id AND t.block_time = old.block_time
     RETURNING t.token_id, t.block_time, p.pool_type
 )
-INSERT INTO candles_due (interval, token_id, bucket, marked_at)
-SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %s::timestamptz
-FROM scaled CROSS JOIN unnest(%s::int[]) AS width WHERE pool_type <> %s
-ORDER BY 1, 2, 3
-ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
-"""
+{_MARK_SCALED}"""
 
 
 def rescale(pools: Sequence[str], *, now: datetime) -> None:
