@@ -31,7 +31,7 @@ def shown(db: None, redis_url: str, settings: Any) -> set[str]:
     """The names of all samples that /metrics shows of a house where everything happened once."""
     from megatron.core import health, metrics, readings
 
-    factories.cursor()
+    factories.cursor(verified_slot=1)
     factories.rejected()
     factories.sol_usd()
     usage()

@@ -12,15 +12,15 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F, Min, Q
+from django.db.models import Min, Q
 
-from megatron.clients.errors import TryLater
+from megatron.clients.errors import ClientError, TryLater
 from megatron.clients.ports import ChainReader, Landed
-from tokens.choices import Program, VenueStatus
+from tokens.choices import GapCause, Program, VenueStatus
 from tokens.domain import programs
 from tokens.models import SlotGap, StreamCursor, StreamSighting, VenueState
 from tokens.selectors import completeness
-from tokens.services import backfill, gaps, ingest, quarantine, reorgs, streams
+from tokens.services import backfill, gaps, ingest, reorgs, streams
 from tokens.services.reorgs import Dropped
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,12 @@ class _Page:
 
     @property
     def times(self) -> list[datetime]:
-        return [landed.block_time for landed in self.landed.values() if landed.block_time is not None]
+        return self.times_through(self.last)
+
+    def times_through(self, slot: int) -> list[datetime]:
+        """Return the times of what landed up to a slot."""
+        landed = (one for one in self.landed.values() if one.slot <= slot)
+        return [one.block_time for one in landed if one.block_time is not None]
 
 
 def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
@@ -70,7 +75,7 @@ def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
     for venue in Program:
         try:
             done = settle(venue=venue, chain=chain, now=now)
-        except TryLater as reason:
+        except ClientError as reason:
             log.info("chain.not_settled", venue=venue.value, reason=str(reason))
             continue
         if done is not None:
@@ -115,25 +120,31 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     # What is stored where a fork had it did come, if elsewhere; the rest of what is missing never came. What is not given
     # now is told when it is.
     waiting = {one.signature for one in fetched.unresolved}
-    lost = [one for one in missing if one.signature not in have.slots and one.signature not in waiting]
+    came = have.slots.keys() | have.partly | waiting
+    lost = [one for one in missing if one.signature not in came]
     open_gaps: Sequence[SlotGap] = []
     if lost:
         with transaction.atomic():
             open_gaps = gaps.found(venue=venue, slots={one.slot for one in lost}, sighted=have.all_slots, now=now)
-            streams.missed(venue=venue, count=len(lost), now=now)
     with transaction.atomic():
+        if not VenueState.objects.select_for_update().filter(id=state.id, settled_slot=settled).exists():
+            return None  # our lease ran out, and whoever took over has come further
         if dropped:
             reorgs.take_back(venue=venue, dropped=dropped, now=now)
-        if fetched.telling:
-            quarantine.store(batch=fetched.telling, feed=backfill.FEED, now=now)
+        if fetched.received:
+            new = backfill.keep(venue=venue, fetched=fetched, now=now)
+            lost = [one for one in lost if one.signature in new]
+        _count(venue, open_gaps, lost, now)
         _finalize([*((one.signature, one.slot) for one in page.landed.values()), *sure], state)
     breaks = _conserve(venue, state, page, through, now)
     with transaction.atomic():
-        _close(venue, open_gaps, lost, through, now)
+        _close(venue, page, through, now)
         moved = VenueState.objects.filter(id=state.id, settled_slot=settled).update(
             settled_slot=max(through, settled),
             settled_at=now,
-            settled_block_time=max([*page.times, *filter(None, [state.settled_block_time])], default=None),
+            settled_block_time=max(
+                [*page.times_through(through), *filter(None, [state.settled_block_time])], default=None
+            ),
         )
         if moved:
             streams.forget_sightings(venue=venue, through_slot=through)
@@ -321,10 +332,19 @@ def _conserve(venue: Program, state: VenueState, page: _Page, through: int, now:
     return opened
 
 
-def _close(venue: Program, found: Sequence[SlotGap], lost: Sequence[Landed], through: int, now: datetime) -> None:
-    """End the gaps whose whole stretch is compared now; whatever was missing in them is stored."""
-    for gap in found:
-        count = sum(1 for one in lost if gap.slot_from <= one.slot <= (gap.slot_to or one.slot))
-        SlotGap.objects.filter(id=gap.id).update(transactions_found=F("transactions_found") + count)
+def _count(venue: Program, found: Sequence[SlotGap], lost: Sequence[Landed], now: datetime) -> None:
+    """Account for what was missing, in the transaction that stores it."""
+    if lost:
+        streams.missed(venue=venue, slots=[one.slot for one in lost], now=now)
+        for gap in found:
+            inside = sum(gap.slot_from <= one.slot <= (gap.slot_to or one.slot) for one in lost)
+            gaps.note(gap=gap, count=inside)
+
+
+def _close(venue: Program, page: _Page, through: int, now: datetime) -> None:
+    """End the gaps whose whole stretch is compared now; whatever was missing in them is stored.
+
+    Where an operator wants the chain to be asked again, an earlier comparison is not enough.
+    """
     compared = SlotGap.objects.filter(venue=venue, finished_at=None, pool_address=None, slot_to__lte=through)
-    gaps.close(gaps=compared, now=now)
+    gaps.close(gaps=compared.exclude(cause=GapCause.OPERATOR, slot_from__lt=page.first), now=now)
