@@ -87,12 +87,6 @@ class ReadThrough(Generic[Value]):
         self._flights: dict[UUID, Future[Mapping[UUID, Value]]] = {}
         self._guard = threading.Lock()
 
-    @property
-    def hit_ratio(self) -> float | None:
-        """What part of the keys asked of this process was in Redis, ``None`` before the first."""
-        asked = self.hits + self.misses
-        return self.hits / asked if asked else None
-
     def read(self, ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Value]:
         """Return the value of each id that has one."""
         wanted = list(dict.fromkeys(ids))

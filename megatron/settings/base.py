@@ -40,7 +40,6 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
-SECRET_KEY_FROM_ENVIRONMENT = bool(env.str("SECRET_KEY", default=""))
 
 ROOT_URLCONF = "megatron.urls"
 WSGI_APPLICATION = "megatron.wsgi.application"

@@ -12,7 +12,6 @@ from tokens.domain.decode import Outcome, decode_message
 
 PUMPFUN = "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P"
 LOGS = recordings.lines("frames/logs-subscribe.jsonl")
-BLOCK = recordings.content("transactions/pump-create-tx-from-blocksubscribe.json")
 
 
 def test_logs_of_one_program_are_asked_for() -> None:

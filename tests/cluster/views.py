@@ -12,7 +12,6 @@ from tests.cluster.landing import Landing
 from tests.tokens.domain.decode.building import base58
 
 _encode = msgspec.json.encode
-LOG_BYTES = 10_000
 
 
 def blockhash(slot: int) -> str:

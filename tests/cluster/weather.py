@@ -10,7 +10,7 @@ from typing import Any
 from tests.cluster.cluster import Cluster
 from tests.cluster.faults import ABRUPT, CLEAN, HALF_OPEN, FaultPlan, Outage
 from tests.cluster.landing import Landing
-from tests.cluster.node import CONFIRMED, FINALIZED, Node, RpcError
+from tests.cluster.node import FINALIZED, Node, RpcError
 from tests.cluster.rpc import Reply
 from tests.cluster.sockets import Session, Subscription
 
@@ -220,10 +220,6 @@ class Weather:
     def ends(self, program: str) -> int:
         """Return how many subscriptions ended for ``program`` before the last one."""
         return sum(1 for wanted in self.cluster.made if _program(wanted) == program) - 1
-
-    def confirmed_slot(self) -> int:
-        """Return the newest confirmed slot."""
-        return self.cluster.node.head(CONFIRMED, step=self.cluster.node.step).slot
 
 
 def _program(wanted: Subscription) -> str:

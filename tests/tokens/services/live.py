@@ -22,8 +22,6 @@ from tokens.services.monitor import Monitor
 from tokens.services.monitor.follow import Report
 
 VENUE = Program.PUMPFUN
-START = 40
-"""So many steps of the chain pass before a test begins to listen."""
 
 
 def reader(node: Node) -> SolanaRpc:
