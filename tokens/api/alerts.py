@@ -38,8 +38,6 @@ class AlertListView(ListView):
     @extend_schema(operation_id="list_alerts", parameters=[AlertQuery], responses=AlertSerializer(many=True))
     def get(self, request: Request) -> Response:
         """What an operator was told, newest first: one row for each thing that was wrong, counted while it lasted."""
-        asked = AlertQuery(data=request.query_params.dict())
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
-        found = alerts.alerts(kind=wanted.get("kind"), severity=wanted.get("severity"), is_open=wanted.get("open"))
+        asked = filters.asked(request, AlertQuery)
+        found = alerts.alerts(kind=asked.get("kind"), severity=asked.get("severity"), is_open=asked.get("open"))
         return self.page(found, filters.Order(alerts.NEWEST_FIRST))

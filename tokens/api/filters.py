@@ -10,6 +10,7 @@ from django.db.models.expressions import OrderBy
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
 
 from megatron.core.api.pagination import DEFAULT_SIZE, LARGEST_SIZE
 from tokens.choices import (
@@ -87,6 +88,14 @@ class Query(serializers.Serializer[Any]):
             raise serializers.ValidationError({name: [f"Unknown parameter. Known here: {known}."] for name in unknown})
         value: dict[str, Any] = super().to_internal_value(data)
         return value
+
+
+def asked(request: Request, query: type[Query]) -> dict[str, Any]:
+    """Return the query parameters, read and checked. Raises ``ValidationError``."""
+    read = query(data=request.query_params.dict())
+    read.is_valid(raise_exception=True)
+    wanted: dict[str, Any] = read.validated_data
+    return wanted
 
 
 class Choice(serializers.ChoiceField):

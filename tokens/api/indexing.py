@@ -9,10 +9,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from megatron.core.api import Amount
+from megatron.core.api import Amount, Seconds
 from megatron.core.clock import utc_now
 from tokens.api import filters
-from tokens.api.serializers import Seconds
 from tokens.api.views import ReadView
 from tokens.choices import Program, RejectionReason
 from tokens.selectors import completeness, indexing
@@ -99,10 +98,9 @@ class IndexingView(ReadView):
     @extend_schema(operation_id="get_indexing", parameters=[filters.IndexingQuery], responses=IndexingSerializer)
     def get(self, request: Request) -> Response:
         """How far the chain was read and compared, what waits, and where trades are missing."""
-        asked, now = filters.IndexingQuery(data=request.query_params.dict()), utc_now()
-        asked.is_valid(raise_exception=True)
+        asked, now = filters.asked(request, filters.IndexingQuery), utc_now()
         newest = indexing.newest_event_at()
-        start = newest - timedelta(hours=asked.validated_data["hours"]) if newest else None
+        start = newest - timedelta(hours=asked["hours"]) if newest else None
         end = newest + timedelta(seconds=1) if newest else None
         lags = indexing.lags(now=now)
         shown = {

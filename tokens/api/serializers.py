@@ -1,6 +1,5 @@
 """How tokens, pools, trades, candles and prices look outside. Unknown is ``null``; ids of rows stay inside."""
 
-from datetime import timedelta
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -13,9 +12,7 @@ from tokens.choices import (
     Platform,
     PoolStatus,
     PoolType,
-    PriceDrop,
     PriceOrigin,
-    PriceSourceStatus,
     TransactionType,
     Venue,
 )
@@ -286,43 +283,3 @@ class SolUsdSerializer(serializers.Serializer[Any]):
         help_text="What priced SOL then: the most believed source's newest sample of the last 120 seconds",
     )
     latest = SolUsdSampleSerializer(many=True, help_text="The newest sample of each source, the most believed first")
-
-
-class PriceSourceSerializer(serializers.Serializer[Any]):
-    source = serializers.ChoiceField(PriceOrigin.choices)  # type: ignore[assignment]  # a declared field, not Field.source
-    mint = serializers.CharField(help_text="The coin that it prices")
-    status = serializers.ChoiceField(PriceSourceStatus.choices)
-    reason = serializers.ChoiceField(PriceDrop.choices, allow_blank=True, help_text="Why the newest price was not used")
-    since = serializers.DateTimeField(help_text="When it came into this status, for this reason")
-    last_price = serializers.CharField(
-        help_text="The newest price it gave, used or not, exactly as it said it: USD a coin"
-    )
-    last_price_at = serializers.DateTimeField(allow_null=True, help_text="When the source says that price held")
-    last_asked_at = serializers.DateTimeField(allow_null=True)
-    last_ok_at = serializers.DateTimeField(allow_null=True, help_text="When a price of it was last used")
-    ask_after = serializers.DateTimeField(help_text="It is not asked before")
-    failures = serializers.IntegerField(help_text="How often in a row it did not answer")
-    dropped_count = serializers.IntegerField(help_text="Prices that were not used, ever")
-    error = serializers.CharField(help_text="What went wrong at the newest failure")
-
-
-class UnusedSourceSerializer(serializers.Serializer[Any]):
-    source = serializers.CharField()  # type: ignore[assignment]  # a declared field, not Field.source
-    reason = serializers.CharField(help_text="What it lacks")
-
-
-class PriceSourcesSerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField()
-    results = PriceSourceSerializer(many=True, help_text="SOL first, then the most believed source")
-    unused = UnusedSourceSerializer(many=True, help_text="Sources that are not asked")
-
-
-@extend_schema_field({"type": "number"})
-class Seconds(serializers.Field[timedelta, Any, float, Any]):
-    """A length of time in seconds. Read-only."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(read_only=True, **options)
-
-    def to_representation(self, value: timedelta) -> float:
-        return value.total_seconds()

@@ -135,17 +135,11 @@ class PoolPageSerializer(PoolDetailSerializer):
         return CompletenessSerializer(self.context["completeness"][pool.pk]).data
 
 
-def _asked(request: Request, query: type[filters.Query]) -> dict[str, Any]:
-    read = query(data=request.query_params.dict())
-    read.is_valid(raise_exception=True)
-    return {name: value for name, value in read.validated_data.items() if name not in ("cursor", "page_size")}
-
-
 class PoolView(ReadView):
     @extend_schema(operation_id="get_pool", parameters=[filters.ADDRESS], responses=PoolPageSerializer)
     def get(self, request: Request, address: str) -> Response:
         """One pool with its newest known state, its milestones, and from which slot to which it is complete."""
-        _asked(request, filters.Query)
+        filters.asked(request, filters.Query)
         try:
             pool = tokens.get_pool(filters.checked_address(address))
         except Pool.DoesNotExist as error:
@@ -160,7 +154,7 @@ class GapListView(ListView):
     @extend_schema(operation_id="list_gaps", parameters=[GapQuery], responses=SlotGapSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Stretches of slots of which something was or may be missing, the newest found first."""
-        asked = _asked(request, GapQuery)
+        asked = filters.asked(request, GapQuery)
         found = feeds.gaps(venue=asked.get("venue"), cause=asked.get("cause"), is_open=asked.get("open"))
         return self.page(found, filters.Order(("-detected_at", "-id")))
 
@@ -171,7 +165,7 @@ class SourceListView(ListView):
     @extend_schema(operation_id="list_sources", parameters=[SourceQuery], responses=SourceTallySerializer(many=True))
     def get(self, request: Request) -> Response:
         """What each source brought of each venue, hour by hour, the newest hour first."""
-        asked = _asked(request, SourceQuery)
+        asked = filters.asked(request, SourceQuery)
         found = feeds.tallies(venue=asked.get("venue"), source=asked.get("source"))
         return self.page(found, filters.Order(("-hour", "-id")))
 
@@ -182,5 +176,5 @@ class ReorgListView(ListView):
     @extend_schema(operation_id="list_reorgs", parameters=[ReorgQuery], responses=ReorgSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Forks that were believed and dropped, the newest first; what they had brought is removed and computed again."""
-        found = feeds.reorgs(venue=_asked(request, ReorgQuery).get("venue"))
+        found = feeds.reorgs(venue=filters.asked(request, ReorgQuery).get("venue"))
         return self.page(found, filters.Order(("-detected_at", "-id")))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tokens.api import alerts, indexing, streams, views
+from tokens.api import alerts, indexing, price_sources, streams, views
 
 urlpatterns = [
     path("tokens/", views.TokenListView.as_view(), name="token-list"),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("pools/<str:address>/", streams.PoolView.as_view(), name="pool"),
     path("sol-usd/", views.SolUsdView.as_view(), name="sol-usd"),
     path("sol-usd/candles/", views.SolUsdCandlesView.as_view(), name="sol-usd-candles"),
-    path("price-sources/", views.PriceSourcesView.as_view(), name="price-sources"),
+    path("price-sources/", price_sources.PriceSourcesView.as_view(), name="price-sources"),
     path("alerts/", alerts.AlertListView.as_view(), name="alert-list"),
     path("gaps/", streams.GapListView.as_view(), name="gap-list"),
     path("sources/", streams.SourceListView.as_view(), name="source-list"),

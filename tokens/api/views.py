@@ -16,7 +16,6 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from megatron import clients
 from megatron.core.access import CanRead
 from megatron.core.api import CursorPagination, conditional, etag
 from megatron.core.clock import utc_now
@@ -25,14 +24,6 @@ from tokens.api import serializers as shapes
 from tokens.models import Token
 from tokens.selectors import prices, tokens, trades
 from tokens.services import cache
-
-
-def _asked(request: Request, query: type[filters.Query]) -> dict[str, Any]:
-    """Return the query parameters, read and checked. Raises ``ValidationError``."""
-    read = query(data=request.query_params.dict())
-    read.is_valid(raise_exception=True)
-    asked: dict[str, Any] = read.validated_data
-    return asked
 
 
 def _token(mint: str) -> Token:
@@ -79,7 +70,7 @@ class TokenListView(ListView):
     )
     def get(self, request: Request) -> Response:
         """Tokens with the state of the pool that prices each."""
-        asked = _asked(request, filters.TokenQuery)
+        asked = filters.asked(request, filters.TokenQuery)
         order = filters.TOKEN_ORDERS[asked.pop("ordering")]
         wanted = {name: value for name, value in asked.items() if name not in ("cursor", "page_size")}
         return self.page(tokens.tokens(by_current_pool=order.of_pool, **wanted), order)
@@ -92,7 +83,7 @@ class HotTokensView(ReadView):
     @extend_schema(operation_id="list_hot_tokens", parameters=[filters.HotQuery], responses=shapes.HotTokensSerializer)
     def get(self, request: Request) -> Response:
         """The tokens that trade most now: by SOL in the last hour, ranked every half minute."""
-        now, limit = utc_now(), _asked(request, filters.HotQuery)["limit"]
+        now, limit = utc_now(), filters.asked(request, filters.HotQuery)["limit"]
         hot = cache.hot(now=now, limit=limit)
         context = {"markets": {it.token.pk: it.market for it in hot}}
         return Response(shapes.HotTokensSerializer({"at": now, "results": hot}, context=context).data)
@@ -102,7 +93,7 @@ class TokenView(ReadView):
     @extend_schema(operation_id="get_token", parameters=[filters.MINT], responses=shapes.TokenDetailSerializer)
     def get(self, request: Request, mint: str) -> HttpResponseBase:
         """One token with its current pool, all its pools and their milestones."""
-        _asked(request, filters.Query)
+        filters.asked(request, filters.Query)
         try:
             token = tokens.get_token_with_pools(filters.checked_address(mint))
         except Token.DoesNotExist as error:
@@ -121,7 +112,7 @@ class TransactionListView(ListView):
     )
     def get(self, request: Request, mint: str) -> Response:
         """Trades and liquidity events of a token on all its pools, newest first."""
-        asked = _asked(request, filters.TransactionQuery)
+        asked = filters.asked(request, filters.TransactionQuery)
         found = trades.transactions(
             token=_token(mint),
             kind=asked.get("type"),
@@ -144,7 +135,7 @@ class CandlesView(ReadView):
         Without `end` the window ends right after the newest candle; without `start` it is 24 hours long (30 days for
         `1d`).
         """
-        asked = _asked(request, filters.CandleQuery)
+        asked = filters.asked(request, filters.CandleQuery)
         token, now, interval = _token(mint), utc_now(), filters.INTERVALS[asked["interval"]]
         newest = None if "end" in asked else trades.find_latest_candle(token=token, interval=interval)
         start, end = _window(asked, newest=newest.bucket if newest else None, step=timedelta(seconds=interval), now=now)
@@ -168,7 +159,7 @@ class PoolListView(ListView):
     )
     def get(self, request: Request) -> Response:
         """Launch curves and AMM pools with their newest known state."""
-        asked = _asked(request, filters.PoolQuery)
+        asked = filters.asked(request, filters.PoolQuery)
         found = tokens.pools(
             platform=asked.get("platform"),
             pool_type=asked.get("type"),
@@ -184,7 +175,7 @@ class SignatureView(ReadView):
     )
     def get(self, request: Request, signature: str) -> Response:
         """Everything stored of one transaction on chain, in the order in which it happened."""
-        _asked(request, filters.Query)
+        filters.asked(request, filters.Query)
         events = trades.events_of(filters.checked_signature(signature))
         if not events:
             raise NotFound(f"Nothing is stored of the transaction {signature}.")
@@ -195,7 +186,7 @@ class SolUsdView(ReadView):
     @extend_schema(operation_id="get_sol_usd", parameters=[filters.SolUsdQuery], responses=shapes.SolUsdSerializer)
     def get(self, request: Request) -> Response:
         """What SOL costs in USD: the price that held at a time, and the newest sample of each source."""
-        at = _asked(request, filters.SolUsdQuery).get("at") or utc_now()
+        at = filters.asked(request, filters.SolUsdQuery).get("at") or utc_now()
         shown = {"at": at, "price": prices.find_price(at), "latest": prices.latest_by_source()}
         return Response(shapes.SolUsdSerializer(shown).data)
 
@@ -211,7 +202,7 @@ class SolUsdCandlesView(ReadView):
 
         Without `end` the window ends right after the newest minute; without `start` it is 24 hours long.
         """
-        asked = _asked(request, filters.SolUsdCandleQuery)
+        asked = filters.asked(request, filters.SolUsdCandleQuery)
         newest = None if "end" in asked else prices.find_newest_minute(source=asked.get("source"))
         start, end = _window(asked, newest=newest, step=timedelta(minutes=1), now=utc_now())
         source = asked.get("source") or prices.find_source(start=start, end=end)
@@ -224,16 +215,6 @@ class SolUsdCandlesView(ReadView):
             return Response({**head, "results": shapes.SolUsdCandleSerializer(found[:limit], many=True).data})
 
         return conditional(request, etag(asked, start, end, source, found), build)
-
-
-class PriceSourcesView(ReadView):
-    @extend_schema(operation_id="get_price_sources", responses=shapes.PriceSourcesSerializer)
-    def get(self, request: Request) -> Response:
-        """What each source of USD prices is worth now, coin by coin, and which sources are not asked."""
-        _asked(request, filters.Query)
-        unused = [{"source": name, "reason": reason} for name, reason in clients.unused_price_sources().items()]
-        shown = {"at": utc_now(), "results": prices.source_states(), "unused": unused}
-        return Response(shapes.PriceSourcesSerializer(shown).data)
 
 
 def _window(

@@ -1,6 +1,7 @@
 """Amounts and prices as programs read them: text, so that no JSON parser rounds them."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -56,6 +57,17 @@ class DecimalText(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Decimal | int) -> str:
         return plain(Decimal(value))
+
+
+@extend_schema_field({"type": "number"})
+class Seconds(serializers.Field[timedelta, Any, float, Any]):
+    """A length of time in seconds. Read-only."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(read_only=True, **options)
+
+    def to_representation(self, value: timedelta) -> float:
+        return value.total_seconds()
 
 
 def plain(value: Decimal) -> str:
