@@ -118,6 +118,11 @@ class Pool(Row):
             models.Index(fields=["bonding_curve_progress"], name="idx_pools_progress"),
             models.Index(fields=["progress_quote_pct"], name="idx_pools_progress_quote"),
             models.Index(fields=["last_trade_at"], name="idx_pools_last_trade_at"),
+            models.Index(
+                fields=["migration_slot"],
+                condition=models.Q(migration_slot__isnull=False),
+                name="idx_pools_migration_slot",
+            ),
         )
         constraints = (
             # Not unique=True: that adds a second index for LIKE, which nobody asks of a key.

@@ -268,6 +268,11 @@ class RejectedMessage(Row):
         indexes = (
             models.Index(fields=["observed_at"], name="idx_rejected_observed_at"),
             models.Index(
+                fields=["reason", "observed_at"],
+                condition=Q(status=RejectionStatus.WAITING),
+                name="idx_rejected_waiting",
+            ),
+            models.Index(
                 fields=["waits_for"], condition=Q(status=RejectionStatus.WAITING), name="idx_rejected_waits_for"
             ),
         )
