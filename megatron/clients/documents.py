@@ -111,7 +111,7 @@ class PublicDocuments:
     def _checked(self, address: str) -> SplitResult:
         try:
             parts = urlsplit(address)
-            port = parts.port or _PORTS.get(parts.scheme)
+            port = _PORTS.get(parts.scheme) if parts.port is None else parts.port
         except ValueError:
             raise Refused("The address cannot be read") from None
         if parts.scheme not in _PORTS:

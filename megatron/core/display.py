@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SCALES = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "K"))
 _NONE = "—"
+_CLOCKS_DIFFER = timedelta(seconds=10)
 
 
 def price(value: Decimal | None, *, digits: int = 4) -> str:
@@ -54,8 +55,15 @@ def span(value: timedelta) -> str:
 
 
 def age(at: datetime | None, *, now: datetime) -> str:
-    """Return how long before ``now`` something was."""
-    return _NONE if at is None else f"{span(now - at)} ago"
+    """Return how long before ``now`` something was, or how long after it something will be: ``3 min ago``, ``in 42 s``.
+
+    The chain's clock and ours may differ by seconds, so what is just ahead is ``now``.
+    """
+    if at is None:
+        return _NONE
+    if at <= now:
+        return f"{span(now - at)} ago"
+    return "now" if at - now < _CLOCKS_DIFFER else f"in {span(at - now)}"
 
 
 def short_key(key: str | None) -> str:

@@ -254,6 +254,15 @@ def test_a_reply_that_ends_early_is_asked_for_again(web: Web) -> None:
         "http://[64:ff9b:1::1]/",
         "http://[2002:7f00:1::]/",
         "http://[2001:0:1::1]/",
+        "http://[::0.0.0.0]/",
+        "http://[::ffff:0:127.0.0.1]/",
+        "http://[2002:a00:1::1]/",
+        "http://[2002:c0a8:101::]/",
+        "http://[64:ff9b::10.0.0.1]/",
+        "http://[2001:db8::1]/",
+        "http://[100::1]/",
+        "http://[v1.fe80::1]/",
+        "http://[127.0.0.1]/",
         "http://[fe80::1]/",
         "http://[fe80::1%25eth0]/",
         "http://[fc00::1]/",
@@ -273,6 +282,33 @@ def test_a_reply_that_ends_early_is_asked_for_again(web: Web) -> None:
         "http://224.0.0.1/",
         "http://240.0.0.1/",
         "http://255.255.255.255/",
+        "http://0/",
+        "http://0.0.0.0./",
+        "http://127.0.0.1../",
+        "http://127.0.0.0x1/",
+        "http://1.1.1.1.1/",
+        "http://%31%32%37.0.0.1/",
+        "http://127%2e0%2e0%2e1/",
+        "http://public.example%00.127.0.0.1/",
+        "http://127\u30020\u30020\u30021/",
+        "http://\u2460\u2461\u2466.0.0.1/",
+        "http://localhost\uff0elocaldomain.local/",
+        "http://localhost./",
+        "http://LOCALHOST/",
+        "http://loc\u00adalhost/",
+        "http://.public.example/",
+        "http://public..example/",
+        "http://-public.example/",
+        "http://" + "a" * 64 + ".example/",
+        "http://public.example:0/",
+        "http://public.example:-80/",
+        "http://public.example:80a/",
+        "http://@public.example/",
+        "http://:@public.example/",
+        "http:///public.example/",
+        "http:public.example",
+        "http://public.example:80@127.0.0.1:80/",
+        "http://public.example#@127.0.0.1:6379/\r\nX: y",
         "http://localhost/",
         "http://metadata.google.internal/",
         "http://intranet/",
@@ -343,6 +379,11 @@ def test_it_connects_to_the_address_that_was_checked(web: Web) -> None:
         "ftp://coin.example/",
         "file:///etc/passwd",
         "http://user:secret@coin.example/",
+        "http://coin.example@10.0.0.1/",
+        "http://coin.example:0/",
+        "http://[::]/",
+        "http://0x7f.1/",
+        "\\\\10.0.0.1\\",
     ],
 )
 def test_a_redirect_is_checked_like_an_address(web: Web, target: str) -> None:
@@ -361,6 +402,69 @@ def test_redirects_are_followed_three_times(web: Web) -> None:
     assert reader(web).get_document(web.url("/1")).address == web.url("/4")
     with pytest.raises(Refused, match="More than 3 redirects"):
         reader(web).get_document(web.url("/0"))
+
+
+def test_a_ring_of_redirects_ends(web: Web) -> None:
+    """Who leads in a circle is left after the third turn."""
+    web.answers["/a"] = reply(b"", status=302, Location="/b")
+    web.answers["/b"] = reply(b"", status=302, Location="/a")
+    with pytest.raises(Refused, match="More than 3 redirects"):
+        reader(web).get_document(web.url("/a"))
+    assert web.asked == ["coin.example/a", "coin.example/b"] * 2
+
+
+def test_a_path_cannot_carry_another_request(web: Web) -> None:
+    """What a redirect names is one request line, whatever it holds."""
+    web.answers["/a"] = reply(b"", status=302, Location="/b%0d%0aX:%20y")
+    web.answers["/b%0d%0aX:%20y"] = reply()
+    assert reader(web).get_document(web.url("/a")).body == DOCUMENT
+    assert web.asked == ["coin.example/a", "coin.example/b%0d%0aX:%20y"]
+
+
+def _says(raw: bytes) -> Answer:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.wfile.write(raw)
+        request.close_connection = True
+
+    return answer
+
+
+_CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        DOCUMENT,
+        b"",
+        b"\0" * 100_000,
+        b"HTTP/9.9 200 OK\r\n\r\n{}",
+        b"HTTP/1.1 2e2 OK\r\n\r\n{}",
+        b"HTTP/1.1 99999 OK\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(10_000)) + b"\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n{}",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000,
+        _CHUNKED + b"ffffffffffffffff\r\n{}",
+        _CHUNKED + b"-1\r\n{}\r\n0\r\n\r\n",
+        _CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n",
+        _CHUNKED + b"2\r\n{}\r\n9" + b"9" * 100_000,
+        _CHUNKED + b"10\r\n{}\r\n",
+    ],
+)
+def test_a_server_that_lies_about_its_reply_brings_nothing(web: Web, raw: bytes) -> None:
+    """No HTTP, too many or too long headers, chunks that are not what they say: tried later, and soon over."""
+    web.answers["/a"] = _says(raw)
+    started = time.monotonic()
+    with pytest.raises(TryLater):
+        reader(web, try_seconds=3.0).get_document(web.url("/a"))
+    assert time.monotonic() - started < 5
+
+
+def test_a_chunk_without_end_is_cut_at_the_limit(web: Web) -> None:
+    """The size that a chunk claims is not what is taken."""
+    web.answers["/a"] = _says(_CHUNKED + b"ffffffff\r\n" + b" " * (2 * MOST_BYTES))
+    with pytest.raises(Malformed, match="larger than"):
+        reader(web).get_document(web.url("/a"))
 
 
 def test_a_name_that_is_not_known_is_tried_later(web: Web) -> None:

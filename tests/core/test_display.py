@@ -1,6 +1,6 @@
 """Numbers, times and keys as a person reads them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -59,3 +59,13 @@ def test_short_key_keeps_both_ends() -> None:
     assert display.short_key("So11111111111111111111111111111111111111112") == "So11…1112"
     assert display.short_key("short") == "short"
     assert display.short_key(None) == "—"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [(-180, "3 min ago"), (0, "0 s ago"), (3, "now"), (42, "in 42 s"), (7200, "in 2 h"), (864_000, "in 10 d")],
+)
+def test_what_is_still_to_come_is_said_so(ahead: int, said: str) -> None:
+    """A time ahead is never a negative age; the few seconds by which clocks differ are now."""
+    now = datetime(2026, 7, 3, 12, tzinfo=UTC)
+    assert display.age(now + timedelta(seconds=ahead), now=now) == said

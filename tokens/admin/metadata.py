@@ -67,7 +67,7 @@ class TokenMetadataAdmin(WorkAdmin):
 
     @display(description="URI")
     def uri_cell(self, row: TokenMetadata) -> str:
-        return truncatechars(row.uri, 60)
+        return truncatechars(row.uri, 40)
 
     @display(description="Due", ordering="due_at")
     def due(self, row: TokenMetadata) -> str:
