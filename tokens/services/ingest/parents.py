@@ -2,27 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import msgspec
 from django.db import connection
 
 from megatron.core.ids import derived_id
 from tokens.choices import PoolType, Venue
 from tokens.domain import programs
-from tokens.domain.facts import Gathered, KnownPool, Order, PoolFact, TokenFact
-from tokens.domain.text import sanitised
+from tokens.domain.facts import Gathered, KnownPool, Order, PoolFact
 from tokens.models import Pool
-from tokens.services.ingest import merging
+from tokens.services.ingest import merging, tokens
+from tokens.services.ingest.tokens import token_id
 from tokens.services.prices import Window
-
-
-@lru_cache(maxsize=1 << 16)
-def token_id(mint: str) -> str:
-    """Return the id of a mint's row, as text: thousands go through each batch."""
-    return str(derived_id("token", mint))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -68,141 +60,13 @@ def known_pools(addresses: Iterable[str]) -> dict[str, KnownPool]:
 
 def write(gathered: Gathered, *, usd: Window) -> Written:
     """Insert what is new and move what is known forward. Must run inside the batch's transaction."""
-    stored = _stored_tokens(gathered.tokens)
-    missing = [fact for mint, fact in gathered.tokens.items() if token_id(mint) not in stored]
-    new_tokens = _insert_tokens(missing)
-    if missing:
-        stored = _stored_tokens(gathered.tokens)
-    decimals = _update_tokens(gathered.tokens, stored)
+    new_tokens, decimals = tokens.write(gathered.tokens)
     states = _locked_pools(gathered.pools)
     absent = [fact for address, fact in gathered.pools.items() if address not in states]
     new_pools = _insert_pools(absent)
     if absent:
         states |= _locked_pools({fact.address: fact for fact in absent})
     return _update_pools(gathered.pools, states, decimals, new_tokens, new_pools, usd)
-
-
-# -- tokens
-
-
-class StoredToken(NamedTuple):
-    """What tells whether a batch has news about a token."""
-
-    decimals: int
-    platform: str
-    is_graduated: bool
-    graduation_platform: str | None
-
-
-def _stored_tokens(facts: dict[str, TokenFact]) -> dict[str, StoredToken]:
-    """Return the tokens that are stored, by id."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id::text, decimals, platform, is_graduated, graduation_platform FROM tokens"
-            " WHERE id = ANY(string_to_array(%s, ',')::uuid[])",
-            [",".join(map(token_id, facts))],
-        )
-        return {key: StoredToken(*columns) for key, *columns in cursor.fetchall()}
-
-
-def _insert_tokens(facts: list[TokenFact]) -> int:
-    rows = sorted((token_id(fact.mint), fact.mint, fact.platform.value) for fact in facts)
-    if not rows:
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO tokens (id, mint_address, platform, decimals, is_graduated, metadata)"
-            " SELECT n.id, n.mint, n.platform, 6, false, '{}' FROM unnest(%s::uuid[], %s::text[], %s::text[])"
-            "   AS n(id, mint, platform) ORDER BY n.id ON CONFLICT (id) DO NOTHING",
-            _columns(rows),
-        )
-        return int(cursor.rowcount)
-
-
-_TOKEN_LOCK = "SELECT FROM tokens WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
-
-_TOKEN_UPDATE = """
-UPDATE tokens t SET
-    platform = CASE WHEN t.platform = 'unknown' THEN n.platform ELSE t.platform END,
-    decimals = coalesce(n.decimals, t.decimals),
-    symbol = coalesce(n.symbol, t.symbol),
-    name = coalesce(n.name, t.name),
-    uri = coalesce(n.uri, t.uri),
-    token_program = coalesce(n.token_program, t.token_program),
-    creation_signature = coalesce(n.creation_signature, t.creation_signature),
-    creation_timestamp = coalesce(n.creation_timestamp, t.creation_timestamp),
-    creator_address = coalesce(n.creator_address, t.creator_address),
-    initial_supply = coalesce(n.initial_supply, t.initial_supply),
-    metadata = t.metadata || coalesce(n.metadata, '{}'),
-    is_graduated = t.is_graduated OR n.is_graduated,
-    graduation_timestamp = least(t.graduation_timestamp, n.graduation_timestamp),
-    graduation_signature = CASE
-        WHEN t.graduation_timestamp IS NULL OR (n.graduation_timestamp, n.graduation_signature COLLATE "C")
-             < (t.graduation_timestamp, t.graduation_signature COLLATE "C")
-        THEN coalesce(n.graduation_signature, t.graduation_signature)
-        ELSE t.graduation_signature END,
-    graduation_platform = least(n.graduation_platform, t.graduation_platform)
-FROM jsonb_to_recordset(%s) AS n(
-    id uuid, platform text, decimals int, symbol text, name text, uri text, token_program text, creation_signature text,
-    creation_timestamp timestamptz, creator_address text, initial_supply numeric, metadata jsonb,
-    is_graduated boolean, graduation_timestamp timestamptz, graduation_signature text, graduation_platform text)
-WHERE t.id = n.id
-"""
-
-
-def _update_tokens(facts: dict[str, TokenFact], stored: dict[str, StoredToken]) -> dict[str, tuple[int, int]]:
-    """Write what the batch says about tokens; return each token's decimals before and after, by mint."""
-    changed, decimals = [], {}
-    for mint, fact in facts.items():
-        row = stored[token_id(mint)]
-        decimals[mint] = (row.decimals, row.decimals if fact.decimals is None else fact.decimals)
-        if (
-            fact.creation
-            or fact.graduated
-            or (fact.is_graduated and not row.is_graduated)
-            or (fact.destination and fact.destination != row.graduation_platform)
-            or fact.decimals not in (None, row.decimals)
-            or (row.platform == "unknown" and fact.platform.value != row.platform)
-        ):
-            changed.append(_token_record(mint, fact))
-    if changed:
-        with connection.cursor() as cursor:
-            cursor.execute(_TOKEN_LOCK, [[record["id"] for record in changed]])
-            cursor.execute(_TOKEN_UPDATE, [msgspec.json.encode(changed).decode()])
-    return decimals
-
-
-def _token_record(mint: str, fact: TokenFact) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "id": token_id(mint),
-        "platform": fact.platform.value,
-        "decimals": fact.decimals,
-        "is_graduated": fact.is_graduated,
-    }
-    if fact.creation is not None:
-        event, fields = fact.creation, fact.creation.fields
-        raw = {key: fields.get(key, "") for key in ("name", "symbol", "uri")}
-        clean = {key: sanitised(text, limit) for (key, text), limit in zip(raw.items(), (100, 32, 500), strict=True)}
-        flags = ("is_mayhem_mode", "is_cashback_enabled", "is_holder_reward", "creator_fee_bps", "depth")
-        # JSONB cannot hold NUL, so what the chain really says is kept with it escaped.
-        record |= clean | {
-            "token_program": fields.get("token_program"),
-            "creation_signature": event.signature,
-            "creation_timestamp": _iso(event.block_time),
-            "creator_address": fields.get("creator") or event.user,
-            "initial_supply": fields.get("token_total_supply", fields.get("supply")),
-            "metadata": {
-                **{f"raw_{key}": text.replace("\0", "\\0") for key, text in raw.items() if text != clean[key]},
-                **{key: fields[key] for key in flags if fields.get(key)},
-            },
-        }
-    if fact.graduated is not None:
-        at, signature = fact.graduated
-        record |= {"graduation_timestamp": _iso(at), "graduation_signature": signature}
-    return record | {"graduation_platform": fact.destination}
-
-
-# -- pools
 
 
 def _insert_pools(facts: list[PoolFact]) -> list[str]:
@@ -231,7 +95,7 @@ def _insert_pools(facts: list[PoolFact]) -> list[str]:
             "   %s::boolean[], %s::text[], %s::text[], %s::text[])"
             "   AS n(id, address, token, base, quote, decimals, flipped, platform, type, curve)"
             " ORDER BY n.id ON CONFLICT (id) DO NOTHING RETURNING pool_address",
-            _columns(rows),
+            [list(column) for column in zip(*rows, strict=True)],
         )
         return [address for (address,) in cursor.fetchall()]
 
@@ -349,14 +213,3 @@ def _succeed(pools: list[str]) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(_SUCCEED, [pools])
-
-
-# -- small things
-
-
-def _columns(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
-def _iso(seconds: int | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -20,6 +20,7 @@ from tokens.services import cache, metadata, prices
 from tokens.services.ingest import followups, parents, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
+from tokens.services.ingest.tokens import token_id
 
 log = structlog.get_logger(__name__)
 
@@ -146,6 +147,9 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
             detail = "The log was cut; what came before the cut is stored"
             reason = RejectionReason.TRUNCATED
             refused.append(Rejection(received.source, received.payload, reason, detail, decoded.signature))
+        elif decoded.missing and not decoded.events:
+            detail = "The log says that something happened, and not what"
+            refused.append(Rejection(received.source, received.payload, decoded.missing[0], detail, decoded.signature))
     gathered = gatherer.result
     refused += _waiting(gathered, batch)
 
@@ -158,7 +162,7 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     quotes = {fact.quote_mint for fact in gathered.pools.values()}
     usd = prices.window(start=_at(min(times)), end=_at(max(times)), quotes=quotes) if times else prices.empty_window()
     written = parents.write(gathered, usd=usd)
-    metadata.queue_tokens(tokens=[parents.token_id(m) for m, fact in gathered.tokens.items() if fact.creation], now=now)
+    metadata.queue_tokens(tokens=[token_id(m) for m, fact in gathered.tokens.items() if fact.creation], now=now)
     followups.rescale(written.rescaled, now=now)
     prepared: list[Followups] = []
 

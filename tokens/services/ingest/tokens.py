@@ -1,0 +1,149 @@
+"""Tokens of a batch: inserted if new, then told what the batch says about them, under row locks in the order of ids."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+from django.db import connection
+
+from megatron.core.ids import derived_id
+from tokens.domain.facts import TokenFact
+from tokens.domain.text import sanitised
+
+
+@lru_cache(maxsize=1 << 16)
+def token_id(mint: str) -> str:
+    """Return the id of a mint's row, as text: thousands go through each batch."""
+    return str(derived_id("token", mint))
+
+
+def write(facts: dict[str, TokenFact]) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Insert and update tokens; return how many are new, and each token's decimals before and after, by mint."""
+    stored = _stored(facts)
+    missing = [fact for mint, fact in facts.items() if token_id(mint) not in stored]
+    new = _insert(missing)
+    if missing:
+        stored = _stored(facts)
+    return new, _update(facts, stored)
+
+
+class Stored(NamedTuple):
+    """What tells whether a batch has news about a token."""
+
+    decimals: int
+    platform: str
+    is_graduated: bool
+    graduation_platform: str | None
+
+
+def _stored(facts: dict[str, TokenFact]) -> dict[str, Stored]:
+    """Return the tokens that are stored, by id."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id::text, decimals, platform, is_graduated, graduation_platform FROM tokens"
+            " WHERE id = ANY(string_to_array(%s, ',')::uuid[])",
+            [",".join(map(token_id, facts))],
+        )
+        return {key: Stored(*columns) for key, *columns in cursor.fetchall()}
+
+
+def _insert(facts: list[TokenFact]) -> int:
+    rows = sorted((token_id(fact.mint), fact.mint, fact.platform.value) for fact in facts)
+    if not rows:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tokens (id, mint_address, platform, decimals, is_graduated, metadata)"
+            " SELECT n.id, n.mint, n.platform, 6, false, '{}' FROM unnest(%s::uuid[], %s::text[], %s::text[])"
+            "   AS n(id, mint, platform) ORDER BY n.id ON CONFLICT (id) DO NOTHING",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+        return int(cursor.rowcount)
+
+
+_LOCK = "SELECT FROM tokens WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+
+_UPDATE = """
+UPDATE tokens t SET
+    platform = CASE WHEN t.platform = 'unknown' THEN n.platform ELSE t.platform END,
+    decimals = coalesce(n.decimals, t.decimals),
+    symbol = coalesce(n.symbol, t.symbol),
+    name = coalesce(n.name, t.name),
+    uri = coalesce(n.uri, t.uri),
+    token_program = coalesce(n.token_program, t.token_program),
+    creation_signature = coalesce(n.creation_signature, t.creation_signature),
+    creation_timestamp = coalesce(n.creation_timestamp, t.creation_timestamp),
+    creator_address = coalesce(n.creator_address, t.creator_address),
+    initial_supply = coalesce(n.initial_supply, t.initial_supply),
+    metadata = t.metadata || coalesce(n.metadata, '{}'),
+    is_graduated = t.is_graduated OR n.is_graduated,
+    graduation_timestamp = least(t.graduation_timestamp, n.graduation_timestamp),
+    graduation_signature = CASE
+        WHEN t.graduation_timestamp IS NULL OR (n.graduation_timestamp, n.graduation_signature COLLATE "C")
+             < (t.graduation_timestamp, t.graduation_signature COLLATE "C")
+        THEN coalesce(n.graduation_signature, t.graduation_signature)
+        ELSE t.graduation_signature END,
+    graduation_platform = least(n.graduation_platform, t.graduation_platform)
+FROM jsonb_to_recordset(%s) AS n(
+    id uuid, platform text, decimals int, symbol text, name text, uri text, token_program text, creation_signature text,
+    creation_timestamp timestamptz, creator_address text, initial_supply numeric, metadata jsonb,
+    is_graduated boolean, graduation_timestamp timestamptz, graduation_signature text, graduation_platform text)
+WHERE t.id = n.id
+"""
+
+
+def _update(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str, tuple[int, int]]:
+    """Write what the batch says about tokens; return each token's decimals before and after, by mint."""
+    changed, decimals = [], {}
+    for mint, fact in facts.items():
+        row = stored[token_id(mint)]
+        decimals[mint] = (row.decimals, row.decimals if fact.decimals is None else fact.decimals)
+        if (
+            fact.creation
+            or fact.graduated
+            or (fact.is_graduated and not row.is_graduated)
+            or (fact.destination and fact.destination != row.graduation_platform)
+            or fact.decimals not in (None, row.decimals)
+            or (row.platform == "unknown" and fact.platform.value != row.platform)
+        ):
+            changed.append(_record(mint, fact))
+    if changed:
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK, [[record["id"] for record in changed]])
+            cursor.execute(_UPDATE, [msgspec.json.encode(changed).decode()])
+    return decimals
+
+
+def _record(mint: str, fact: TokenFact) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "id": token_id(mint),
+        "platform": fact.platform.value,
+        "decimals": fact.decimals,
+        "is_graduated": fact.is_graduated,
+    }
+    if fact.creation is not None:
+        event, fields = fact.creation, fact.creation.fields
+        raw = {key: fields.get(key, "") for key in ("name", "symbol", "uri")}
+        clean = {key: sanitised(text, limit) for (key, text), limit in zip(raw.items(), (100, 32, 500), strict=True)}
+        flags = ("is_mayhem_mode", "is_cashback_enabled", "is_holder_reward", "creator_fee_bps", "depth")
+        # JSONB cannot hold NUL, so what the chain really says is kept with it escaped.
+        record |= clean | {
+            "token_program": fields.get("token_program"),
+            "creation_signature": event.signature,
+            "creation_timestamp": _iso(event.block_time),
+            "creator_address": fields.get("creator") or event.user,
+            "initial_supply": fields.get("token_total_supply", fields.get("supply")),
+            "metadata": {
+                **{f"raw_{key}": text.replace("\0", "\\0") for key, text in raw.items() if text != clean[key]},
+                **{key: fields[key] for key in flags if fields.get(key)},
+            },
+        }
+    if fact.graduated is not None:
+        at, signature = fact.graduated
+        record |= {"graduation_timestamp": _iso(at), "graduation_signature": signature}
+    return record | {"graduation_platform": fact.destination}
+
+
+def _iso(seconds: int | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
