@@ -56,9 +56,17 @@ WITH recent AS (
     FROM recent CROSS JOIN LATERAL (
         SELECT id, slot, event_index, signature, block_time, quote_reserves, token_reserves, NULL::numeric, NULL::numeric
         FROM transactions
-        WHERE token_id = recent.token_id AND pool_id = recent.id AND block_time < %(start)s
+        WHERE token_id = recent.token_id AND pool_id = recent.id
           AND type IN (%(buy)s, %(sell)s) AND quote_reserves IS NOT NULL AND token_reserves IS NOT NULL
-        ORDER BY block_time DESC, slot DESC, quote_reserves * token_reserves DESC
+          -- The second is found first, from the index's end: else all that was ever traded of a coin would be sorted. CASE,
+          -- because the planner takes a coin's rows of this pool for few and would read them all.
+          AND block_time = (
+              SELECT block_time FROM transactions
+              WHERE token_id = recent.token_id AND CASE WHEN pool_id = recent.id THEN true END AND block_time < %(start)s
+                AND type IN (%(buy)s, %(sell)s) AND quote_reserves IS NOT NULL AND token_reserves IS NOT NULL
+              ORDER BY block_time DESC LIMIT 1
+          )
+        ORDER BY slot DESC, quote_reserves * token_reserves DESC
         LIMIT 1
     ) AS earlier
 ), chained AS (

@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.db import connection, transaction
 
 from megatron.clients.errors import TryLater
 from megatron.clients.ports import ChainReader, Landed
-from tokens.choices import Commitment, Program
+from tokens.choices import Commitment, EventKind, Program, RejectionReason, RejectionStatus
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
-from tokens.services import ingest
+from tokens.models import RejectedMessage, VenueState
+from tokens.services import ingest, quarantine, streams
 
 PAGE = 1_000
 AT_ONCE = 8
@@ -24,6 +25,14 @@ BLOCK_WORTH = 4
 """So many missing transactions of one slot make its block the cheaper question."""
 FEED = "chain"
 """The source of what was asked for and did not come by itself."""
+_TRADES = frozenset({EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT, EventKind.WITHDRAW})
+PARTLY = (
+    RejectionReason.TRUNCATED,
+    RejectionReason.NEEDS_TRANSACTION,
+    RejectionReason.NO_BLOCK_TIME,
+    RejectionReason.NO_SLOT,
+)
+"""Why a transaction waits for the whole of itself, under its signature."""
 _SLACK = timedelta(hours=1)
 """How far a fork's clock may be from the chain's, with much to spare."""
 
@@ -53,10 +62,17 @@ class Stored:
 
     slots: dict[str, set[int]] = field(default_factory=dict)
     sighted: dict[str, set[int]] = field(default_factory=dict)
+    partly: set[str] = field(default_factory=set)
+    """Those that came, but not whole: their messages wait, and perhaps some of their trades are stored."""
 
     def __contains__(self, landed: Landed) -> bool:
-        key = landed.signature
-        return landed.slot in self.slots.get(key, ()) or landed.slot in self.sighted.get(key, ())
+        return self.has(landed.signature, landed.slot)
+
+    def has(self, signature: str, slot: int | None) -> bool:
+        """Return whether all of a transaction is stored where it landed."""
+        if signature in self.partly:
+            return False
+        return slot in self.slots.get(signature, ()) or slot in self.sighted.get(signature, ())
 
     @property
     def all_slots(self) -> set[int]:
@@ -83,6 +99,10 @@ def stored(*, venue: Program, signatures: Collection[str], since: datetime | Non
             )
             for signature, slot in cursor.fetchall():
                 have.sighted.setdefault(signature, set()).add(slot)
+        waiting = RejectedMessage.objects.filter(
+            status=RejectionStatus.WAITING, reason__in=PARTLY, waits_for__in=signatures
+        )
+        have.partly = {signature for signature in waiting.values_list("waits_for", flat=True) if signature}
     return have
 
 
@@ -124,6 +144,48 @@ def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool) -> F
                 fetched.received += _received(payload, landed.signature, finalized=finalized)
     fetched.received.sort(key=lambda one: (one.decoded.slot or 0, one.decoded.signature or ""))
     return fetched
+
+
+def keep(*, venue: Program, fetched: Fetched, now: datetime) -> set[str]:
+    """Store what was fetched; return the transactions that nobody had stored before us, so that each is counted once.
+
+    Must run in a transaction; whoever else fetches for the venue waits for its end.
+    """
+    state = VenueState.objects.select_for_update().filter(venue=venue).first()
+    places = {one.decoded.signature: one.decoded.slot for one in fetched.received if one.decoded.signature is not None}
+    have = stored(venue=venue, signatures=places.keys(), since=None)
+    stored_now = quarantine.store(batch=fetched.telling, feed=FEED, now=now) if fetched.telling else ingest.Stored()
+    settled = None if state is None else state.settled_slot
+    silent = {one.decoded.signature for one in fetched.received if not leaves_trades(one.decoded)}
+    # A later look at slots that are not settled yet must not take for missing what leaves no trade. Of settled ones nobody
+    # remembers which that were.
+    ahead = {key: slot for key, slot in places.items() if slot is not None and settled is not None and slot > settled}
+    streams.sighted(venue=venue, seen=[(key, slot) for key, slot in ahead.items() if key in silent])
+    answer(signatures=places.keys(), now=now)
+    unheard = settled is None and bool(stored_now.transactions or stored_now.tokens)
+    return {
+        key
+        for key, slot in places.items()
+        if not have.has(key, slot) and key not in have.partly and (key not in silent or key in ahead or unheard)
+    }
+
+
+@transaction.atomic
+def answer(*, signatures: Collection[str], now: datetime) -> None:
+    """Resolve the messages of what came in part and is stored whole now, so that nobody asks for it again.
+
+    What the chain itself does not have whole goes on waiting. A message that another worker plays right now is left to it.
+    """
+    waiting = RejectedMessage.objects.select_for_update(skip_locked=True).filter(
+        status=RejectionStatus.WAITING, reason__in=PARTLY, waits_for__in=signatures
+    )
+    mine = list(waiting.exclude(source__startswith=f"{FEED}:").values_list("id", flat=True))
+    RejectedMessage.objects.filter(id__in=mine).update(status=RejectionStatus.RESOLVED, resolved_at=now)
+
+
+def leaves_trades(decoded: Decoded) -> bool:
+    """Return whether a transaction leaves rows by which it is known to be stored."""
+    return any(event.kind in _TRADES for event in decoded.events)
 
 
 def block(*, slot: int, payload: bytes) -> dict[str, ingest.Received]:

@@ -125,10 +125,16 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     open_gaps: Sequence[SlotGap] = []
     if lost:
         with transaction.atomic():
-            open_gaps = gaps.found(venue=venue, slots={one.slot for one in lost}, sighted=have.all_slots, now=now)
+            if not _is_mine(state):
+                return None
+            late = backfill.stored(venue=venue, signatures=[one.signature for one in lost], since=None)
+            lost = [one for one in lost if one not in late]  # a rival healed it while we asked
+            if lost:
+                slots = {one.slot for one in lost}
+                open_gaps = gaps.found(venue=venue, slots=slots, sighted=have.all_slots, now=now)
     with transaction.atomic():
-        if not VenueState.objects.select_for_update().filter(id=state.id, settled_slot=settled).exists():
-            return None  # our lease ran out, and whoever took over has come further
+        if not _is_mine(state):
+            return None
         if dropped:
             reorgs.take_back(venue=venue, dropped=dropped, now=now)
         if fetched.received:
@@ -152,6 +158,11 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     if unresolved is not None:
         raise TryLater(f"A transaction of slot {unresolved} is listed and not given.")
     return Settled(venue, through, len(page.landed), len(lost), len(dropped), breaks)
+
+
+def _is_mine(state: VenueState) -> bool:
+    """Say whether nobody has come further, and keep it so to the transaction's end: a lease may run out in mid-pass."""
+    return VenueState.objects.select_for_update().filter(id=state.id, settled_slot=state.settled_slot).exists()
 
 
 def _heard_to(venue: Program, now: datetime) -> int:

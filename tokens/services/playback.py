@@ -77,7 +77,7 @@ class Player:
                 self._sentinel.see(one)
                 if one.drift and is_strange(one):
                     self._strange.append(ingest.Received(one, source, payload))
-            if one.events or one.truncated or one.outcome is Outcome.UNDECODABLE:
+            if one.events or one.truncated or one.missing or one.outcome is Outcome.UNDECODABLE:
                 kept.append(ingest.Received(one, source, payload))
         if kept:
             self._batch += kept

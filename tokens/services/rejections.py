@@ -10,13 +10,13 @@ from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, Value
 from django.db.models.functions import Power
 
-from megatron.clients.errors import ClientError
+from megatron.clients.errors import ClientError, TryLater
 from megatron.clients.ports import ChainReader
 from megatron.core import audit
 from tokens.choices import RejectionReason, RejectionStatus
 from tokens.domain.decode import Undecodable, decode_message
 from tokens.models import Pool, RejectedMessage
-from tokens.services import ingest, quarantine
+from tokens.services import backfill, ingest, quarantine
 
 _BATCH = 200
 
@@ -87,7 +87,9 @@ def retry_answered(*, now: datetime, limit: int = 1_000) -> Retried:
     """Play the messages again whose pool has become known since; return what came of it."""
     total = Retried()
     waiting = RejectedMessage.objects.filter(
-        status=RejectionStatus.WAITING, waits_for__in=Pool.objects.values("pool_address")
+        status=RejectionStatus.WAITING,
+        reason=RejectionReason.UNKNOWN_POOL,
+        waits_for__in=Pool.objects.values("pool_address"),
     )
     answered = waiting.order_by("observed_at", "id").values_list("id", flat=True)[:limit]
     for keys in _chunks(list(answered)):
@@ -103,6 +105,9 @@ _ASKABLE = (
     RejectionReason.TRUNCATED,
     RejectionReason.UNKNOWN_POOL,
 )
+_KEPT_INSTEAD = {RejectionReason.TRUNCATED.value, RejectionReason.QUARANTINED.value}
+_ENOUGH = 5
+"""So many questions in a row that nobody answers, and the chain is away."""
 _FIRST_PAUSE, _MOST_ATTEMPTS = timedelta(seconds=5), 10
 """5 s, 10 s, 20 s … about an hour and a half in all; then only an operator plays the message again."""
 
@@ -110,7 +115,8 @@ _FIRST_PAUSE, _MOST_ATTEMPTS = timedelta(seconds=5), 10
 def complete(*, chain: ChainReader, now: datetime, limit: int = 200) -> Retried:
     """Ask the chain for the whole of transactions that came in part, and store them; return what came of it.
 
-    A message that the chain does not answer waits longer each time.
+    A message that the chain does not answer waits longer each time; when it answers nothing at all, the rest waits for the
+    next call. Of the messages that wait for the same pool one is asked for: the others are played once the pool is known.
     """
     due = ExpressionWrapper(
         F("observed_at") + Value(_FIRST_PAUSE) * Power(2.0, "attempts"), output_field=models.DateTimeField()
@@ -118,21 +124,32 @@ def complete(*, chain: ChainReader, now: datetime, limit: int = 200) -> Retried:
     waiting = RejectedMessage.objects.filter(
         status=RejectionStatus.WAITING, reason__in=_ASKABLE, attempts__lt=_MOST_ATTEMPTS
     )
-    rows = (
-        waiting.alias(due=due).filter(due__lte=now).order_by("observed_at", "id").values_list("id", "payload")[:limit]
-    )
-    total = Retried()
-    for key, payload in rows:
-        batch = _asked(chain, bytes(payload))
+    # What the chain itself gave will not be more the next time.
+    waiting = waiting.exclude(source__startswith=f"{backfill.FEED}:").alias(due=due).filter(due__lte=now)
+    rows = waiting.order_by("observed_at", "id").values_list("id", "reason", "waits_for", "payload")[:limit]
+    total, pools, silent = Retried(), set[str | None](), 0
+    for key, reason, waits_for, payload in rows:
+        if reason == RejectionReason.UNKNOWN_POOL:
+            if waits_for in pools:
+                continue
+            pools.add(waits_for)
+        if silent == _ENOUGH:
+            break
+        try:
+            batch = _asked(chain, bytes(payload))
+            silent = 0
+        except TryLater:
+            batch, silent = [], silent + 1
         with transaction.atomic():
             row = RejectedMessage.objects.select_for_update(skip_locked=True).filter(
                 id=key, status=RejectionStatus.WAITING
             )
             if not row.exists():
                 continue
-            stored = ingest.store(batch=batch, feed="retry", now=now) if batch else None
+            stored = quarantine.store(batch=batch, feed="retry", now=now) if batch else None
             changes: dict[str, Any] = {"attempts": F("attempts") + 1}
-            done = stored is not None and not stored.rejected
+            # What is cut on the chain too, or is kept for a venue's release, goes on waiting as the chain gave it.
+            done = stored is not None and stored.rejected.keys() <= _KEPT_INSTEAD
             if done:
                 changes |= {"status": RejectionStatus.RESOLVED, "resolved_at": now}
             RejectedMessage.objects.filter(id=key).update(**changes)
@@ -142,7 +159,10 @@ def complete(*, chain: ChainReader, now: datetime, limit: int = 200) -> Retried:
 
 
 def _asked(chain: ChainReader, payload: bytes) -> list[ingest.Received]:
-    """Return the transactions of a message as the chain gives them; nothing unless it gives all of them."""
+    """Return the transactions of a message as the chain gives them; nothing unless it gives all of them.
+
+    Raises ``TryLater`` when it does not answer.
+    """
     try:
         told = decode_message(payload)
         batch = []
@@ -152,7 +172,9 @@ def _asked(chain: ChainReader, payload: bytes) -> list[ingest.Received]:
             whole = chain.get_transaction(one.signature)
             if whole is None:
                 return []
-            batch += [ingest.Received(it, f"chain:{one.signature}", whole) for it in decode_message(whole)]
+            batch += [ingest.Received(it, f"{backfill.FEED}:{one.signature}", whole) for it in decode_message(whole)]
+    except TryLater:
+        raise
     except (Undecodable, ClientError):
         return []
     return batch

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from megatron.core import ids
 from tokens.choices import Program
-from tokens.models import StreamCursor, StreamSighting, VenueState
+from tokens.models import SlotGap, StreamCursor, StreamSighting, VenueState
 
 
 def begin(*, venue: Program, slot: int, block_time: datetime | None) -> None:
@@ -139,7 +139,13 @@ def tally(*, tallies: Iterable[tuple[str, Program, Tally]], now: datetime) -> No
             cursor.executemany(_TALLY, rows)
 
 
-def missed(*, venue: Program, count: int, now: datetime) -> None:
-    """Add what no source brought to what each of the venue's complete sources missed."""
+def missed(*, venue: Program, slots: Sequence[int], now: datetime) -> None:
+    """Add transactions of ``slots``, which no source brought, to what each of the venue's complete sources missed.
+
+    A source that is away misses nothing from there on: a feed that was given up for good would miss everything for ever.
+    """
     sources = StreamCursor.objects.filter(venue=venue, verified_slot__isnull=False).values_list("source", flat=True)
-    tally(tallies=[(source, venue, Tally(missed=count)) for source in sources], now=now)
+    running = SlotGap.objects.filter(venue=venue, slot_to=None, finished_at=None)
+    away = dict(running.values_list("source", "slot_from"))
+    counts = {source: sum(slot <= away.get(source, slot) for slot in slots) for source in sources}
+    tally(tallies=[(source, venue, Tally(missed=count)) for source, count in counts.items()], now=now)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -16,11 +17,12 @@ from megatron.core import metrics
 from tokens.choices import AlertKind, AlertSeverity, Commitment, EventKind, Program
 from tokens.domain import programs
 from tokens.domain.decode import Decoded, Outcome
-from tokens.services import alerts, gaps, streams
+from tokens.services import alerts, backfill, gaps, streams
 from tokens.services.ingest.parents import known_pools
 from tokens.services.monitor.buffer import Buffer, Item
-from tokens.services.monitor.completion import Completion
+from tokens.services.monitor.completion import Completed, Completion
 from tokens.services.monitor.scoreboard import Scoreboard
+from tokens.services.monitor.strangers import Strangers, nameless
 from tokens.services.playback import Player
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,8 @@ BATCH_EVENTS = 5_000
 PATIENCE_SECONDS = (0.25, 2.0)
 """First and longest pause before a batch that the database did not take is tried again."""
 MOST_LATENCIES = 50_000
+MOST_PARTIAL, MOST_KNOWN = 50_000, 200_000
+"""Signatures and pools that are remembered: a month brings more than a process should hold."""
 LAST_ATTEMPTS = 5
 """How often a stopping monitor tries before it gives its last batch up to the gap that begins at its cursor."""
 
@@ -102,6 +106,10 @@ class Monitor:
         self._sighted: list[tuple[str, int]] = []
         self._arrived: list[datetime] = []
         self._known_pools: set[str] = set()
+        self._strangers = Strangers()
+        self._partial: dict[str, bool] = {}
+        """What came, but not whole; whether it is asked for, or waits among the rejected messages."""
+        self._made_whole: list[str] = []
         self._begun = False
         self._stop = threading.Event()
         self.report = Report()
@@ -125,6 +133,7 @@ class Monitor:
                     if tell is not None:
                         tell(self._told())
                 if time.monotonic() - tallied >= TALLY_SECONDS:
+                    self._end_quiet_gaps()
                     self._tally()
                     self._alert()
                     tallied = time.monotonic()
@@ -138,7 +147,7 @@ class Monitor:
         """Store what was heard, on the way out. A killed monitor does not come here: its gap begins at its cursor."""
         self._take(0)
         if self._completion is not None:
-            for one in self._completion.close():
+            for one in (*self._completion.close(), *self._strangers.all()):
                 self._keep(one.source, one.decoded, one.payload)
         self._buffer.close()
         self._flush()
@@ -158,6 +167,10 @@ class Monitor:
         except Refused as refusal:
             feed.refusal = str(refusal)
             log.error("monitor.refused", source=feed.stream.source, venue=self.venue.value, reason=feed.refusal)
+        except Exception as error:  # a thread that ends must not leave a feed that seems to listen
+            feed.refusal = f"{type(error).__name__}: {error}"
+            log.exception("monitor.failed", source=feed.stream.source, venue=self.venue.value)
+            self._buffer.put(Item(place, Lost(self._clock(), feed.refusal)))
 
     # -- the storing thread
 
@@ -174,13 +187,16 @@ class Monitor:
                 full |= self._frame(place, heard)
             elif isinstance(heard, Opened):
                 feed.open = feed.resuming = True
+                if self._completion is not None:
+                    self._completion.forget_head()
             elif isinstance(heard, Lost):
                 self._lost(feed, heard)
                 tally.disconnects += 1
                 self.report.disconnects += 1
         if self._completion is not None:
-            for one in self._completion.done():
-                full |= self._keep(one.source, one.decoded, one.payload)
+            for answer in self._completion.done():
+                for one in (answer, *self._strangers.answered(answer)):
+                    full |= self._keep(one.source, one.decoded, one.payload)
         return full
 
     def _frame(self, place: int, frame: Frame) -> bool:
@@ -194,9 +210,8 @@ class Monitor:
                 one = msgspec.structs.replace(one, commitment=Commitment(feed.stream.commitment))
             self._progressed(feed, one)
             if one.signature is not None and one.outcome in _SUCCEEDED:
-                if not self._board.saw(place, one.signature, one.slot, frame.at):
-                    continue  # another source brought it, and this one only confirms it
-                if not self._whole(one) and self._ask(place, one, frame.payload):
+                is_first = self._board.saw(place, one.signature, one.slot, frame.at)
+                if not self._wanted(Completed(place, one, frame.payload), is_first=is_first):
                     continue
             full |= self._keep(place, one, frame.payload)
         return full
@@ -218,18 +233,45 @@ class Monitor:
         feed.first_slot = slot if feed.first_slot is None else min(feed.first_slot, slot)
         feed.last_slot = slot if feed.last_slot is None else max(feed.last_slot, slot)
 
-    def _whole(self, decoded: Decoded) -> bool:
-        """Say whether what a transaction's log told is enough to store it."""
-        if decoded.truncated or decoded.missing:
+    def _wanted(self, told: Completed, *, is_first: bool) -> bool:
+        """Say whether a transaction is to be stored as it came: no other source brought it whole, and nobody asks for it."""
+        signature, asked = told.decoded.signature or "", self._partial.get(told.decoded.signature or "")
+        if not is_first and asked is None:
+            return False  # another source brought it, and this one only confirms it
+        pools = self._unknown(told.decoded)
+        if not (told.decoded.truncated or told.decoded.missing or pools):
+            if self._partial.pop(signature, False):
+                self._made_whole.append(signature)
+            return True
+        if asked:
             return False
-        # PumpSwap's logs name no mint: enough once the pool is known.
-        pools = {event.pool for event in decoded.events if event.pool and event.mint is None} - self._known_pools
-        if pools:
-            self._insist(lambda: self._known_pools.update(known_pools(pools)))
-        return not pools - self._known_pools
+        # A source that only says that something happened waits for one that says what.
+        complete = self._feeds[told.source].stream.complete
+        is_herald = not complete and any(feed.open and feed.stream.complete for feed in self._feeds)
+        self._partial[signature] = not is_herald
+        if len(self._partial) > MOST_PARTIAL:
+            del self._partial[next(iter(self._partial))]
+        return not is_herald and not self._ask(told, pools)
 
-    def _ask(self, place: int, decoded: Decoded, payload: bytes) -> bool:
-        return self._completion is not None and self._completion.ask(place, decoded, payload)
+    def _unknown(self, decoded: Decoded) -> set[str]:
+        """Return the pools that a log does not tell enough about: PumpSwap's name no mint, enough once the pool is known."""
+        pools = nameless(decoded) - self._known_pools
+        if pools:
+            if len(self._known_pools) > MOST_KNOWN:
+                self._known_pools.clear()
+            self._insist(lambda: self._known_pools.update(known_pools(pools)))
+        return pools - self._known_pools
+
+    def _ask(self, told: Completed, pools: set[str]) -> bool:
+        """Ask for the whole of a transaction; return whether somebody does. One tells all about a pool that is not known."""
+        if self._completion is None:
+            return False
+        if not (told.decoded.truncated or told.decoded.missing) and self._strangers.hold(told, pools):
+            return True
+        if not self._completion.ask(told.source, told.decoded, told.payload):
+            return False
+        self._strangers.asked(told.decoded.signature or "", pools)
+        return True
 
     def _keep(self, place: int, decoded: Decoded, payload: bytes) -> bool:
         feed = self._feeds[place]
@@ -238,6 +280,8 @@ class Monitor:
             and decoded.signature is not None
             and decoded.slot is not None
             and not decoded.truncated
+            # A log that names too little may stand for a launch or a migration.
+            and (not decoded.missing or {event.kind for event in decoded.events} == {EventKind.OTHER})
             and not any(event.kind in _TRADES for event in decoded.events)
         ):
             self._sighted.append((decoded.signature, decoded.slot))
@@ -261,7 +305,7 @@ class Monitor:
         del latencies[:-MOST_LATENCIES]
         self._arrived.clear()
         self.report.buffered = len(self._buffer)
-        self.report.completing = 0 if self._completion is None else len(self._completion)
+        self.report.completing = 0 if self._completion is None else len(self._completion) + len(self._strangers)
 
     def _store(self) -> None:
         now = self._clock()
@@ -273,6 +317,12 @@ class Monitor:
                 self._begun = True
         for feed in self._feeds:
             feed.player.flush(now=now)
+        for one in self._strangers.known():
+            if self._wanted(one, is_first=True):
+                self._keep(one.source, one.decoded, one.payload)
+        if self._made_whole:
+            backfill.answer(signatures=self._made_whole, now=now)
+            self._made_whole = []
         streams.sighted(venue=self.venue, seen=self._sighted)
         self._sighted = []
         streams.moved(
@@ -304,6 +354,18 @@ class Monitor:
                     raise
                 time.sleep(pause)
                 pause = min(2 * pause, longest)
+
+    def _end_quiet_gaps(self) -> None:
+        """End the gap of a feed that is back and brings nothing: its venue is quiet, and the chain says how far it is."""
+        quiet = [feed for feed in self._feeds if feed.open and feed.resuming and feed.stream.complete]
+        slot = self._completion.head() if quiet and self._completion is not None else None
+        if slot is None:
+            return
+        now = self._clock()
+        for feed in quiet:
+            feed.resuming = False
+            source = feed.stream.source
+            self._insist(partial(gaps.resumed, source=source, venue=self.venue, slot=slot, now=now))
 
     def _tally(self) -> None:
         now = self._clock()

@@ -40,6 +40,8 @@ class Scoreboard:
             tally.transactions += 1
             tally.first += 1
             return True
+        if sight.slot is None:
+            sight.slot = slot
         if not sight.seen >> source & 1:
             tally.transactions += 1
             if sight.seen == 1 << sight.first:  # the second to bring it says how far the first was ahead
