@@ -50,7 +50,8 @@ def record(
         at=now,
         actor=actor,
         action=action,
-        reason=reason,
+        # What the database cannot hold is left out: an entry must never fail for how somebody typed.
+        reason=reason.replace("\0", ""),
         object_kind=kind,
         object_id=str(key),
         before=_plain(before),
