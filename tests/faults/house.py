@@ -23,6 +23,7 @@ VENUES = (Program.PUMPFUN, Program.PUMPSWAP)
 FAST = 40
 """How much faster the clock runs: pauses of seconds pass in a blink."""
 FLUSH_SECONDS = 0.02
+TALLY_SECONDS = 0.2
 STEPS_BETWEEN = 12
 """Blocks that may be played before the monitors have stored what they got. Less than the 32 slots to finality, as on the
 real chain, where these are many seconds."""
@@ -42,6 +43,7 @@ class House:
     """Follows the cluster until it is closed. Raises what a thread raised, when it is."""
 
     def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self.clock = Clock(cluster.chain.main[0].block_time)
         self.chain = SolanaRpc(cluster.http_url, per_second=1e6)
         landed = {landing.signature for landing in cluster.chain.landings() if not landing.failed}
@@ -120,6 +122,7 @@ class House:
         self._rounds.join()
         until = time.monotonic() + patience
         while (left := self._left(through_slot)) and time.monotonic() < until and not self.failures:
+            self._cluster.play(steps=2)  # a chain does not end: empty blocks make the last ones final
             self.round()
         candles.roll_all(now=self.clock())
         return left

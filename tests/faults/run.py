@@ -12,7 +12,7 @@ from megatron.clients.http import ATTEMPTS
 from tests.cluster.faults import FaultPlan
 from tests.cluster.weather import Weather
 from tests.faults import rows
-from tests.faults.house import FLUSH_SECONDS, VENUES, House
+from tests.faults.house import FLUSH_SECONDS, TALLY_SECONDS, VENUES, House
 from tokens.choices import GapCause, GapOutcome, Program
 from tokens.domain import programs
 from tokens.models import ChainReorg, RejectedMessage, SlotGap, Transaction
@@ -69,7 +69,7 @@ def _hurried() -> Iterator[None]:
     """Leave out the pauses before calls are made again, store more often, and keep no accounts of calls."""
     with (
         stamina.set_testing(True, attempts=ATTEMPTS),
-        patch.object(follow, "FLUSH_SECONDS", FLUSH_SECONDS),
+        patch.multiple(follow, FLUSH_SECONDS=FLUSH_SECONDS, TALLY_SECONDS=TALLY_SECONDS),
         override_settings(CREDITS_SINK=""),
     ):
         yield

@@ -32,6 +32,22 @@ class Completion:
         self._chain = chain
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="completion")
         self._waiting: dict[Future[bytes | None], Completed] = {}
+        self._head: Future[int] | None = None
+
+    def head(self) -> int | None:
+        """Return the newest confirmed slot once the chain has named it; ask for it at the first call, and after each answer."""
+        asked, self._head = self._head, None
+        if asked is not None and not asked.done():
+            self._head = asked
+        elif asked is not None and asked.exception() is None:
+            return asked.result()
+        else:
+            self._head = self._pool.submit(self._chain.get_slot, finalized=False)
+        return None
+
+    def forget_head(self) -> None:
+        """Let an answer to :meth:`head` that was asked for before now not count."""
+        self._head = None
 
     def ask(self, source: int, decoded: Decoded, payload: bytes) -> bool:
         """Begin to ask for a transaction; return ``False`` when too many are asked for already."""
