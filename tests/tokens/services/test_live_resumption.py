@@ -86,8 +86,9 @@ def test_two_workers_count_a_loss_once(small: World, monkeypatch: pytest.MonkeyP
     """A worker whose lease ends in the middle of a pass, and the one that takes over, count each loss once between them."""
     lost = lossy(small)
     rivals: list[finality.Settled | None] = []
+    calls: list[int] = []
     monkeypatch.setattr(
-        finality, name, once(getattr(finality, name), lambda: rivals.append(settle(small)), calls := [])
+        finality, name, once(getattr(finality, name), lambda: rivals.append(settle(small)), calls)
     )
     settle(small)
     assert len(calls) == 2
