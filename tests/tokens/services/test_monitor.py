@@ -16,6 +16,7 @@ from tokens.choices import AlertKind, Commitment, RejectionReason
 from tokens.models import (
     OperatorAlert,
     RejectedMessage,
+    SlotGap,
     SourceTally,
     StreamCursor,
     StreamSighting,
@@ -209,3 +210,15 @@ class _Endless(Feed):
         threading.Timer(0.5, self._stop.set).start()
         stop.wait(10)
         yield Lost(self._at, "stopped")
+
+
+def test_a_quiet_feed_that_is_back_ends_its_gap(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feed that returns and brings nothing, because nothing happens, ends its gap at the slot that the chain names."""
+    said = small.landings()
+    small.follow(Feed(said, at=small.now))
+    assert SlotGap.objects.get().slot_to is None
+    monkeypatch.setattr(follow, "TALLY_SECONDS", 0.05)
+    stop = threading.Event()
+    monitor = Monitor(venue=VENUE, sources=[_Endless([], at=small.now, stop=stop)], chain=small.rpc, clock=small.clock)
+    monitor.run(stop=stop)
+    assert SlotGap.objects.get().slot_to == small.rpc.get_slot(finalized=False)
