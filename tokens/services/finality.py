@@ -16,9 +16,9 @@ from django.db.models import Min, Q
 
 from megatron.clients.errors import ClientError, TryLater
 from megatron.clients.ports import ChainReader, Landed
-from tokens.choices import GapCause, Program, VenueStatus
+from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus, VenueStatus
 from tokens.domain import programs
-from tokens.models import SlotGap, StreamCursor, StreamSighting, VenueState
+from tokens.models import RejectedMessage, SlotGap, StreamCursor, StreamSighting, VenueState
 from tokens.selectors import completeness
 from tokens.services import backfill, gaps, ingest, reorgs, streams
 from tokens.services.reorgs import Dropped
@@ -86,7 +86,8 @@ def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
 def settle(*, venue: Program, chain: ChainReader, now: datetime) -> Settled | None:
     """Compare a venue with the finalized chain; ``None`` when it is not watched, somebody else does it, or nothing is new.
 
-    Nor is a quarantined venue compared: what is kept of it would count as missing. That is made up for after its release.
+    Nor is a quarantined venue compared, nor one that is released before what was kept of it is played: all of that would be
+    asked for and count as missing. It is made up for afterwards.
 
     Raises ``TryLater`` from a node that lags behind or does not give what it lists; nothing is passed over then.
     """
@@ -94,6 +95,9 @@ def settle(*, venue: Program, chain: ChainReader, now: datetime) -> Settled | No
     if not mine.filter(settled_slot__isnull=False, status=VenueStatus.LIVE).update(leased_until=now + LEASE):
         return None
     try:
+        kept = RejectedMessage.objects.filter(status=RejectionStatus.WAITING, reason=RejectionReason.QUARANTINED)
+        if kept.filter(waits_for=ingest.release_of(venue)).exists():
+            return None
         state = VenueState.objects.get(venue=venue)
         return _settle(state, venue, chain, now)
     finally:

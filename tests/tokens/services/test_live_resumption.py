@@ -13,7 +13,7 @@ from tests.cluster import views
 from tests.tokens.services.live import VENUE, Feed, World, trades, world
 from tokens.choices import GapCause, GapOutcome, RejectionStatus
 from tokens.models import RejectedMessage, SlotGap, SourceTally, StreamCursor, Transaction, VenueState
-from tokens.services import backfill, finality, gaps, rejections
+from tokens.services import backfill, finality, gaps, quarantine, rejections, releases
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,9 +87,7 @@ def test_two_workers_count_a_loss_once(small: World, monkeypatch: pytest.MonkeyP
     lost = lossy(small)
     rivals: list[finality.Settled | None] = []
     calls: list[int] = []
-    monkeypatch.setattr(
-        finality, name, once(getattr(finality, name), lambda: rivals.append(settle(small)), calls)
-    )
+    monkeypatch.setattr(finality, name, once(getattr(finality, name), lambda: rivals.append(settle(small)), calls))
     settle(small)
     assert len(calls) == 2
     assert rivals[0] is not None
@@ -222,3 +220,37 @@ def test_the_comparison_completes_a_cut_log_and_nobody_asks_again(small: World) 
     assert not SlotGap.objects.exclude(cause=GapCause.DISCONNECT).exists()
     assert StreamCursor.objects.get(source="solana-logs").verified_slot is not None
     assert small.now > message.observed_at + timedelta(minutes=1)
+
+
+def test_after_a_release_what_was_kept_is_played_before_anything_is_asked_for(small: World) -> None:
+    """Frames of a quarantined venue are kept; once they are played the comparison finds none of them missing."""
+    said = small.landings()
+    small.follow(Feed(said[:40], at=small.now))
+    quarantine.start(venue=VENUE, reason="a test", now=small.now)
+    small.follow(Feed(said[40:], at=small.now))
+    assert settle(small) is None
+    quarantine.end(venue=VENUE, operator="ann", reason="a test", now=small.now)
+    assert settle(small) is None, "kept messages still wait to be played"
+    while releases.play(now=small.now).played:
+        pass
+    done = settle(small)
+    assert done is not None
+    assert done.missing == 0
+    assert Transaction.objects.count() == sum(1 for one in trades(said) for _ in one.happened if _is_trade(_))
+
+
+def _is_trade(what: object) -> bool:
+    return type(what).__name__ == "CurveTrade"
+
+
+def test_with_nothing_wrong_a_pass_asks_for_the_head_and_the_list(small: World) -> None:
+    """Comparing costs a question for the newest slot and one for each thousand transactions; healing and completing cost none."""
+    small.follow(Feed(small.landings(), at=small.now))
+    SlotGap.objects.all().delete()  # the feed's own end
+    asked: list[str] = []
+    real = small.node.answer
+    small.node.answer = lambda method, params: (asked.append(method), real(method, params))[1]  # type: ignore[method-assign, func-returns-value]
+    assert settle(small) is not None
+    gaps.heal_due(chain=small.rpc, now=small.later())
+    rejections.complete(chain=small.rpc, now=small.later())
+    assert asked == ["getSlot", "getSignaturesForAddress"]
