@@ -67,7 +67,7 @@ class TokenMetadataAdmin(WorkAdmin):
 
     @display(description="URI")
     def uri_cell(self, row: TokenMetadata) -> str:
-        return truncatechars(row.uri, 40)
+        return truncatechars(row.uri, 32)
 
     @display(description="Due", ordering="due_at")
     def due(self, row: TokenMetadata) -> str:
@@ -75,7 +75,7 @@ class TokenMetadataAdmin(WorkAdmin):
 
     @display(description="Newest failure")
     def error_cell(self, row: TokenMetadata) -> str:
-        return truncatechars(row.last_error, 80)
+        return truncatechars(row.last_error, 60)
 
     @display(description="Fetched", ordering="fetched_at")
     def fetched(self, row: TokenMetadata) -> str:

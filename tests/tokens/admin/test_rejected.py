@@ -88,3 +88,14 @@ def test_an_operator_who_may_only_look_cannot_discard(client: Client) -> None:
     message.refresh_from_db()
     assert message.status == "waiting"
     assert "Play again" not in page
+
+
+@pytest.mark.django_db
+def test_the_navigation_counts_what_waits_and_shows_nothing_for_none(console: Client) -> None:
+    """No badge at all beside a list that needs nobody, not even an empty one."""
+    badge = "bg-red-100 text-red-700"
+    assert badge not in console.get(reverse("admin:index")).content.decode()
+    factories.rejected()
+    text = console.get(reverse("admin:index")).content.decode()
+    assert text.count(badge) == 1
+    assert ">1</span>" in text.split(badge)[1][:80]
