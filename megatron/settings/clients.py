@@ -16,7 +16,7 @@ STREAM_SOURCES = env.list("STREAM_SOURCES", default=["solana-logs"] if SOLANA_WS
 STREAM_COMMITMENT = env.str("STREAM_COMMITMENT", default="confirmed")
 if STREAM_COMMITMENT not in ("processed", "confirmed", "finalized"):
     raise ImproperlyConfigured("STREAM_COMMITMENT is processed, confirmed or finalized.")
-STREAM_STALL_SECONDS = env.float("STREAM_STALL_SECONDS", default=120.0)
+STREAM_STALL_SECONDS = env.float("STREAM_STALL_SECONDS", default=300.0)
 """A feed that brings nothing for so long is connected anew; 0: it may be quiet for ever."""
 HELIUS_API_KEY = env.str("HELIUS_API_KEY", default="")
 PUMPPORTAL_API_KEY = env.str("PUMPPORTAL_API_KEY", default="")

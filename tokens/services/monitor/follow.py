@@ -187,6 +187,7 @@ class Monitor:
                 full |= self._frame(place, heard)
             elif isinstance(heard, Opened):
                 feed.open = feed.resuming = True
+                log.info("monitor.listening", source=feed.stream.source, venue=self.venue.value)
                 if self._completion is not None:
                     self._completion.forget_head()
             elif isinstance(heard, Lost):
