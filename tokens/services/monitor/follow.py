@@ -21,6 +21,7 @@ from tokens.services import alerts, backfill, gaps, streams
 from tokens.services.ingest.parents import known_pools
 from tokens.services.monitor.buffer import Buffer, Item
 from tokens.services.monitor.completion import Completed, Completion
+from tokens.services.monitor.feed import Feed
 from tokens.services.monitor.scoreboard import Scoreboard
 from tokens.services.monitor.strangers import Strangers, nameless
 from tokens.services.playback import Player
@@ -44,25 +45,6 @@ _TRADES = frozenset({EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT, EventKind
 
 class NothingToFollow(Exception):
     """No source is left to listen to; the message says why each of them gave up."""
-
-
-@dataclass(slots=True)
-class _Feed:
-    """One source of the monitor, as the storing thread knows it."""
-
-    stream: TransactionStream
-    player: Player
-    open: bool = False
-    resuming: bool = True
-    """The first slot since the feed opened is still to come."""
-    first_slot: int | None = None
-    last_slot: int | None = None
-    block_time: datetime | None = None
-    signature: str | None = None
-    heard: bool = False
-    """Something came since the cursor was moved."""
-    refusal: str = ""
-    told: bool = False
 
 
 @dataclass(slots=True)
@@ -99,7 +81,7 @@ class Monitor:
         buffer: Buffer | None = None,
     ) -> None:
         self.venue, self._clock = venue, clock
-        self._feeds = [_Feed(stream, Player(feed=stream.source, batch_events=BATCH_EVENTS)) for stream in sources]
+        self._feeds = [Feed(stream, Player(feed=stream.source, batch_events=BATCH_EVENTS)) for stream in sources]
         self._buffer = buffer or Buffer()
         self._board = Scoreboard(len(self._feeds))
         self._completion = None if chain is None else Completion(chain)
@@ -217,7 +199,7 @@ class Monitor:
             full |= self._keep(place, one, frame.payload)
         return full
 
-    def _progressed(self, feed: _Feed, decoded: Decoded) -> None:
+    def _progressed(self, feed: Feed, decoded: Decoded) -> None:
         if decoded.slot is not None:
             self._heard_slot(feed, decoded.slot)
         times = [event.block_time for event in decoded.events if event.block_time is not None]
@@ -226,7 +208,7 @@ class Monitor:
             if feed.block_time is None or newest >= feed.block_time:
                 feed.block_time, feed.signature = newest, decoded.signature
 
-    def _heard_slot(self, feed: _Feed, slot: int) -> None:
+    def _heard_slot(self, feed: Feed, slot: int) -> None:
         if feed.stream.complete and feed.resuming:
             feed.resuming = False
             now = self._clock()
@@ -288,7 +270,7 @@ class Monitor:
             self._sighted.append((decoded.signature, decoded.slot))
         return feed.player.take([decoded], source=feed.stream.source, payload=payload)
 
-    def _lost(self, feed: _Feed, lost: Lost) -> None:
+    def _lost(self, feed: Feed, lost: Lost) -> None:
         if feed.open and feed.stream.complete and feed.last_slot is not None:
             slot = feed.last_slot
             self._insist(lambda: gaps.lost(source=feed.stream.source, venue=self.venue, slot=slot, now=self._clock()))
