@@ -66,7 +66,6 @@ FORBIDDEN = [
 """Contract, who imports, what: each alone breaks that contract."""
 
 BESIDE_ADAPTERS = {
-    "base58",
     "block_times",
     "budget",
     "captures",
