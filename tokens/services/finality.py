@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Min, Q
+from django.db.models import Exists, Min, OuterRef, Q
 
 from megatron.clients.errors import ClientError, TryLater
 from megatron.clients.ports import ChainReader, Landed
@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(minutes=1)
 """A worker that is cut off holds a venue up no longer than this. Two at once do no harm: only one moves the slot."""
+BUSY, QUIET = timedelta(seconds=15), timedelta(minutes=1)
+"""How often a venue is compared while a feed brings something, and while none does."""
 _STATUSES = 256
 _MOST_POOLS, _MOST_BREAKS = 10_000, 500
 _SILENT = timedelta(seconds=30)
@@ -70,9 +72,9 @@ class _Page:
 
 
 def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
-    """Make one pass for each venue that is watched; one that cannot be compared now does not hold up the others."""
+    """Make one pass for each venue whose turn it is; one that cannot be compared now does not hold up the others."""
     passes = []
-    for venue in Program:
+    for venue in _due(now):
         try:
             done = settle(venue=venue, chain=chain, now=now)
         except ClientError as reason:
@@ -81,6 +83,16 @@ def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
         if done is not None:
             passes.append(done)
     return passes
+
+
+def _due(now: datetime) -> Sequence[Program]:
+    """Return the venues that were not compared for a while, which is longer where nothing comes: each pass costs credits."""
+    cursors = StreamCursor.objects.filter(venue=OuterRef("venue"), verified_slot__isnull=False)
+    flowing = cursors.filter(observed_at__gt=now - _SILENT)
+    behind = VenueState.objects.filter(settled_slot__isnull=False).filter(
+        Q(settled_at=None) | Q(settled_at__lte=now - QUIET) | Q(Exists(flowing), settled_at__lte=now - BUSY)
+    )
+    return [Program(venue) for venue in behind.order_by("venue").values_list("venue", flat=True)]
 
 
 def settle(*, venue: Program, chain: ChainReader, now: datetime) -> Settled | None:

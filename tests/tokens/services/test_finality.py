@@ -182,3 +182,15 @@ def test_a_venue_that_nobody_watches_is_not_compared(small: World) -> None:
     """Without a live feed nothing is asked of the chain."""
     assert settled(small) is None
     assert finality.settle_all(chain=small.rpc, now=small.now) == []
+
+
+def test_each_venue_has_its_turn(small: World) -> None:
+    """A venue that brings something is compared every 15 seconds, a quiet one every minute, so that credits last."""
+    heard(small)
+    assert len(finality.settle_all(chain=small.rpc, now=small.later())) == 1
+    VenueState.objects.update(settled_slot=small.chain.last_slot - 5, settled_at=small.now)
+    assert finality.settle_all(chain=small.rpc, now=small.later(20)) == []
+    StreamCursor.objects.update(observed_at=small.now, last_slot=small.chain.last_slot + 1)
+    assert len(finality.settle_all(chain=small.rpc, now=small.now)) == 1
+    VenueState.objects.update(settled_slot=small.chain.last_slot - 5, settled_at=small.now)
+    assert len(finality.settle_all(chain=small.rpc, now=small.later(60))) == 1
