@@ -21,6 +21,9 @@ def _of(*tokens: Any) -> list[str]:
     return [token.mint_address for token in tokens]
 
 
+MIGRATION = ("successor", "migration_slot", "migration_signature")
+
+
 def test_one_token_in_full(get: Get) -> None:
     """A token tells its state, its current pool, all its pools with milestones, and amounts as text with their
     decimals."""
@@ -84,7 +87,8 @@ def test_one_token_in_full(get: Get) -> None:
         "current_pool": state,
         "graduation_signature": None,
         "token_program": None,
-        "pools": [{**state, "initial_price": None, "milestones": [reached]}],
+        "metadata": None,
+        "pools": [{**state, "initial_price": None, "milestones": [reached]} | dict.fromkeys(MIGRATION)],
     }
 
 

@@ -15,18 +15,31 @@ def test_tables_are_the_rooms() -> None:
     """What the room stores can be exported, and nothing of logins or keys."""
     assert exports.tables() == [
         "candles_due",
+        "chain_reorgs",
+        "drift_counts",
+        "fee_recipients",
+        "operator_alerts",
         "pool_milestones",
         "pools",
         "price_candles_1d",
         "price_candles_1h",
         "price_candles_1m",
         "price_candles_5m",
+        "price_source_states",
+        "program_snapshots",
+        "quote_usd_prices",
         "rejected_messages",
         "retention_policies",
+        "slot_gaps",
         "sol_usd_prices",
+        "source_tallies",
         "stream_cursors",
+        "stream_sightings",
+        "system_metrics",
+        "token_metadata",
         "tokens",
         "transactions",
+        "venue_states",
     ]
 
 
