@@ -20,7 +20,7 @@ from tokens.domain.decode import Decoded, Outcome, encode
 from tokens.domain.events import POSITIONLESS, BothReserves, ChainEvent, Reserves, event_index
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, Token, Transaction
 from tokens.services import candles, ingest, rejections
-from tokens.services.ingest import Rejection, followups, parents, trades
+from tokens.services.ingest import Rejection, followups, parents, tokens, trades
 
 
 def store(*events: ChainEvent, payload: bytes = b"{}") -> ingest.Stored:
@@ -177,8 +177,8 @@ class Killed(BaseException):
 
 
 STEPS = [
-    (parents, "_insert_tokens"),
-    (parents, "_update_tokens"),
+    (tokens, "_insert"),
+    (tokens, "_update"),
     (parents, "_insert_pools"),
     (parents, "_update_pools"),
     (trades, "_copy"),
