@@ -52,12 +52,13 @@ def received(client: ClientConnection, quiet: float = 0.3) -> list[bytes]:
 
 def test_logs_of_a_program_come_in_order(cluster: Cluster) -> None:
     """A logs subscription brings every transaction that mentions the program, branches included, once and in order."""
-    with subscribe(cluster, "logsSubscribe", {"mentions": [PUMP]}, {"commitment": "confirmed"}) as client:
+    with subscribe(cluster, "logsSubscribe", {"mentions": [PUMPSWAP]}, {"commitment": "confirmed"}) as client:
         cluster.finish()
         got = [(one.signature, one.slot) for frame in received(client) for one in decode_message(frame)]
-    sent = [landing for block in cluster.chain.timeline for landing in block.landings if PUMP in landing.addresses]
+    every = [landing for block in cluster.chain.timeline for landing in block.landings]
+    sent = [landing for landing in every if PUMPSWAP in landing.addresses]
     assert got == [(landing.signature, landing.slot) for landing in sent]
-    assert any(PUMPSWAP in landing.addresses and PUMP not in landing.addresses for landing in cluster.chain.landings())
+    assert 0 < len(sent) < len(every)
 
 
 def test_finalized_logs_hold_no_branch(cluster: Cluster) -> None:

@@ -217,10 +217,6 @@ class Weather:
             one.slot for one in self.plan.chain.landings() if one.signature in truncated and program in one.programs
         }
 
-    def ends(self, program: str) -> int:
-        """Return how many subscriptions ended for ``program`` before the last one."""
-        return sum(1 for wanted in self.cluster.made if _program(wanted) == program) - 1
-
 
 def _program(wanted: Subscription) -> str:
     return min(wanted.mentions) if wanted.mentions else ""

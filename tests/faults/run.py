@@ -103,6 +103,3 @@ def _judge_gaps(verdict: Verdict, weather: Weather, venue: Program) -> None:
     for gap in found:
         if gap.cause in _BY_US and not any(gap.slot_from <= slot <= (gap.slot_to or 0) for slot in slots):
             verdict.wrong.append(f"{venue}: {gap} was invented")
-    ends = sum(1 for gap in found if gap.cause == GapCause.DISCONNECT)
-    if ends > weather.ends(address):
-        verdict.wrong.append(f"{venue}: {ends} disconnects, of {weather.ends(address)} that were")
