@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from megatron.core import metrics, nudges
 from tokens.choices import Program
 from tokens.models import ChainReorg
+from tokens.services import candles
 from tokens.services.ingest import followups
 
 log = structlog.get_logger(__name__)
@@ -119,16 +120,17 @@ SELECT p.id FROM pools p WHERE p.id IN (
 """
 
 # A transaction that landed again keeps the rows of where it landed.
-_REMOVE_TRADES = """
+_MARK_REMOVED = candles.marking("""
+SELECT DISTINCT 60, token_id, time_bucket(interval '1 minute', block_time), %(now)s::timestamptz FROM gone
+""")
+
+_REMOVE_TRADES = f"""
 WITH gone AS (
     DELETE FROM transactions
     WHERE signature = ANY(%(dropped)s) AND signature || ' ' || slot = ANY(%(places)s)
     RETURNING token_id, block_time, slot
 ), marked AS (
-    INSERT INTO candles_due (interval, token_id, bucket, marked_at)
-    SELECT DISTINCT 60, token_id, time_bucket(interval '1 minute', block_time), %(now)s::timestamptz FROM gone
-    ORDER BY 2, 3
-    ON CONFLICT (interval, token_id, bucket) DO UPDATE SET marked_at = candles_due.marked_at
+    {_MARK_REMOVED}
 )
 SELECT count(*), min(slot), max(slot), date_trunc('day', min(block_time), 'UTC') FROM gone
 """
