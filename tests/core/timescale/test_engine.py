@@ -57,6 +57,9 @@ def test_time_fields_make_hypertables_where_the_server_can(sql, level):
         "price_candles_1h": timedelta(days=30),
         "price_candles_1d": timedelta(days=365),
         "sol_usd_prices": timedelta(days=7),
+        "quote_usd_prices": timedelta(days=7),
+        "system_metrics": timedelta(days=7),
+        "api_credit_usage": timedelta(days=7),
     }
 
 

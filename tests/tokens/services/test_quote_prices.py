@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests import factories
+from tests import database, factories
 from tests.factories import NOON, USDC, WSOL
 from tests.tokens.services.building import POOL, SECOND, received, trade
 from tokens.choices import EventKind, PriceOrigin
@@ -17,6 +17,13 @@ from tokens.models import Pool, PriceCandle1m, SolUsdPrice, Transaction
 from tokens.services import candles, ingest, prices
 
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
+
+
+@pytest.fixture(autouse=True)
+def _rows_by_insert_where_copy_is_not_to_be_had(settings: Any) -> None:
+    """Write by INSERT in the lane whose server COPY would end."""
+    settings.INGEST_COPY = not database.IN_PLACE
+
 
 NOW = NOON + timedelta(minutes=30)
 MINUTE = timedelta(minutes=1)
