@@ -76,11 +76,6 @@ class Cluster:
         """Return how many WebSocket connections were accepted so far."""
         return self._sockets.accepted
 
-    @property
-    def made(self) -> list[Subscription]:
-        """Return every subscription that ever stood."""
-        return self._sockets.made
-
     def sessions(self) -> list[Session]:
         """Return the open connections."""
         return self._sockets.sessions()

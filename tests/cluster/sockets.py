@@ -34,8 +34,8 @@ class Subscription(NamedTuple):
 class Session:
     """One connection. Frames wait in a queue, so a slow reader holds up nobody but itself."""
 
-    def __init__(self, connection: ServerConnection, made: Callable[[Subscription], None]) -> None:
-        self.connection, self._made = connection, made
+    def __init__(self, connection: ServerConnection) -> None:
+        self.connection = connection
         self.subscriptions: dict[int, Subscription] = {}
         self.muted = False
         self._waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -84,7 +84,6 @@ class Session:
         # The answer stands in the queue before the first frame can.
         self.send(json.dumps({"jsonrpc": "2.0", "result": wanted.number, "id": number}).encode())
         self.subscriptions = {**self.subscriptions, wanted.number: wanted}
-        self._made(wanted)
         return None
 
     def settle(self, timeout: float = 10.0) -> bool:
@@ -139,8 +138,6 @@ class SocketServer:
         self._lock = threading.Lock()
         self._refuse = refuse
         self.accepted = 0
-        self.made: list[Subscription] = []
-        """Every subscription that ever stood."""
         self._server: Server = serve(
             self._serve,
             "127.0.0.1",
@@ -159,7 +156,7 @@ class SocketServer:
 
     def _serve(self, connection: ServerConnection) -> None:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        session = Session(connection, self.made.append)
+        session = Session(connection)
         with self._lock:
             self._sessions.add(session)
             self.accepted += 1
