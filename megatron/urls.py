@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("console/", admin.site.urls),
     path("api/v1/", include("tokens.api.urls")),
     path("api/v1/", include("holders.api.urls")),
+    path("api/v1/", include("scoring.api.urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("health/live", health.live, name="live"),

@@ -105,7 +105,7 @@ class PolicyVersion(models.Model):
 
     class Meta:
         abstract = True
-        constraints = (
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="%(class)s_one_active"),
             models.CheckConstraint(condition=Q(version__gte=1), name="%(class)s_version_from_1"),
         )

@@ -1,0 +1,5 @@
+"""What this room stores."""
+
+from scoring.models.policy import ScorePolicy
+
+__all__ = ["ScorePolicy"]

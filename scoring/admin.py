@@ -1,1 +1,0 @@
-"""The operator's pages of this room; they come with its tables (stage Scores)."""
