@@ -1,1 +1,41 @@
-"""The words of this room; they come with its tables (stage Scores)."""
+"""The words of this room."""
+
+from django.db.models import TextChoices
+
+
+class HolderOrigin(TextChoices):
+    """Where a list of holders came from."""
+
+    HELIUS = "helius_rpc", "Helius getTokenAccounts"
+    RPC = "solana_rpc", "getProgramAccounts of a node"
+    TRADES = "transactions", "Our own trades"
+    IMPORTED = "import", "A file"
+
+
+class HolderUpdateType(TextChoices):
+    """What a list of holders said that our own books did not."""
+
+    BALANCE_CHANGE = "balance_change", "Balance changed"
+    NEW_HOLDER = "new_holder", "New holder"
+    HOLDER_EXIT = "holder_exit", "Holder left"
+
+
+class Exclusion(TextChoices):
+    """Why an account is left out before anything is measured."""
+
+    CURVE = "curve", "Launch curve"
+    POOL = "pool", "Pool of the token"
+    BURN = "burn", "Burn address"
+    PROGRAM = "program", "Owned by a program"
+    EXCHANGE = "exchange", "Exchange wallet"
+
+
+class JobReason(TextChoices):
+    """Why a token's holders are to be analysed."""
+
+    MILESTONE_CROSSED = "milestone_crossed", "Curve passed 10, 25, 50 or 75 %"
+    VELOCITY_CHANGE = "velocity_change", "Curve moves fast"
+    HIGH_VOLUME = "high_volume", "High volume"
+    FIRST_ANALYSIS = "first_analysis", "Scored well, never analysed"
+    TIER_DUE = "tier_due", "Its tier's time has come"
+    OPERATOR = "operator", "Asked for by an operator"

@@ -1,5 +1,7 @@
 """What this room stores."""
 
+from holders.models.balance import HolderSnapshot, HolderUpdate, TokenHolder
 from holders.models.credit import ApiCreditUsage
+from holders.models.job import HolderScoreJob
 
-__all__ = ["ApiCreditUsage"]
+__all__ = ["ApiCreditUsage", "HolderScoreJob", "HolderSnapshot", "HolderUpdate", "TokenHolder"]
