@@ -11,7 +11,7 @@ from tests.cluster import views
 from tests.cluster.chain import SLOTS_A_SECOND, Block, Chain
 from tests.cluster.landing import Landing
 from tests.cluster.node import CONFIRMED, FINALIZED, PROCESSED, Node
-from tests.cluster.rpc import Disturb, RpcServer, undisturbed
+from tests.cluster.rpc import Disturb, RpcProcess, RpcServer, undisturbed
 from tests.cluster.sockets import BLOCKS, LOGS, SLOTS, Session, SocketServer, Subscription
 
 MOST_PENDING = 500
@@ -39,13 +39,15 @@ class Cluster:
         refuse: Callable[[], bool] = lambda: False,
         http_port: int = 0,
         ws_port: int = 0,
+        apart: bool = False,
     ) -> None:
+        """Open the doors; ``apart`` answers calls from a process of its own, undisturbed and on any port."""
         self.chain = chain
         self.node = node or Node(chain)
         self.on_block: list[Callable[[Block], None]] = []
         """Called before a block's frames are sent."""
         self._deliver = deliver
-        self._rpc = RpcServer(self.node, port=http_port, disturb=disturb)
+        self._rpc = RpcProcess(self.node) if apart else RpcServer(self.node, port=http_port, disturb=disturb)
         self._sockets = SocketServer(port=ws_port, refuse=refuse)
         self._logs = lru_cache(maxsize=4096)(self._logs_frame)
         self._closing = threading.Event()

@@ -1,5 +1,6 @@
 """A node: how far along the chain it is, and what it answers to JSON-RPC."""
 
+import multiprocessing
 import threading
 from collections.abc import Callable
 from itertools import dropwhile, islice, takewhile
@@ -36,7 +37,7 @@ class Node:
 
     def __init__(self, chain: Chain, *, behind: Callable[[], int] = lambda: 0) -> None:
         self.chain = chain
-        self.step = 0
+        self._step = multiprocessing.RawValue("q", 0)
         self.truncated: frozenset[str] = frozenset()
         self.unknown: Callable[[str], bool] = lambda _signature: False
         """Whether ``getTransaction`` pretends not to know a signature yet."""
@@ -45,6 +46,15 @@ class Node:
         """Whether ``getTransaction`` gives a signature without its meta."""
         self._behind = behind
         self._asked = threading.local()
+
+    @property
+    def step(self) -> int:
+        """How many blocks were played; a process that was forked off sees it too."""
+        return int(self._step.value)
+
+    @step.setter
+    def step(self, played: int) -> None:
+        self._step.value = played
 
     def head(self, commitment: str, *, step: int | None = None) -> Block:
         """Return the newest block at a commitment, for this node or as of ``step``."""

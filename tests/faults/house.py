@@ -42,7 +42,7 @@ class Clock:
 class House:
     """Follows the cluster until it is closed. Raises what a thread raised, when it is."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, *, pong_seconds: float = 20.0) -> None:
         self._cluster = cluster
         self.clock = Clock(cluster.chain.main[0].block_time)
         self.chain = SolanaRpc(cluster.http_url, per_second=1e6)
@@ -53,7 +53,7 @@ class House:
         self._flushes = [0] * len(VENUES)
         self.failures: list[BaseException] = []
         self.monitors = [
-            Monitor(venue=venue, sources=[_logs(cluster.ws_url)], chain=self.chain, clock=self.clock)
+            Monitor(venue=venue, sources=[_logs(cluster.ws_url, pong_seconds)], chain=self.chain, clock=self.clock)
             for venue in VENUES
         ]
         runs: list[Callable[[], None]] = [self._monitor(place) for place in range(len(VENUES))]
@@ -151,7 +151,9 @@ class House:
             raise self.failures[0]
 
 
-def _logs(url: str) -> SolanaLogs:
-    limits = Limits(connect_seconds=3, acknowledge_seconds=3, ping_seconds=0.2, pong_seconds=2.0, stall_seconds=None)
+def _logs(url: str, pong_seconds: float) -> SolanaLogs:
+    limits = Limits(
+        connect_seconds=20, acknowledge_seconds=20, ping_seconds=0.2, pong_seconds=pong_seconds, stall_seconds=None
+    )
     pauses = Reconnection("solana-logs", pause=lambda stop, seconds: stop.wait(min(seconds, 0.05)))
     return SolanaLogs(url, limits=limits, reconnection=pauses)

@@ -34,7 +34,8 @@ class Outcome:
     memory_mb: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Of each process after a quarter of the time, and at the end."""
     kills: Counter[str] = field(default_factory=Counter)
-    gaps: int = 0
+    gaps: Counter[str] = field(default_factory=Counter)
+    """By cause."""
     wrong: list[str] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
@@ -55,7 +56,7 @@ def run(
     built = chain.build(
         seed=seed, slots=slots, per_slot=rate / chain.SLOTS_A_SECOND, coins=200, forks=forks, first_second=int(start)
     )
-    with Cluster(built) as cluster, Processes(http_url=cluster.http_url, ws_url=cluster.ws_url) as house:
+    with Cluster(built, apart=True) as cluster, Processes(http_url=cluster.http_url, ws_url=cluster.ws_url) as house:
         house.start_house()
         cluster.subscribed(timeout=60, count=len(VENUES))
         say(f"playing {sum(len(block.landings) for block in built.timeline)} transactions")
@@ -195,7 +196,7 @@ def _compare(built: Chain, house: Processes, outcome: Outcome) -> None:
         stored = Counter({(signature, slot): count for signature, slot, count in rows})
         pools = server.execute(_CURVES)
         states = {mint: (int(quote or 0), int(token or 0)) for mint, quote, token in pools.fetchall()}
-        outcome.gaps = (server.execute("SELECT count(*) FROM slot_gaps").fetchone() or (0,))[0]
+        outcome.gaps = Counter(cause for (cause,) in server.execute("SELECT cause FROM slot_gaps").fetchall())
     outcome.trades = stored.total()
     outcome.lost = (expected - stored).total()
     if outcome.lost:

@@ -152,7 +152,8 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
         if not _is_mine(state):
             return None
         if dropped:
-            reorgs.take_back(venue=venue, dropped=dropped, now=now)
+            events = [event for one in fetched.received for event in one.decoded.events]
+            reorgs.take_back(venue=venue, dropped=dropped, now=now, again=events)
         if fetched.received:
             new = backfill.keep(venue=venue, fetched=fetched, now=now)
             lost = [one for one in lost if one.signature in new]
@@ -255,10 +256,13 @@ def _fetch(chain: ChainReader, page: _Page, missing: Sequence[Landed], again: se
     return fetched
 
 
+# The rows of the window first: joined the other way round, a pool at a time, they would be gone through for each pool.
 _DOUBTFUL = """
-SELECT DISTINCT t.signature, t.slot FROM transactions t JOIN pools p ON p.id = t.pool_id
-WHERE t.commitment < 2 AND p.platform = %(platform)s AND t.slot <= %(last)s
-  AND t.block_time >= %(since)s AND t.block_time <= %(until)s
+WITH recent AS MATERIALIZED (
+    SELECT DISTINCT signature, slot, pool_id FROM transactions
+    WHERE commitment < 2 AND slot <= %(last)s AND block_time >= %(since)s AND block_time <= %(until)s
+)
+SELECT DISTINCT t.signature, t.slot FROM recent t JOIN pools p ON p.id = t.pool_id WHERE p.platform = %(platform)s
 UNION
 SELECT creation_signature, NULL FROM tokens
 WHERE creation_signature IS NOT NULL AND creation_timestamp >= %(since)s AND creation_timestamp <= %(until)s

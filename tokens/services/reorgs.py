@@ -12,7 +12,8 @@ from django.db import connection, transaction
 
 from megatron.core import metrics, nudges
 from tokens.choices import Program
-from tokens.models import ChainReorg
+from tokens.domain.events import ChainEvent
+from tokens.models import ChainReorg, StreamSighting
 from tokens.services import candles
 from tokens.services.ingest import followups
 
@@ -64,10 +65,12 @@ def witnesses(*, dropped: Collection[Dropped]) -> set[str]:
     return (found | {one.signature for one in dropped if one.alive}) - dead
 
 
-def take_back(*, venue: Program, dropped: Collection[Dropped], now: datetime) -> ChainReorg | None:
+def take_back(
+    *, venue: Program, dropped: Collection[Dropped], now: datetime, again: Collection[ChainEvent] = ()
+) -> ChainReorg | None:
     """Remove what ``dropped`` transactions left and compute again what was derived from it; ``None`` if they left nothing.
 
-    Must run in the transaction that stores the :func:`witnesses` again. What a transaction that landed again had
+    Must run in the transaction that stores the :func:`witnesses` ``again``. What a transaction that landed again had
     established is undone too.
     """
     asked: dict[str, Any] = {
@@ -76,8 +79,13 @@ def take_back(*, venue: Program, dropped: Collection[Dropped], now: datetime) ->
         "places": sorted({f"{one.signature} {one.slot}" for one in dropped}),
         "dead": sorted({one.signature for one in dropped if not one.alive}),
         "now": now,
+        "mints": sorted({event.mint for event in again if event.mint is not None}),
+        "addresses": sorted({event.pool for event in again if event.pool is not None}),
     }
     with connection.cursor() as cursor:
+        cursor.execute(_LOCK_TOKENS, asked)
+        asked["tokens"] = [token for (token,) in cursor.fetchall()]
+        cursor.execute(_LOCK_POOLS, asked)
         cursor.execute(_POOLS, asked)
         pools = [pool for (pool,) in cursor.fetchall()]
         cursor.execute(_REMOVE_TRADES, asked)
@@ -92,11 +100,14 @@ def take_back(*, venue: Program, dropped: Collection[Dropped], now: datetime) ->
         removed = len(forked)
     if not (trades or pools or removed):
         return None
-    known = [one.slot for one in dropped if one.slot]
+    slots = [*(one.slot for one in dropped if one.slot), *(slot for slot in (slot_from, slot_to) if slot is not None)]
+    if not slots:  # creations that left no trade say only when they were; their sightings say where
+        seen = StreamSighting.objects.filter(venue=venue, signature__in=asked["dropped"])
+        slots = list(seen.values_list("slot", flat=True)) or [0]
     reorg = ChainReorg.objects.create(
         venue=venue,
-        slot_from=min([slot_from or 0, *known]) if slot_from is not None else min(known, default=0),
-        slot_to=max([slot_to or 0, *known]),
+        slot_from=min(slots),
+        slot_to=max(slots),
         detected_at=now,
         trades_removed=trades,
         moved=len({one.signature for one in dropped if one.alive}),
@@ -109,14 +120,25 @@ def take_back(*, venue: Program, dropped: Collection[Dropped], now: datetime) ->
     return reorg
 
 
-# In the order of ids, as every batch does.
+# All that is taken back or stored again, before anything is written and in the order in which every batch locks: a ring
+# of a batch and this would cost both a second.
+_LOCK_TOKENS = """
+SELECT id FROM tokens WHERE mint_address = ANY(%(mints)s) OR creation_signature = ANY(%(dropped)s)
+   OR graduation_signature = ANY(%(dropped)s) OR id IN (
+    SELECT token_id FROM transactions WHERE signature = ANY(%(dropped)s)
+    UNION SELECT token_id FROM pools
+          WHERE pool_address = ANY(%(addresses)s) OR last_signature = ANY(%(dropped)s) OR migration_signature = ANY(%(dropped)s))
+ORDER BY id FOR NO KEY UPDATE
+"""
+_LOCK_POOLS = "SELECT FROM pools WHERE token_id = ANY(%(tokens)s) ORDER BY id FOR NO KEY UPDATE"
+
 _POOLS = """
-SELECT p.id FROM pools p WHERE p.id IN (
+SELECT p.id FROM pools p WHERE p.token_id = ANY(%(tokens)s) AND p.id IN (
     SELECT pool_id FROM transactions WHERE signature = ANY(%(dropped)s)
     UNION SELECT id FROM pools WHERE last_signature = ANY(%(dropped)s) OR migration_signature = ANY(%(dropped)s)
     UNION SELECT q.id FROM pools q JOIN tokens t ON t.id = q.token_id
           WHERE t.creation_signature = ANY(%(dropped)s) OR t.graduation_signature = ANY(%(dropped)s)
-) ORDER BY p.id FOR NO KEY UPDATE
+)
 """
 
 # A transaction that landed again keeps the rows of where it landed.
