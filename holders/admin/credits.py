@@ -1,4 +1,4 @@
-"""The operator's pages of this room: the credits desk."""
+"""The credits desk."""
 
 from datetime import timedelta
 from typing import Any

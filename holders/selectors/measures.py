@@ -1,0 +1,125 @@
+"""How a token is spread over its holders: what the rooms above read of a snapshot."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Q
+
+from holders.models import HolderSnapshot
+
+Cursor = tuple[datetime, str]
+"""``measured_at`` and mint of the last measures that were read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """One snapshot of a token's holders with the quality of its wallets; ``None`` is unknown.
+
+    ``*_pct`` and ``holder_growth_rate`` are percent, those of holdings of the circulating supply (without excluded
+    accounts); ``*_ratio`` are parts of one.
+    """
+
+    token_mint: str
+    snapshot_time: datetime
+    measured_at: datetime | None = None
+    slot: int | None = None
+    data_source: str = ""
+    is_complete: bool = True
+    progress_quote_pct: Decimal | None = None
+    market_cap_usd: Decimal | None = None
+    total_holders: int = 0
+    holders_fetched: int = 0
+    wallets_sampled: int | None = None
+    wallets_enriched: int | None = None
+    has_trades: bool = False
+    gini: Decimal | None = None
+    theil: Decimal | None = None
+    shannon: Decimal | None = None
+    hhi: Decimal | None = None
+    top_1_pct: Decimal | None = None
+    top_5_pct: Decimal | None = None
+    top_10_pct: Decimal | None = None
+    top_20_pct: Decimal | None = None
+    top_50_pct: Decimal | None = None
+    top_100_pct: Decimal | None = None
+    active_holders: int | None = None
+    new_holders_1h: int | None = None
+    holder_growth_rate: Decimal | None = None
+    unique_buyers_1h: int | None = None
+    unique_sellers_1h: int | None = None
+    avg_wallet_age_days: Decimal | None = None
+    new_wallet_ratio: Decimal | None = None
+    bot_ratio: Decimal | None = None
+    mev_ratio: Decimal | None = None
+    smart_money_ratio: Decimal | None = None
+    known_dumper_ratio: Decimal | None = None
+    diamond_hands_ratio: Decimal | None = None
+    avg_hold_time_hours: Decimal | None = None
+    organic: Decimal | None = None
+    velocity: Decimal | None = None
+    creator_share: Decimal | None = None
+    """Percent."""
+    insider_share: Decimal | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
+
+
+def since(*, cursor: Cursor | None, limit: int) -> Sequence[Measures]:
+    """Return measured snapshots that nobody has scored yet, in the order in which they were measured.
+
+    ``cursor`` skips those up to it, for a reader that takes several batches before it marks them by
+    ``snapshots.scored``; the mark, not the cursor, is what makes a snapshot read.
+    """
+    rows = HolderSnapshot.objects.filter(measured_at__isnull=False, scored_at=None)
+    if cursor is not None:
+        at, mint = cursor
+        rows = rows.filter(Q(measured_at__gt=at) | Q(measured_at=at, token_mint__gt=mint))
+    return _measures(rows.order_by("measured_at", "token_mint", "snapshot_time")[:limit])
+
+
+def of(*, token_mint: str, at: datetime | None = None) -> Measures | None:
+    """Return the newest measures of a token, or the newest at ``at``; ``None`` without a snapshot."""
+    rows = HolderSnapshot.objects.filter(token_mint=token_mint)
+    if at is not None:
+        rows = rows.filter(snapshot_time__lte=at)
+    found = _measures(rows.order_by("-snapshot_time")[:1])
+    return found[0] if found else None
+
+
+def _measures(rows: Iterable[HolderSnapshot]) -> list[Measures]:
+    """Return the measures of snapshots, with the same number of queries for one and for many."""
+    return [_of_row(row) for row in rows]
+
+
+def _of_row(row: HolderSnapshot) -> Measures:
+    return Measures(
+        token_mint=row.token_mint,
+        snapshot_time=row.snapshot_time,
+        measured_at=row.measured_at,
+        slot=row.slot,
+        data_source=row.data_source,
+        is_complete=row.is_complete,
+        progress_quote_pct=row.progress_quote_pct,
+        market_cap_usd=row.market_cap_usd,
+        total_holders=row.total_holders,
+        holders_fetched=row.holders_fetched,
+        has_trades=row.has_trades,
+        gini=row.gini_coefficient,
+        theil=row.theil_index,
+        shannon=row.shannon_entropy,
+        hhi=row.hhi,
+        top_1_pct=row.top_1_percentage,
+        top_5_pct=row.top_5_percentage,
+        top_10_pct=row.top_10_percentage,
+        top_20_pct=row.top_20_percentage,
+        top_50_pct=row.top_50_percentage,
+        top_100_pct=row.top_100_percentage,
+        active_holders=row.active_holders,
+        new_holders_1h=row.new_holders_1h,
+        holder_growth_rate=row.holder_growth_rate,
+        unique_buyers_1h=row.unique_buyers_1h,
+        unique_sellers_1h=row.unique_sellers_1h,
+        creator_share=row.creator_percentage,
+        classes=row.raw_distribution.get("classes", {}),
+    )
