@@ -26,9 +26,10 @@ COMMENT ON FUNCTION calculate_gini_coefficient(numeric[]) IS
 
 THEIL = """
 CREATE FUNCTION calculate_theil_index(balances numeric[]) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT round(greatest(0, ln(nullif(count(*), 0)::float8) + sum(share * ln(share)))::numeric, 10)
+    SELECT round(greatest(0, ln(count(*)::float8) + sum(share * ln(share)))::numeric, 10)
       FROM (SELECT (balance / sum(balance) OVER ())::float8 AS share
               FROM unnest(balances) AS balance WHERE balance > 0) AS held
+    HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION calculate_theil_index(numeric[]) IS
     'Theil index of positive balances, 0 (all equal) to ln n (one has all); NULL without any';
