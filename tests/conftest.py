@@ -1,5 +1,6 @@
 """What every test has: the database of tests/database.py, no network, its own cache, the same examples each time."""
 
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -47,6 +48,14 @@ def _no_network() -> Iterator[None]:
         patch.setattr(socket, "getaddrinfo", near_resolve)
         patch.setattr(socket.socket, "connect", near_connect)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_console_log() -> None:
+    """Leave a failing test's log to pytest: our handler writes to the capture in which Django was set up, closed by now."""
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if type(one) is logging.StreamHandler]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)
