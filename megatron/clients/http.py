@@ -36,7 +36,8 @@ class NetworkInsideTransaction(RuntimeError):
 
 
 class HttpClient:
-    """Calls one provider. ``secrets`` are hidden in every message; ``per_second`` is this process's budget of calls."""
+    """Calls one provider. ``secrets`` are hidden in every message; ``per_second`` is this process's budget of calls;
+    ``pages`` says that HTML is what is asked for."""
 
     def __init__(
         self,
@@ -49,11 +50,12 @@ class HttpClient:
         most_bytes: int = MOST_BYTES,
         timeout: httpx.Timeout = TIMEOUT,
         attempts: int = ATTEMPTS,
+        pages: bool = False,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.name = name
         self._provider = costs.provider_of(base_url, default=name)
-        self._most_bytes, self._attempts = most_bytes, attempts
+        self._most_bytes, self._attempts, self._pages = most_bytes, attempts, pages
         self._budget = RateBudget(per_second)
         self._redactor = Redactor(secrets)
         self._http = httpx.Client(
@@ -66,15 +68,23 @@ class HttpClient:
             trust_env=False,
         )
 
-    def read(self, method: str, path: str = "", *, params: Mapping[str, Any] | None = None, json: Any = None) -> bytes:
+    def read(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        endpoint: str = "",
+    ) -> bytes:
         """Return the reply's body; repeat the call while it may be, ``attempts`` times at most. Raises ``TryLater``,
         ``Refused`` or ``Malformed``; :class:`NetworkInsideTransaction` inside a transaction. For calls that change nothing
-        over there."""
+        over there. ``endpoint`` is the name in the accounts where the path says who was asked about."""
         if self._attempts == 1:
-            return self._once(method, path, params, json, writes=False)
+            return self._once(method, path, params, json, writes=False, endpoint=endpoint)
         for attempt in stamina.retry_context(on=_worth_waiting, attempts=self._attempts, timeout=60.0):
             with attempt:
-                return self._once(method, path, params, json, writes=False)
+                return self._once(method, path, params, json, writes=False, endpoint=endpoint)
         raise AssertionError("stamina either returns or raises")
 
     def write(self, method: str, path: str = "", *, params: Mapping[str, Any] | None = None, json: Any = None) -> bytes:
@@ -82,7 +92,9 @@ class HttpClient:
         may have been done over there."""
         return self._once(method, path, params, json, writes=True)
 
-    def _once(self, method: str, path: str, params: Mapping[str, Any] | None, json: Any, *, writes: bool) -> bytes:
+    def _once(
+        self, method: str, path: str, params: Mapping[str, Any] | None, json: Any, *, writes: bool, endpoint: str = ""
+    ) -> bytes:
         if in_transaction():
             raise NetworkInsideTransaction(f"{self.name} was called inside a database transaction.")
         self._budget.take()
@@ -104,7 +116,7 @@ class HttpClient:
             failure = type(error).__name__
             raise
         finally:
-            endpoint = self._endpoint(path, json)
+            endpoint = endpoint or self._endpoint(path, json)
             meter.note(
                 meter.Call(
                     at=clock.utc_now(),
@@ -145,7 +157,8 @@ class HttpClient:
             parts.append(part)
         body = b"".join(parts)
         # Some gateways say 200 and send their error page.
-        if "html" in response.headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<":
+        is_page = "html" in response.headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<"
+        if is_page and not self._pages:
             raise Malformed(self._told("The reply is a page, not data."))
         return body
 

@@ -2,11 +2,11 @@
 place."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from threading import Event
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +184,57 @@ class DocumentReader(Protocol):
         Raises ``TryLater`` for what may pass, ``Refused`` for an address that must not be asked (private ranges, other
         schemes, redirects into them) or is gone, and ``Malformed`` for what is too large or of the wrong type.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocialHandles:
+    """Whom a token names as its own on the networks: bare names, never addresses. ``None`` where it names nobody."""
+
+    mint: str
+    twitter: str | None = None
+    telegram: str | None = None
+    discord: str | None = None
+    """An invitation's code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocialReading:
+    """What one source knows of one token's following. Each field is ``None`` where the source does not say; rates are
+    percent, sentiment runs from −1 to 1."""
+
+    twitter_followers: int | None = None
+    twitter_mentions_1h: int | None = None
+    twitter_mentions_24h: int | None = None
+    twitter_engagement_rate: Decimal | None = None
+    twitter_sentiment_score: Decimal | None = None
+    influencer_mentions: int | None = None
+    influencer_reach: int | None = None
+    telegram_members: int | None = None
+    telegram_active_users: int | None = None
+    telegram_messages_1h: int | None = None
+    discord_members: int | None = None
+    discord_active_users: int | None = None
+    boosts_active: int | None = None
+    """Boosts that somebody paid for and that still run."""
+    links: Mapping[str, str] | None = None
+    """Addresses by network (``twitter``, ``telegram``, ``discord``, ``website``) as a stranger wrote them."""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    """What else the source said, small enough to keep."""
+
+
+class SocialSource(Protocol):
+    """Knows how a token is followed and spoken of. ``name`` is one of ``scoring.choices.SocialOrigin``.
+
+    ``needs`` is the field of :class:`SocialHandles` without which nothing can be asked (empty: the mint is enough), and
+    ``at_once`` how many tokens one question may be about.
+    """
+
+    name: str
+    needs: str
+    at_once: int
+
+    def get_readings(self, handles: Sequence[SocialHandles], *, now: datetime) -> Mapping[str, SocialReading]:
+        """Return what is known by mint; a token that the source does not know is absent. Raises ``TryLater``,
+        ``Refused`` or ``Malformed`` for all of ``handles`` together."""
         ...

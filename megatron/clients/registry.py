@@ -9,17 +9,28 @@ import httpx
 from django.conf import settings
 
 from megatron.clients.birdeye import Birdeye
+from megatron.clients.dexscreener import DexScreener
+from megatron.clients.discord import Discord
 from megatron.clients.documents import PublicDocuments
 from megatron.clients.errors import Refused
 from megatron.clients.helius import HeliusTransactions
 from megatron.clients.hermes import Hermes
 from megatron.clients.http import ATTEMPTS, TIMEOUT
 from megatron.clients.jupiter import Jupiter
-from megatron.clients.ports import ChainReader, DocumentReader, PriceHistory, PriceSource, TransactionStream
+from megatron.clients.ports import (
+    ChainReader,
+    DocumentReader,
+    PriceHistory,
+    PriceSource,
+    SocialSource,
+    TransactionStream,
+)
 from megatron.clients.pumpportal import PumpPortal
 from megatron.clients.solana_rpc import SolanaRpc
 from megatron.clients.solana_ws import SolanaBlocks, SolanaLogs
 from megatron.clients.subscriptions import COMMITMENTS
+from megatron.clients.telegram import Telegram
+from megatron.clients.tweetscout import TweetScout
 from megatron.clients.websocket import Limits
 
 
@@ -52,6 +63,7 @@ def override(
     histories: Sequence[PriceHistory] | None = None,
     documents: DocumentReader | None = None,
     streams: Sequence[TransactionStream] | None = None,
+    social: Sequence[SocialSource] | None = None,
 ) -> Iterator[None]:
     """Let what is given answer until the block ends, for tests."""
     stacks: list[tuple[list[Any], Any]] = [
@@ -60,7 +72,7 @@ def override(
         (_histories, histories),
         (_documents, documents),
     ]
-    stacks.append((_streams, streams))
+    stacks += [(_streams, streams), (_social, social)]
     given = [(stack, answer) for stack, answer in stacks if answer is not None]
     for stack, answer in given:
         stack.append(answer)
@@ -150,6 +162,48 @@ _PRICE_SOURCES: dict[str, Callable[[], PriceSource]] = {
 _HISTORIES: dict[str, Callable[[], PriceHistory]] = {
     "hermes": lambda: _hermes(settings.HERMES_URL, settings.HERMES_API_KEY, patient=True),
     "birdeye": lambda: _birdeye(settings.BIRDEYE_API_KEY, patient=True),
+}
+
+
+_social: list[Sequence[SocialSource]] = []
+
+
+def social_sources() -> Sequence[SocialSource]:
+    """Return the sources of tokens' followings that are set up, in the order of SOCIAL_SOURCES. TweetScout answers nobody
+    without a key; the others do. Raises :class:`NotConfigured` for a name that nobody knows."""
+    if _social:
+        return _social[-1]
+    if unknown := [name for name in settings.SOCIAL_SOURCES if name not in _SOCIAL_SOURCES]:
+        raise NotConfigured(f"Nobody knows a source {unknown[0]!r}; known are {', '.join(sorted(_SOCIAL_SOURCES))}.")
+    names = [name for name in settings.SOCIAL_SOURCES if name != "tweetscout" or settings.TWEETSCOUT_API_KEY]
+    return [_SOCIAL_SOURCES[name]() for name in names]
+
+
+@cache
+def _dexscreener() -> DexScreener:
+    return DexScreener(timeout=_AT_ONCE)
+
+
+@cache
+def _discord() -> Discord:
+    return Discord(timeout=_AT_ONCE)
+
+
+@cache
+def _telegram(token: str) -> Telegram:
+    return Telegram(token=token, timeout=_AT_ONCE)
+
+
+@cache
+def _tweetscout(key: str, pages: int) -> TweetScout:
+    return TweetScout(api_key=key, pages=pages, timeout=_AT_ONCE)
+
+
+_SOCIAL_SOURCES: dict[str, Callable[[], SocialSource]] = {
+    "dexscreener": _dexscreener,
+    "telegram": lambda: _telegram(settings.TELEGRAM_BOT_TOKEN),
+    "discord": _discord,
+    "tweetscout": lambda: _tweetscout(settings.TWEETSCOUT_API_KEY, settings.TWEETSCOUT_MENTION_PAGES),
 }
 
 

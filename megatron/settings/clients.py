@@ -32,6 +32,7 @@ CREDITS_PER_MONTH: dict[str, int] = {
     for provider, allowed in (
         ("helius", env.int("HELIUS_CREDITS_PER_MONTH", default=1_000_000)),
         ("birdeye", env.int("BIRDEYE_CREDITS_PER_MONTH", default=30_000)),
+        ("tweetscout", env.int("TWEETSCOUT_CREDITS_PER_MONTH", default=10_000)),
     )
     if allowed
 }
@@ -62,3 +63,14 @@ METADATA_GATEWAYS = env.list(
 in /ipfs/ serve IPFS and the others Arweave. Empty: no token's document is fetched, whatever its address."""
 METADATA_PER_SECOND = env.float("METADATA_PER_SECOND", default=4.0)
 """Documents that one process asks of one host in a second."""
+
+SOCIAL_SOURCES = env.list("SOCIAL_SOURCES", default=["dexscreener", "telegram", "discord", "tweetscout"])
+"""Who is asked how tokens are followed; empty: nobody. TweetScout without its key is left out."""
+SOCIAL_TOKENS_PER_MINUTE = env.int("SOCIAL_TOKENS_PER_MINUTE", default=30)
+"""How many tokens one source is asked about in a minute at most."""
+TWEETSCOUT_API_KEY = env.str("TWEETSCOUT_API_KEY", default="")
+"""A key of Sorsa, as TweetScout is called now. Without it nobody is asked about X."""
+TWEETSCOUT_MENTION_PAGES = env.int("TWEETSCOUT_MENTION_PAGES", default=5)
+"""Pages of twenty mentions that are read of one token; each is a credit, and what lies beyond is not counted."""
+TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
+"""A bot's token; without it only Telegram's public pages are read."""

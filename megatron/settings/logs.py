@@ -17,6 +17,8 @@ _keys = [
     clients.HERMES_API_KEY,
     clients.JUPITER_API_KEY,
     clients.BIRDEYE_API_KEY,
+    clients.TWEETSCOUT_API_KEY,
+    clients.TELEGRAM_BOT_TOKEN,
 ]
 LOGGING = config(
     level=LOG_LEVEL,

@@ -216,3 +216,12 @@ def test_no_secret_stands_in_the_accounts() -> None:
     transport, _ = answers(OK)
     client(transport).read("GET", f"v2/{KEY}/slot?api-key={KEY}")
     assert noted() == [("node", "v2/[hidden]/slot", 1, 200, "", "read")]
+
+
+def test_a_page_is_read_where_pages_are_asked_for() -> None:
+    """And it is accounted for under the name that its reader gives it."""
+    meter.take()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, html="<p>1</p>"))
+    http = HttpClient("pages", base_url="https://example.com", per_second=1, pages=True, transport=transport)
+    assert http.read("GET", "/somebody", endpoint="page") == b"<p>1</p>"
+    assert [call.endpoint for call in meter.take()] == ["page"]

@@ -112,3 +112,18 @@ def test_a_test_puts_its_own_streams_in_place(settings: Any) -> None:
     settings.STREAM_SOURCES = []
     with pytest.raises(NotConfigured):
         registry.streams(None)
+
+
+def test_social_sources_are_asked_in_the_order_of_the_setting(settings: Any) -> None:
+    """TweetScout only with its key, each made once; a name that nobody knows is told, and a test puts its own in place."""
+    settings.SOCIAL_SOURCES, settings.TWEETSCOUT_API_KEY = ["tweetscout", "discord", "dexscreener", "telegram"], ""
+    assert [source.name for source in clients.social_sources()] == ["discord", "dexscreener", "telegram"]
+    settings.TWEETSCOUT_API_KEY = "some-key-or-other"
+    found = clients.social_sources()
+    assert [source.name for source in found] == ["tweetscout", "discord", "dexscreener", "telegram"]
+    assert clients.social_sources()[3] is found[3]
+    with clients.override(social=[]):
+        assert list(clients.social_sources()) == []
+    settings.SOCIAL_SOURCES = ["friendster"]
+    with pytest.raises(NotConfigured, match="Nobody knows a source 'friendster'"):
+        clients.social_sources()
