@@ -1,1 +1,21 @@
 """The words of this room; they come with its tables (stage Scores)."""
+
+from django.db.models import TextChoices
+
+
+class Confidence(TextChoices):
+    """How much a holder score may be believed."""
+
+    HIGH = "HIGH", "High"
+    MEDIUM = "MEDIUM", "Medium"
+    LOW = "LOW", "Low"
+
+
+class RiskLevel(TextChoices):
+    """A token's risk in a word. Too little known is a level of its own: it is not low."""
+
+    CRITICAL = "critical", "Critical"
+    HIGH = "high", "High"
+    MODERATE = "moderate", "Moderate"
+    LOW = "low", "Low"
+    UNKNOWN = "unknown", "Too little known"
