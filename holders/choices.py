@@ -39,3 +39,47 @@ class JobReason(TextChoices):
     FIRST_ANALYSIS = "first_analysis", "Scored well, never analysed"
     TIER_DUE = "tier_due", "Its tier's time has come"
     OPERATOR = "operator", "Asked for by an operator"
+
+
+class WalletClass(TextChoices):
+    """What a wallet is, by itself or in one token. The first of those that hold, in this order, is its type."""
+
+    MEV_BOT = "mev_bot", "MEV bot"
+    BOT = "bot", "Bot"
+    DEV = "dev", "Creator"
+    INSIDER = "insider", "Insider"
+    KNOWN_DUMPER = "known_dumper", "Known dumper"
+    BUNDLER = "bundler", "Bundler"
+    SNIPER = "sniper", "Sniper"
+    SMART_MONEY = "smart_money", "Smart money"
+    WHALE = "whale", "Whale"
+    DIAMOND_HANDS = "diamond_hands", "Diamond hands"
+    PAPER_HANDS = "paper_hands", "Paper hands"
+    RETAIL = "retail", "Retail"
+
+
+class ClusterKind(TextChoices):
+    """What ties a group of wallets together."""
+
+    FUNDING = "funding", "Funded by one another or by one wallet"
+    BUNDLE = "bundle", "Bought in one transaction or in the creation's slot"
+    MIXED = "mixed", "Funding and bundle"
+
+
+class WalletOrigin(TextChoices):
+    """What a wallet's analysis rests on."""
+
+    CHAIN = "chain", "Its history on chain and our own trades"
+    OWN = "own", "Our own trades only"
+
+
+class Tier(TextChoices):
+    """How often a token's holders are analysed, the most urgent first."""
+
+    ULTRA_CRITICAL = "ultra_critical", "Ultra critical"
+    CRITICAL = "critical", "Critical"
+    HIGH = "high", "High"
+    ELEVATED = "elevated", "Elevated"
+    STANDARD = "standard", "Standard"
+    LOW = "low", "Low"
+    MINIMAL = "minimal", "Minimal"

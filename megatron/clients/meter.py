@@ -10,7 +10,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,6 +43,16 @@ class Call:
     kind: str = ""
 
 
+@dataclass(slots=True)
+class Tally:
+    """What the calls made inside one :func:`tally` cost so far."""
+
+    calls: int = 0
+    credits: int = 0
+
+
+_tally: ContextVar[Tally | None] = ContextVar("tally", default=None)
+
 _calls: deque[Call] = deque()
 _guard = threading.Lock()
 _keeper_of = 0
@@ -52,6 +64,8 @@ def note(call: Call) -> None:
     global _keeper_of  # noqa: PLW0603  # one keeper a process
     metrics.provider_calls.labels(provider=call.provider, outcome="failed" if call.error else "answered").inc()
     metrics.provider_credits.labels(provider=call.provider).inc(call.credits)
+    if (counted := _tally.get()) is not None:
+        counted.calls, counted.credits = counted.calls + 1, counted.credits + call.credits
     with _guard:
         _calls.append(call)
         _drop_oldest()
@@ -61,6 +75,17 @@ def note(call: Call) -> None:
     if starts:
         threading.Thread(target=_keep, name="credits", daemon=True).start()
         atexit.register(flush)
+
+
+@contextmanager
+def tally() -> Iterator[Tally]:
+    """Count the calls that this thread makes until the block ends: what one piece of work did cost."""
+    counted = Tally()
+    token = _tally.set(counted)
+    try:
+        yield counted
+    finally:
+        _tally.reset(token)
 
 
 def take() -> list[Call]:

@@ -5,7 +5,7 @@ worker again and again ends in quarantine too. A worker whose lease ran out chan
 the proof of the lease.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -49,10 +49,12 @@ def drain(
     hopeless: tuple[type[Exception], ...] = (),
     expected: tuple[type[Exception], ...] = (),
     max_attempts: int = MAX_ATTEMPTS,
+    pauses: Sequence[timedelta] = (),
 ) -> Drained:
     """Do ``step`` for up to ``limit`` due rows of ``queryset``, in its order or else the longest due first.
 
-    A step that returns finishes its row. One that raises postpones it: 10 s, 20 s, 40 s … up to an hour. An exception
+    A step that returns finishes its row. One that raises postpones it: 10 s, 20 s, 40 s … up to an hour, or by ``pauses``,
+    the first after the first attempt and the last again and again. An exception
     of ``hopeless``, or the last of ``max_attempts``, sets it aside with the reason. One of ``hopeless`` or ``expected``
     is logged in a line; any other is a fault of ours and logged with its traceback. A raised exception's ``retry_after``
     (``timedelta``) is honoured when it asks for a longer pause. Raises ``TransactionManagementError`` inside a
@@ -65,7 +67,7 @@ def drain(
         row = _lease(queryset, now)
         if row is None:
             break
-        counts[_attempt(row, step, now, hopeless, expected, max_attempts)] += 1
+        counts[_attempt(row, step, now, hopeless, expected, max_attempts, pauses)] += 1
     return Drained(**counts)
 
 
@@ -89,6 +91,7 @@ def _attempt(
     hopeless: tuple[type[Exception], ...],
     expected: tuple[type[Exception], ...],
     max_attempts: int,
+    pauses: Sequence[timedelta],
 ) -> str:
     if row.attempts > max_attempts:
         # The worker before us died in the last attempt, so nobody could say so.
@@ -104,9 +107,16 @@ def _attempt(
             logger.warning("work.failed", **which, exc_info=True)
         if isinstance(error, hopeless) or row.attempts >= max_attempts:
             return _close(row, quarantined_at=now, last_error=reason)
-        pause = min(FIRST_PAUSE * 2 ** min(row.attempts - 1, 20), LONGEST_PAUSE)
+        pause = _pause(row.attempts, pauses)
         return _close(row, due_at=now + max(pause, getattr(error, "retry_after", None) or pause), last_error=reason)
     return _close(row, finished_at=now, last_error="")
+
+
+def _pause(attempts: int, pauses: Sequence[timedelta]) -> timedelta:
+    """Return how long a row waits after so many failed attempts."""
+    if pauses:
+        return pauses[min(attempts, len(pauses)) - 1]
+    return min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
 
 
 def _close(row: Work, **changes: object) -> str:
