@@ -182,6 +182,10 @@ class TokenHolder(Row):
     is_bot = models.BooleanField(default=False, db_default=False)
     is_mev_bot = models.BooleanField(default=False, db_default=False)
     is_insider = models.BooleanField(default=False, db_default=False)
+    flags = models.JSONField(
+        null=True, help_text="The wallet's classes in this token, each with its evidence; NULL while not judged"
+    )
+    flagged_at = models.DateTimeField(null=True, help_text="Snapshot for which the flags were judged")
     diamond_hands_score = models.DecimalField(max_digits=7, decimal_places=4, null=True, help_text="0 to 100")
     sold_ratio = models.DecimalField(
         max_digits=7, decimal_places=6, null=True, help_text="Part of what it bought that it sold, at most 1"
