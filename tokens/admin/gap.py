@@ -18,12 +18,12 @@ from megatron.core.admin import WorkAdmin
 from megatron.core.clock import utc_now
 from tokens.admin import cells
 from tokens.choices import GapCause, GapOutcome, Program
+from tokens.domain.stretches import LAST_SLOT
 from tokens.models import SlotGap
 from tokens.services import gaps
 
 MOST_SLOTS = 1_000_000
 """More than four days of the chain: a larger stretch is most likely a slip of the hand."""
-_LAST_SLOT = 2**53
 
 # In a list a word or two; the model's longer ones are shown on the row's own page and when a mouse rests on the word.
 _CAUSES = {
@@ -53,8 +53,8 @@ class AskForm(forms.Form):
     """Which slots the chain is asked for again, and why."""
 
     venue = forms.ChoiceField(choices=Program.choices)
-    slot_from = forms.IntegerField(label="From slot", min_value=0, max_value=_LAST_SLOT)
-    slot_to = forms.IntegerField(label="To slot, included", min_value=0, max_value=_LAST_SLOT)
+    slot_from = forms.IntegerField(label="From slot", min_value=0, max_value=LAST_SLOT)
+    slot_to = forms.IntegerField(label="To slot, included", min_value=0, max_value=LAST_SLOT)
     reason = forms.CharField(label="Why (kept in the audit log)", max_length=500)
 
     def clean(self) -> dict[str, Any]:

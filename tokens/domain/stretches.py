@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+LAST_SLOT = 2**53
+"""Later than any slot for ten million years, and what every node can read."""
+
 
 class Stretch(NamedTuple):
     """The slots from ``first`` to ``last``, both included; ``first`` is not above ``last``."""

@@ -15,6 +15,7 @@ from megatron.clients.ports import ChainReader
 from megatron.core import audit, metrics, nudges, queue
 from tokens.choices import AlertKind, AlertSeverity, GapCause, GapOutcome, Program
 from tokens.domain import programs
+from tokens.domain.stretches import LAST_SLOT
 from tokens.models import SlotGap, StreamCursor, VenueState
 from tokens.services import alerts, backfill
 
@@ -24,10 +25,6 @@ REACH = 1_500
 """Slots that are gone through by the list of an address; what is further back goes block by block."""
 BLOCKS_AT_ONCE = 50
 PAUSE = timedelta(seconds=5)
-
-
-LAST_SLOT = 2**53
-"""Later than any slot for ten million years, and what every node can read."""
 MAX_ATTEMPTS = 200
 """About a week: a node that is away is no reason to set a gap aside until somebody looks."""
 

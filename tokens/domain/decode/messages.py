@@ -11,6 +11,7 @@ from tokens.domain.decode.emissions import Header
 from tokens.domain.decode.instructions import NULL
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
 from tokens.domain.decode.transactions import Run
+from tokens.domain.stretches import LAST_SLOT
 
 _ABSENT: Final = msgspec.Raw(b"")
 _DEEPEST: Final = 6  # envelopes in envelopes: a recorder's line with a frame with a block is three
@@ -241,6 +242,10 @@ def _in_block(item: msgspec.Raw, *, slot: int | None, block_time: int | None) ->
 
 
 def _one(transaction: Run) -> Decoded:
+    slot = transaction.header.slot
+    if slot is not None and not 0 <= slot <= LAST_SLOT:
+        # A cursor that believed it would never move again.
+        raise Undecodable("bad_transaction", f"{slot} is not a slot")
     try:
         return transactions.decode(transaction)
     except ValueError as refusal:  # an address that is none

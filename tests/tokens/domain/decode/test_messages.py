@@ -228,6 +228,8 @@ def test_control(message: bytes) -> None:
         (b'{"transaction": ["AAAA", "base64"], "meta": {"err": null}}', "bad_transaction"),
         (b'{"transaction": ["%", "base64"], "meta": {"err": null}}', "bad_transaction"),
         (b'{"transaction": "0OIl", "meta": {"err": null}}', "bad_transaction"),
+        (b'{"signature": "s", "err": null, "logs": [], "slot": 9223372036854775808}', "bad_transaction"),
+        (b'{"signature": "s", "err": null, "logs": [], "slot": -1}', "bad_transaction"),
         (b'{"signature": 5, "err": null, "logs": []}', "unknown_form"),
         (b'{"result": {"result": {"result": {"result": {"result": {"result": {"result": {}}}}}}}}', "unknown_form"),
         (b'{"program": "pumpfun", "kind": "buy", "event_index": "x", "signature": "s"}', "unknown_form"),
