@@ -37,7 +37,7 @@ FLAGS: dict[str, Any] = {
 }
 """A hard flag makes the total 0, a soft one is only named."""
 
-MOST_FACTOR = Decimal(10)
+LEAST_FACTOR, MOST_FACTOR = Decimal("0.1"), Decimal(2)
 _HUNDREDTH = Decimal("0.01")
 
 
@@ -141,10 +141,10 @@ def flags(facts: Facts, terms: Section) -> tuple[Verdict, ...]:
 
 
 def factor(terms: Section) -> Decimal:
-    """Return what a multiplier gives; ``PolicyMalformed`` unless it is above 0 and at most :data:`MOST_FACTOR`."""
+    """Return what a multiplier gives; ``PolicyMalformed`` unless it is 0.1 to 2."""
     given = terms.number("factor")
-    if not 0 < given <= MOST_FACTOR:
-        raise PolicyMalformed(f"{terms.name}.factor is {given}: write a number above 0 and at most {MOST_FACTOR}.")
+    if not LEAST_FACTOR <= given <= MOST_FACTOR:
+        raise PolicyMalformed(f"{terms.name}.factor is {given}: write a number from {LEAST_FACTOR} to {MOST_FACTOR}.")
     return given
 
 

@@ -3,5 +3,13 @@
 from scoring.models.holder import HolderScore, HolderScoreFreeze
 from scoring.models.policy import ScorePolicy
 from scoring.models.risk import RiskMetric
+from scoring.models.total import LatestTokenScore, TokenScore
 
-__all__ = ["HolderScore", "HolderScoreFreeze", "RiskMetric", "ScorePolicy"]
+__all__ = [
+    "HolderScore",
+    "HolderScoreFreeze",
+    "LatestTokenScore",
+    "RiskMetric",
+    "ScorePolicy",
+    "TokenScore",
+]
