@@ -28,7 +28,7 @@ HOUR: Final = timedelta(hours=1)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{4,31}", re.ASCII)
 _EXTRA: Final = re.compile(r'<div class="tgme_page_extra">([^<]{1,200})</div>')
 _FIGURES: Final = re.compile(
-    r"(-?[\d.,\s\u00a0\u202f]*\d[\d.]*[KMB]?)\s+(members?|subscribers?|online)\b", re.IGNORECASE
+    r"(?<!\w)(-?[\d.,\s\u00a0\u202f]*\d[\d.]*[KMB]?)\s+(members?|subscribers?|online)\b", re.IGNORECASE
 )
 _TIME: Final = re.compile(r'<time datetime="(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00)"')
 

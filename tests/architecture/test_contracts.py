@@ -69,6 +69,7 @@ BESIDE_ADAPTERS = {
     "block_times",
     "budget",
     "captures",
+    "counting",
     "costs",
     "errors",
     "file_stream",
