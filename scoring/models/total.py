@@ -1,6 +1,6 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, ExpressionWrapper, F, Q, Value, When
 from django.db.models.expressions import Combinable, Expression
 from django.db.models.functions import Cast, Coalesce, Least, Now, NullIf, Round
 
@@ -14,13 +14,13 @@ _RATIO = models.DecimalField(max_digits=5, decimal_places=4)
 _WHOLE = models.IntegerField()
 
 
-def _sum() -> Combinable:
+def _sum() -> Expression:
     """Return the sum of the known parts."""
     nothing = Value(0, output_field=_SUM)
     total: Combinable = Coalesce(F(_PARTS[0]), nothing, output_field=_SUM)
     for part in _PARTS[1:]:
         total = total + Coalesce(F(part), nothing, output_field=_SUM)
-    return total
+    return ExpressionWrapper(total, output_field=_SUM)
 
 
 def _adjusted() -> Expression:
@@ -40,8 +40,8 @@ def _points(help_text: str) -> "models.DecimalField[object, object]":
     return models.DecimalField(max_digits=6, decimal_places=2, null=True, help_text=help_text)
 
 
-def _sort_key(**options: object) -> "models.DecimalField[object, object]":
-    return models.DecimalField(max_digits=6, decimal_places=2, null=True, help_text="As in token_scores", **options)
+def _sort_key() -> "models.DecimalField[object, object]":
+    return models.DecimalField(max_digits=6, decimal_places=2, null=True, help_text="As in token_scores")
 
 
 class TokenScore(models.Model):
@@ -105,7 +105,9 @@ class TokenScore(models.Model):
         models.CharField(max_length=40), default=list, db_default=[], help_text="Names of the raised flags"
     )
     has_red_flags = models.GeneratedField(
-        expression=Q(red_flags__len__gt=0), output_field=models.BooleanField(), db_persist=True
+        expression=ExpressionWrapper(Q(red_flags__len__gt=0), output_field=models.BooleanField()),
+        output_field=models.BooleanField(),
+        db_persist=True,
     )
     total_adjusted = models.GeneratedField(
         expression=_adjusted(),
