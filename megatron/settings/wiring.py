@@ -40,3 +40,6 @@ CELERY_TASK_ROUTES = {task: {"queue": queue} for task, (queue, _, _) in BEAT.ite
 
 READINGS = ("megatron.core.readings.database", "tokens.selectors.gauges.read", "holders.selectors.gauges")
 """Who reads gauges from the database when /metrics is asked."""
+
+TOKEN_PANELS: tuple[str, ...] = ()
+"""Who brings what to a token's page, in this order: the rooms above ``tokens``, which it does not know."""

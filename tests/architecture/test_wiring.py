@@ -5,6 +5,7 @@ from pathlib import Path
 
 from celery import current_app
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from megatron.celery import app
 from megatron.embedded.house import QUEUES
@@ -38,6 +39,13 @@ def test_every_queue_has_a_worker() -> None:
     assert {queue for queue, _, _ in settings.BEAT.values()} <= set(QUEUES)
     workers = re.findall(r"celery -A megatron worker --queues (\w+)", (ROOT / "compose.yaml").read_text())
     assert sorted(workers) == sorted(QUEUES)
+
+
+def test_every_name_on_the_wiring_page_is_there() -> None:
+    """Who reads gauges and who brings a panel are functions, each named once."""
+    named = [*settings.READINGS, *settings.TOKEN_PANELS]
+    assert len(set(named)) == len(named)
+    assert all(callable(import_string(name)) for name in named)
 
 
 def test_every_compose_command_exists() -> None:

@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
 from megatron.core import display as formats
-from megatron.core.admin import FactAdmin
+from megatron.core.admin import FactAdmin, panels
 from megatron.core.clock import utc_now
 from tokens.admin import cells, charts
 from tokens.admin.metadata import TokenStateFilter
@@ -159,7 +159,10 @@ class TokenAdmin(FactAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         token = self.get_object(request, object_id)
-        page = {} if token is None else charts.token_page(token=token, now=utc_now())
+        page: dict[str, Any] = {}
+        if token is not None:
+            now = utc_now()
+            page = {**charts.token_page(token=token, now=now), "panels": panels.of_token(token=token, now=now)}
         return super().change_view(
             request, object_id, form_url, {**page, "intervals": _INTERVALS, **(extra_context or {})}
         )

@@ -1,0 +1,30 @@
+"""What rooms bring to a page of a room below them, which may not know them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A part of a page: a template, which finds ``context`` under the name ``it``."""
+
+    template: str
+    context: Mapping[str, Any]
+
+
+class Read(Protocol):
+    """Returns the panel about one token, ``None`` when there is nothing to say."""
+
+    def __call__(self, *, token: Any, now: datetime) -> Panel | None: ...
+
+
+def of_token(*, token: Any, now: datetime) -> list[Panel]:
+    """Return what the rooms in ``settings.TOKEN_PANELS`` bring to the token's page, in that order."""
+    readers: list[Read] = [import_string(name) for name in settings.TOKEN_PANELS]
+    found = (read(token=token, now=now) for read in readers)
+    return [panel for panel in found if panel is not None]
