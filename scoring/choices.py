@@ -19,3 +19,12 @@ class RiskLevel(TextChoices):
     MODERATE = "moderate", "Moderate"
     LOW = "low", "Low"
     UNKNOWN = "unknown", "Too little known"
+
+
+class SocialOrigin(TextChoices):
+    """Who told how a token is followed."""
+
+    DEXSCREENER = "dexscreener", "DexScreener"
+    TELEGRAM = "telegram", "Telegram"
+    DISCORD = "discord", "Discord"
+    TWEETSCOUT = "tweetscout", "TweetScout"

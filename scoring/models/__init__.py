@@ -3,6 +3,7 @@
 from scoring.models.holder import HolderScore, HolderScoreFreeze
 from scoring.models.policy import ScorePolicy
 from scoring.models.risk import RiskMetric
+from scoring.models.social import SocialMetric, SocialPoll, SocialScore
 from scoring.models.total import LatestTokenScore, TokenScore
 
 __all__ = [
@@ -11,5 +12,8 @@ __all__ = [
     "LatestTokenScore",
     "RiskMetric",
     "ScorePolicy",
+    "SocialMetric",
+    "SocialPoll",
+    "SocialScore",
     "TokenScore",
 ]
