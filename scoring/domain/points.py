@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_DOWN, Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
@@ -26,7 +26,7 @@ class Component:
     name: str
     points: Decimal | None
     most: Decimal
-    """The most points that the line can give."""
+    """What the line adds to the points that can be had: 0 for penalties and for bonuses that a limit takes back."""
     reason: str
     """In words, with the values that decided."""
     inputs: Mapping[str, str | None]
@@ -88,6 +88,15 @@ class Part:
         """Return the part that :meth:`as_json` wrote."""
         lines = tuple(Component.from_json(line) for line in stored["components"])
         return cls(name=stored["name"], components=lines, most=Decimal(stored["most"]))
+
+
+SIXTH = Decimal("0.000001")
+"""Points are rounded once, a line at a time, to so much; sums of lines are exact."""
+
+
+def rounded(points: Decimal) -> Decimal:
+    """Return ``points`` with six decimals, a half towards zero."""
+    return points.quantize(SIXTH, ROUND_HALF_DOWN)
 
 
 class Read(NamedTuple):
