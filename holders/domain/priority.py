@@ -22,15 +22,21 @@ _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What is known of a token when its turn is decided; ``None`` is unknown and fulfils no condition."""
+class Scores:
+    """What the room above knows of a token; ``None`` is unknown and fulfils no condition."""
 
-    progress_pct: Decimal
-    """Percent of the quote target."""
     technical: Decimal | None = None
     holder: Decimal | None = None
     momentum: Decimal | None = None
     """Points of the curve an hour, signed: the measure that 023 compares with 10 and 20 as 024 does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing(Scores):
+    """A token when its turn is decided."""
+
+    progress_pct: Decimal
+    """Percent of the quote target."""
 
     @property
     def combined(self) -> Decimal:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 # The seed's trigger on pools. It asks for one job whatever an update skips, at the priority of the most urgent threshold that
-# it passed (75: 800, 10: 500, 25 and 50: 300, as holders.domain.priority has them). A curve that is full is not asked about:
+# it passed (75: 800, 10: 500, 25 and 50: 300, as holders.domain.priority has them); a job that failed keeps its pause. A curve that is full is not asked about:
 # its score is frozen. Times are the chain's, so a replay asks for the same job. Names carry their schema: a restore runs with
 # an empty search path.
 QUEUE_HOLDER_SCORE_CALCULATION = """
@@ -28,7 +28,7 @@ BEGIN
         ON CONFLICT (token_mint) WHERE processed_at IS NULL DO UPDATE SET
             priority = greatest(job.priority, EXCLUDED.priority),
             reason = CASE WHEN EXCLUDED.priority > job.priority THEN EXCLUDED.reason ELSE job.reason END,
-            due_at = least(job.due_at, EXCLUDED.due_at),
+            due_at = CASE WHEN job.attempts = 0 THEN least(job.due_at, EXCLUDED.due_at) ELSE job.due_at END,
             evidence = job.evidence || EXCLUDED.evidence;
     END IF;
     RETURN NULL;
