@@ -238,3 +238,45 @@ class SocialSource(Protocol):
         """Return what is known by mint; a token that the source does not know is absent. Raises ``TryLater``,
         ``Refused`` or ``Malformed`` for all of ``handles`` together."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstFunding:
+    """The transaction that brought a wallet its first SOL: from which signer, and how much."""
+
+    funder: str
+    lamports: int
+    at: datetime
+    signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletHistory:
+    """What the chain tells of a wallet. ``landed`` are its newest transactions, newest first, all of them when
+    ``is_whole``; ``funding`` is ``None`` when it was not asked for, cannot be told or is out of reach. ``credits`` is what
+    asking cost."""
+
+    landed: Sequence[Landed]
+    is_whole: bool
+    funding: FirstFunding | None
+    credits: int
+
+
+class WalletSource(Protocol):
+    """Knows wallets: how old they are, how busy, how rich, and who sent their first SOL.
+
+    ``credits_each`` is the most that one wallet's history may cost, ``credits_a_batch`` what the balances of up to
+    :meth:`get_balances`' hundred wallets cost. Every method may raise ``TryLater``, ``Refused`` or ``Malformed``.
+    """
+
+    credits_each: int
+    credits_a_batch: int
+
+    def get_balances(self, wallets: Sequence[str]) -> Sequence[int | None]:
+        """Return the lamports of up to 100 wallets, in their order; ``None`` for one that has no account."""
+        ...
+
+    def get_history(self, wallet: str, *, with_origin: bool) -> WalletHistory:
+        """Return what the chain tells of ``wallet``: back to its first transaction and its funding ``with_origin``, as
+        far as one look goes, else its newest transactions alone."""
+        ...

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 
+from megatron.clients import costs
 from megatron.clients.birdeye import Birdeye
 from megatron.clients.dexscreener import DexScreener
 from megatron.clients.discord import Discord
@@ -24,9 +25,11 @@ from megatron.clients.ports import (
     PriceSource,
     SocialSource,
     TransactionStream,
+    WalletSource,
 )
 from megatron.clients.pumpportal import PumpPortal
 from megatron.clients.solana_rpc import SolanaRpc
+from megatron.clients.solana_wallets import SolanaWallets
 from megatron.clients.solana_ws import SolanaBlocks, SolanaLogs
 from megatron.clients.subscriptions import COMMITMENTS
 from megatron.clients.telegram import Telegram
@@ -55,6 +58,19 @@ def chain() -> ChainReader:
     return _solana_rpc(settings.SOLANA_RPC_URL, settings.SOLANA_RPC_PER_SECOND)
 
 
+_wallets: list[WalletSource] = []
+
+
+def wallets() -> WalletSource | None:
+    """Return who knows wallets, or ``None`` without SOLANA_RPC_URL: then only our own trades tell of them."""
+    if _wallets:
+        return _wallets[-1]
+    if not settings.SOLANA_RPC_URL:
+        return None
+    rpc = _solana_rpc(settings.SOLANA_RPC_URL, settings.SOLANA_RPC_PER_SECOND)
+    return SolanaWallets(rpc, provider=costs.provider_of(settings.SOLANA_RPC_URL, default="solana rpc"))
+
+
 @contextmanager
 def override(
     *,
@@ -64,6 +80,7 @@ def override(
     documents: DocumentReader | None = None,
     streams: Sequence[TransactionStream] | None = None,
     social: Sequence[SocialSource] | None = None,
+    wallets: WalletSource | None = None,
 ) -> Iterator[None]:
     """Let what is given answer until the block ends, for tests."""
     stacks: list[tuple[list[Any], Any]] = [
@@ -72,7 +89,7 @@ def override(
         (_histories, histories),
         (_documents, documents),
     ]
-    stacks += [(_streams, streams), (_social, social)]
+    stacks += [(_streams, streams), (_social, social), (_wallets, wallets)]
     given = [(stack, answer) for stack, answer in stacks if answer is not None]
     for stack, answer in given:
         stack.append(answer)

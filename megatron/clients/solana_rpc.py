@@ -63,10 +63,19 @@ class _AccountReply(msgspec.Struct):
     value: _Account | None
 
 
+class _Balance(msgspec.Struct):
+    lamports: int
+
+
+class _BalancesReply(msgspec.Struct):
+    value: list[_Balance | None]
+
+
 _outcome = msgspec.json.Decoder(_Outcome)
 _landed = msgspec.json.Decoder(list[_Landed])
 _statuses = msgspec.json.Decoder(_Statuses)
 _account = msgspec.json.Decoder(_AccountReply)
+_balances = msgspec.json.Decoder(_BalancesReply)
 _slots = msgspec.json.Decoder(list[int])
 _number = msgspec.json.Decoder(int)
 _time = msgspec.json.Decoder(int | None)
@@ -164,6 +173,14 @@ class SolanaRpc:
         options = {"encoding": "base64", "commitment": _commitment(finalized=True)}
         return parse_account(self._ask("getAccountInfo", [address, options]))
 
+    def get_balances(self, addresses: Sequence[str]) -> Sequence[int | None]:
+        """Return the lamports of up to 100 accounts, in their order; ``None`` for one that does not exist."""
+        options = {"encoding": "base64", "commitment": COMMITMENT, "dataSlice": {"offset": 0, "length": 0}}
+        found = parse_balances(self._ask("getMultipleAccounts", [list(addresses), options]))
+        if len(found) != len(addresses):
+            raise Malformed(f"solana rpc: {len(found)} balances of {len(addresses)} accounts")
+        return found
+
     def _ask(self, method: str, params: list[Any]) -> bytes:
         body = self._http.read("POST", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         told = f"solana rpc: {method}"
@@ -236,6 +253,13 @@ def parse_account(result: bytes) -> Account | None:
     return Account(slot=_natural(reply.context.slot, result), owner=reply.value.owner, data=content)
 
 
+def parse_balances(result: bytes) -> list[int | None]:
+    """Return the lamports in a ``getMultipleAccounts`` result, in its order; ``None`` for no account. Raises
+    ``Malformed``."""
+    reply = _decoded(_balances, result, "accounts")
+    return [None if item is None else _natural(item.lamports, result) for item in reply.value]
+
+
 def _commitment(finalized: bool) -> str:
     return "finalized" if finalized else COMMITMENT
 
@@ -249,7 +273,7 @@ def _decoded(decoder: msgspec.json.Decoder[T], result: bytes, wanted: str) -> T:
 
 def _natural(number: int, result: bytes) -> int:
     if number < 0:
-        raise Malformed(f"solana rpc: a negative slot: {result[:100]!r}")
+        raise Malformed(f"solana rpc: a negative number: {result[:100]!r}")
     return number
 
 

@@ -315,3 +315,19 @@ def test_a_skipped_slot_is_an_answer_only_where_a_slot_was_asked() -> None:
     """Elsewhere the code makes no sense, and is refused."""
     with pytest.raises(Refused, match="-32007"):
         reader(error(-32007))[0].get_account(PROGRAM)
+
+
+def test_balances_are_lamports_in_the_order_of_the_addresses() -> None:
+    """None for who has no account."""
+    value = [{"lamports": 5, "data": ["", "base64"], "owner": "1" * 32}, None]
+    caller, asked = reader(httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "result": {"value": value}}))
+    assert caller.get_balances(["a", "b"]) == [5, None]
+    assert json.loads(asked[0].content)["params"][1]["dataSlice"] == {"offset": 0, "length": 0}
+
+
+@pytest.mark.parametrize("value", [[None], [None, {"lamports": -1}], [None, {"lamports": "1"}], None])
+def test_balances_of_another_shape_are_malformed(value: Any) -> None:
+    """One too few, a negative one, text, nothing."""
+    reply = httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "result": {"value": value}})
+    with pytest.raises(Malformed):
+        reader(reply)[0].get_balances(["a", "b"])
