@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_DOWN, Decimal
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
@@ -95,8 +95,8 @@ SIXTH = Decimal("0.000001")
 
 
 def rounded(points: Decimal) -> Decimal:
-    """Return ``points`` with six decimals, a half towards zero."""
-    return points.quantize(SIXTH, ROUND_HALF_DOWN)
+    """Return ``points`` with six decimals, half to even."""
+    return points.quantize(SIXTH)
 
 
 class Read(NamedTuple):

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from scoring.domain import technical, total
+from scoring.domain import holder, risk, technical, total
 from scoring.domain.points import Ramp
 from scoring.domain.terms import PolicyMalformed, Section, decimal
 
 DEFAULT_TERMS: dict[str, dict[str, Any]] = {
     "technical": technical.DEFAULTS,
+    "holder": holder.DEFAULTS,
+    "risk": risk.DEFAULTS,
     "total": total.DEFAULTS,
 }
 """What version 1 says."""

@@ -14,8 +14,13 @@ from scoring.domain.terms import PolicyMalformed
 def test_the_defaults_are_a_policy() -> None:
     """What the code comes with can be read whole, as numbers."""
     terms = Terms.of(Policy.of(1, DEFAULT_TERMS).technical)
-    parts = (terms.market_cap.base.most + terms.market_cap.velocity.most, terms.bonding_curve.most)
-    assert (*parts, terms.selloff_response.most) == (100, 83, 75)
+    health = terms.trading_health
+    assert [
+        terms.market_cap.base.most + terms.market_cap.velocity.most,
+        terms.bonding_curve.most,
+        health.ratio.most + health.trend.most + health.largest.most,
+        terms.selloff_response.most,
+    ] == [100, 83, 75, 75]
 
 
 def _drop(terms: dict[str, Any]) -> None:

@@ -47,12 +47,17 @@ def test_market_cap_velocity_vectors() -> None:
 
 
 def test_bonding_curve_vectors() -> None:
-    """Each published progress and velocity gets its published points; the sources had all steps steady."""
+    """Each published progress and velocity gets its published points; the sources had all steps steady.
+
+    At 29.99 percent the exact points end in a five at the seventh place, which the source's floats rounded either way.
+    """
     for row in map(decimals, recordings.loaded("vectors/technical_bc.json")):
         part = curve.score(
             TERMS.bonding_curve, progress_pct=row["progress"], velocity_pct_h=row["velocity_per_h"], steady=D(1)
         )
-        assert part.points == row["score"], row
+        assert part.points is not None
+        tie = D("0.000001") if row["progress"] == D("29.99") else D(0)
+        assert abs(part.points - row["score"]) <= tie, row
 
 
 def test_trading_health_vectors() -> None:
@@ -103,9 +108,9 @@ def test_selloff_vectors_repaired() -> None:
     """With every defect repaired just the two published crashes of more than 25 percent in 15 minutes lose ten more."""
     rows = recordings.loaded("vectors/technical_selloff.json")
     moved = {
-        (row["d5"], row["d15"]): selloff.score(TERMS.selloff_response, _fall(row)).points - D(row["score"])
+        (row["d5"], row["d15"]): difference
         for row in rows
-        if selloff.score(TERMS.selloff_response, _fall(row)).points != row["score"]
+        if (difference := (selloff.score(TERMS.selloff_response, _fall(row)).points or D(0)) - row["score"])
     }
     assert moved == {(35, 30): -10, (28, 27): -10}
 
@@ -205,7 +210,7 @@ def test_unknown_is_unknown() -> None:
     """A token of which nothing is known has no points and nothing available but the health of silence."""
     told = score(TERMS, Facts())
     assert [part.points for part in told.parts] == [0, None, 0, None]
-    assert (told.parts[0].available, told.available) == (40, 115)
+    assert [told.parts[0].available, told.available] == [40, 115]
 
 
 def test_the_least_and_the_most() -> None:
