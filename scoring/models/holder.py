@@ -1,3 +1,5 @@
+from typing import Any
+
 import pgtrigger
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -27,7 +29,7 @@ def _within(name: str, most: int) -> Q:
     return Q(**{name: None}) | Q(**{f"{name}__gte": 0, f"{name}__lte": most})
 
 
-def _ratio(help_text: str) -> "models.DecimalField[object, object]":
+def _ratio(help_text: str) -> "models.DecimalField[Any, Any]":
     return models.DecimalField(max_digits=7, decimal_places=6, null=True, help_text=help_text)
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
@@ -8,7 +10,7 @@ from megatron.core.timescale.fields import HypertableTimeField
 from scoring.choices import RiskLevel
 
 
-def _sign(help_text: str) -> "models.BooleanField[object, object]":
+def _sign(help_text: str) -> "models.BooleanField[Any, Any]":
     return models.BooleanField(null=True, help_text=f"{help_text}; NULL: not known, which never means no risk")
 
 
