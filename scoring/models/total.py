@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, ExpressionWrapper, F, Q, Value, When
@@ -36,11 +38,11 @@ def _within(name: str, low: int, most: int) -> Q:
     return Q(**{name: None}) | Q(**{f"{name}__gte": low, f"{name}__lte": most})
 
 
-def _points(help_text: str) -> "models.DecimalField[object, object]":
+def _points(help_text: str) -> "models.DecimalField[Any, Any]":
     return models.DecimalField(max_digits=6, decimal_places=2, null=True, help_text=help_text)
 
 
-def _sort_key() -> "models.DecimalField[object, object]":
+def _sort_key() -> "models.DecimalField[Any, Any]":
     return models.DecimalField(max_digits=6, decimal_places=2, null=True, help_text="As in token_scores")
 
 
