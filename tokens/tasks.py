@@ -79,7 +79,7 @@ def refresh_top_tokens() -> None:
 
 @shared_task
 def rebuild_hot_tokens() -> int:
-    """Rank the tokens by what they traded in the last hour; return how many are ranked."""
+    """Rank the tokens that traded in the last hour; return how many are ranked."""
     return cache.rebuild_hot(now=clock.utc_now())
 
 

@@ -27,7 +27,7 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.watch_programs": ("chain", timedelta(hours=1), "Look whether programs or their settings changed"),
     "tokens.tasks.fill_usd": ("slow", timedelta(minutes=1), "Fill USD values whose price came later"),
     "tokens.tasks.fetch_metadata": ("slow", timedelta(seconds=30), "Fetch the documents of new tokens"),
-    "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens by the last hour's volume"),
+    "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens that trade by their score"),
     "tokens.tasks.record_metrics": ("slow", timedelta(minutes=1), "Write down what a worker uses"),
     "megatron.core.tasks.heartbeat": ("slow", timedelta(seconds=15), "Show that a worker lives"),
     "tokens.tasks.apply_retention": ("slow", timedelta(hours=1), "Drop what is older than its table's retention"),
@@ -43,3 +43,6 @@ READINGS = ("megatron.core.readings.database", "tokens.selectors.gauges.read", "
 
 TOKEN_PANELS: tuple[str, ...] = ()
 """Who brings what to a token's page, in this order: the rooms above ``tokens``, which it does not know."""
+
+HOT_RANKING = "scoring.selectors.hot.ranking"
+"""Who says which tokens are hot: their scores are in a room above the one that keeps the list."""

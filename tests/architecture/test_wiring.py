@@ -42,8 +42,8 @@ def test_every_queue_has_a_worker() -> None:
 
 
 def test_every_name_on_the_wiring_page_is_there() -> None:
-    """Who reads gauges and who brings a panel are functions, each named once."""
-    named = [*settings.READINGS, *settings.TOKEN_PANELS]
+    """Who reads gauges, brings a panel or ranks is a function, each named once."""
+    named = [*settings.READINGS, *settings.TOKEN_PANELS, settings.HOT_RANKING]
     assert len(set(named)) == len(named)
     assert all(callable(import_string(name)) for name in named)
 

@@ -158,13 +158,17 @@ class TokenDetailSerializer(TokenSerializer):
 
 
 class HotTokenSerializer(serializers.Serializer[Any]):
-    score = DecimalText(help_text="SOL traded in the last hour")
+    score = serializers.IntegerField(
+        allow_null=True, help_text="Total of at most 999 points; null while the token is not scored"
+    )
     token = TokenSerializer()
 
 
 class HotTokensSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(help_text="When it was asked; the ranking is at most a minute older")
-    results = HotTokenSerializer(many=True, help_text="The most active first")
+    results = HotTokenSerializer(
+        many=True, help_text="The highest score first; then those without one, the most SOL traded first"
+    )
 
 
 class FeesSerializer(serializers.Serializer[Transaction]):

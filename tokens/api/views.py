@@ -82,7 +82,7 @@ class TokenListView(ListView):
 class HotTokensView(ReadView):
     @extend_schema(operation_id="list_hot_tokens", parameters=[filters.HotQuery], responses=shapes.HotTokensSerializer)
     def get(self, request: Request) -> Response:
-        """The tokens that trade most now: by SOL in the last hour, ranked every half minute."""
+        """The tokens that traded in the last hour with the highest scores, ranked every half minute."""
         now, limit = utc_now(), filters.asked(request, filters.HotQuery)["limit"]
         hot = cache.hot(now=now, limit=limit)
         context = {"markets": {it.token.pk: it.market for it in hot}}

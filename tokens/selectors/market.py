@@ -50,23 +50,12 @@ LEFT JOIN LATERAL (
 WHERE p.latest_price IS NOT NULL
 """
 
-_ACTIVE = """
-SELECT token_id, sum(volume_sol) AS volume FROM price_candles_1m
-WHERE bucket >= %s AND bucket <= %s AND volume_sol > 0
-GROUP BY token_id ORDER BY volume DESC, token_id LIMIT %s
-"""
-
 
 def markets(*, ids: Sequence[UUID], now: datetime) -> dict[UUID, Market]:
     """Return the market of each token in ``ids`` that has a price, at ``now``; one query for any number."""
     since = _hour_before(now)
     parameters = {"tokens": list(ids), "since": since, "now": now, "remembered": since - REMEMBERED}
     return {row[0]: _market(row) for row in _rows(_MARKETS, parameters)} if ids else {}
-
-
-def activity(*, now: datetime, limit: int) -> dict[UUID, Decimal]:
-    """Return the tokens with the most SOL traded in the hour before ``now``, most first, with that volume."""
-    return dict(_rows(_ACTIVE, [_hour_before(now), now, limit]))
 
 
 def _market(row: tuple[Any, ...]) -> Market:

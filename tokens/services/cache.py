@@ -1,14 +1,18 @@
 """What this room keeps in the cache, under the keys of seed 002: ``price:current:{token_id}`` and ``tokens:hot``.
 
-``token:score`` and ``signal:active`` come with the rooms that own their facts.
+``token:score`` and ``signal:active`` come with the rooms that own their facts. By what tokens are hot is such a fact too:
+``settings.HOT_RANKING`` names who reads it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from megatron.core import cache
 from tokens.models import Token
@@ -54,12 +58,19 @@ def _parse(kept: dict[str, Any]) -> Market:
 MARKETS = cache.ReadThrough[Market]("price:current", seconds=30, load=market.markets, dump=_dump, parse=_parse)
 
 
+class Ranking(Protocol):
+    """Returns the tokens that traded in the hour before ``now``, at most ``limit`` of them, the best first, each with its
+    score of 999 points. Those that nobody scored (``None``) come last."""
+
+    def __call__(self, *, now: datetime, limit: int) -> Mapping[UUID, int | None]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Hot:
-    """A token of ``tokens:hot``: ``score`` is its activity, whole SOL traded in the last hour."""
+    """A token of ``tokens:hot``: ``score`` is its total of 999 points, ``None`` while it has none."""
 
     token: Token
-    score: Decimal
+    score: int | None
     market: Market | None
 
 
@@ -75,23 +86,31 @@ def traded(*, ids: Iterable[UUID], now: datetime) -> int:
 
 
 def rebuild_hot(*, now: datetime) -> int:
-    """Put the :data:`HOT_SIZE` most active tokens of the last hour in the place of ``tokens:hot``; return how many.
+    """Put the :data:`HOT_SIZE` best of the tokens that trade now in the place of ``tokens:hot``; return how many.
 
-    The score is the SOL volume of the hour. The first of them are what is looked at most, so their markets are read too.
+    The first of them are what is looked at most, so their markets are read too.
     """
-    scores = market.activity(now=now, limit=HOT_SIZE)
-    cache.replace_ranking(HOT, {str(token): float(score) for token, score in scores.items()}, seconds=HOT_SECONDS)
+    scores = _ranking(now=now, limit=HOT_SIZE)
+    # A sorted set needs a number: below zero is not scored, and keeps its place.
+    kept = {str(key): float(-place if score is None else score) for place, (key, score) in enumerate(scores.items(), 1)}
+    cache.replace_ranking(HOT, kept, seconds=HOT_SECONDS)
     MARKETS.read(list(scores)[:50], now=now)
     return len(scores)
 
 
 def hot(*, now: datetime, limit: int) -> Sequence[Hot]:
-    """Return the most active tokens, most active first, at most :data:`HOT_SIZE`; from the database without a cache."""
+    """Return the best of the tokens that trade now, at most :data:`HOT_SIZE`; from the database without a cache."""
     ranked = cache.read_ranking(HOT, limit=limit)
+    scores: Mapping[UUID, int | None]
     if ranked is None:
-        scores = market.activity(now=now, limit=limit)
+        scores = _ranking(now=now, limit=limit)
     else:
-        scores = {UUID(token): Decimal(repr(score)) for token, score in ranked}
+        scores = {UUID(token): None if score < 0 else int(score) for token, score in ranked}
     found = {token.pk: token for token in tokens.tokens().filter(pk__in=list(scores))}
     current = markets(ids=found, now=now)
     return [Hot(found[pk], score, current.get(pk)) for pk, score in scores.items() if pk in found]
+
+
+def _ranking(*, now: datetime, limit: int) -> Mapping[UUID, int | None]:
+    ranking: Ranking = import_string(settings.HOT_RANKING)
+    return ranking(now=now, limit=limit)

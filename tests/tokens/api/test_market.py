@@ -49,16 +49,16 @@ def test_a_token_without_a_price_has_no_market(get: Get) -> None:
     assert get(f"tokens/{token.mint_address}/")["market"] is None
 
 
-def test_the_hot_list_is_by_the_hours_volume(get: Get, traded: Token) -> None:
-    """Most first, with the score, the token and its market; ``limit`` cuts."""
+def test_the_hot_list_without_scores_is_by_the_hours_volume(get: Get, traded: Token) -> None:
+    """Most first, with no score, the token and its market; ``limit`` cuts."""
     quiet = factories.token()
     factories.candle(quiet, bucket=NOON - timedelta(minutes=1), volume_sol=Decimal("0.5"))
     with time_machine.travel(NOON, tick=False):
         body = get("tokens/hot/")
         assert body["at"] == "2026-07-03T12:00:00Z"
         assert [(it["score"], it["token"]["mint"]) for it in body["results"]] == [
-            ("4", traded.mint_address),
-            ("0.5", quiet.mint_address),
+            (None, traded.mint_address),
+            (None, quiet.mint_address),
         ]
         assert [it["token"]["market"] for it in body["results"]] == [MARKET, None]
         assert len(get("tokens/hot/", limit="1")["results"]) == 1

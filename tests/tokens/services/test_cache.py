@@ -155,25 +155,25 @@ def test_a_redis_that_says_nothing_does_not_stop_ingest(settings: Any, mute_redi
     assert stored.transactions == 1
 
 
-def test_the_hottest_tokens_are_ranked_by_the_hours_volume(redis: Redis) -> None:
-    """``tokens:hot`` is a sorted set by whole SOL of the last hour, a minute long; older volume does not count."""
+def test_tokens_without_a_score_are_ranked_by_the_hours_volume(redis: Redis) -> None:
+    """``tokens:hot`` is a minute long; who is not scored stands in it below zero, and older volume does not count."""
     quiet, busy, old = factories.token(), factories.token(), factories.token()
     factories.candle(quiet, bucket=NOON - MINUTE, volume_sol=Decimal("1.5"))
     factories.candle(busy, bucket=NOON - MINUTE, volume_sol=Decimal(2))
     factories.candle(busy, bucket=NOON - 59 * MINUTE, volume_sol=Decimal(2))
     factories.candle(old, bucket=NOON - 60 * MINUTE, volume_sol=Decimal(100))
     assert cache.rebuild_hot(now=NOON) == 2
-    assert redis.zrange("tokens:hot", 0, -1, withscores=True) == [(str(quiet.pk), 1.5), (str(busy.pk), 4.0)]
+    assert redis.zrange("tokens:hot", 0, -1, withscores=True) == [(str(quiet.pk), -2.0), (str(busy.pk), -1.0)]
     assert 58 <= redis.ttl("tokens:hot") <= 60
 
 
 def test_the_hot_list_is_the_same_with_and_without_a_cache(redis: Redis, settings: Any) -> None:
-    """Tokens, scores and markets, best first."""
+    """Tokens and markets, best first; without scores the one with more volume is."""
     first, second = rising(), rising()
     factories.candle(second, bucket=NOON - 5 * MINUTE, volume_sol=Decimal(1))
     cache.rebuild_hot(now=NOON)
     kept = cache.hot(now=NOON, limit=10)
     settings.CACHE_URL = ""
-    assert [(it.token, it.score) for it in kept] == [(second, Decimal(8)), (first, Decimal(7))]
+    assert [(it.token, it.score) for it in kept] == [(second, None), (first, None)]
     assert kept == cache.hot(now=NOON, limit=10)
     assert kept[0].market is not None
