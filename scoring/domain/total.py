@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from scoring.domain import verdicts
 from scoring.domain.points import ZERO, text
+from scoring.domain.stored import from_json
 from scoring.domain.terms import PolicyMalformed, Section
 from scoring.domain.verdicts import Facts, Verdict
 
@@ -79,7 +80,7 @@ class Inputs:
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return what :meth:`as_json` wrote; what else stands in ``stored`` is passed over."""
         parts = {name: PartPoints.from_json(stored[name]) for name in PARTS if stored[name] is not None}
-        return cls(facts=Facts.from_json(stored["facts"]), **parts)
+        return cls(facts=from_json(Facts, stored["facts"]), **parts)
 
     def _parts(self) -> tuple[tuple[str, PartPoints], ...]:
         return tuple((name, getattr(self, name)) for name in PARTS)

@@ -4,10 +4,11 @@ A fact that nobody knows decides nothing: the verdict is unknown, raises nothing
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any
 
+from scoring.domain import stored
 from scoring.domain.points import text
 from scoring.domain.terms import PolicyMalformed, Section
 
@@ -74,23 +75,9 @@ class Facts:
     pump_dump: bool | None = None
     coordinated_buying: bool | None = None
 
-    def as_json(self) -> dict[str, str | bool]:
+    def as_json(self) -> dict[str, Any]:
         """Return the known facts, numbers as text."""
-        known = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {
-            name: value if isinstance(value, bool) else str(text(value)) for name, value in known if value is not None
-        }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Return the facts that :meth:`as_json` wrote; names that are no fact any more are passed over."""
-        names = {field.name for field in fields(cls)}
-        known: dict[str, Any] = {
-            name: value if isinstance(value, bool) else Decimal(value)
-            for name, value in stored.items()
-            if name in names and value is not None
-        }
-        return cls(**known)
+        return {name: value for name, value in stored.as_json(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
