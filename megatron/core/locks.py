@@ -7,6 +7,7 @@ from megatron.core.transactions import require_transaction
 LOCKS = {
     "audit.record": 7001,
     "retention.apply": 7002,
+    "score_policy.publish": 7003,
 }
 """Name → number, permanent: never renumber, never reuse."""
 
