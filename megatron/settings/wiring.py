@@ -13,6 +13,7 @@ NUDGES: dict[str, tuple[str, ...]] = {
     "metadata_due": ("tokens.tasks.fetch_metadata",),
     "gaps_found": ("tokens.tasks.heal_gaps",),
     "venue_released": ("tokens.tasks.play_released",),
+    "holder_jobs": ("holders.tasks.analyse_holders",),
 }
 
 BEAT: dict[str, tuple[str, timedelta | time, str]] = {
@@ -25,6 +26,10 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.complete_rejected": ("chain", timedelta(seconds=15), "Ask for the whole of cut transactions"),
     "tokens.tasks.poll_prices": ("chain", timedelta(seconds=10), "Ask the price sources"),
     "tokens.tasks.watch_programs": ("chain", timedelta(hours=1), "Look whether programs or their settings changed"),
+    "holders.tasks.analyse_holders": ("chain", timedelta(seconds=10), "Analyse holders that are due"),
+    "scoring.tasks.plan_holder_analyses": ("score", timedelta(seconds=30), "Plan analyses of holders by the scores"),
+    "holders.tasks.watch_credits": ("slow", timedelta(minutes=5), "Look whether credits run short"),
+    "holders.tasks.forget_analyses": ("slow", time(3, 40, tzinfo=UTC), "Forget analyses that were done long ago"),
     "tokens.tasks.fill_usd": ("slow", timedelta(minutes=1), "Fill USD values whose price came later"),
     "tokens.tasks.fetch_metadata": ("slow", timedelta(seconds=30), "Fetch the documents of new tokens"),
     "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens that trade by their score"),

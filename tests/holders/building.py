@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from holders.models import ApiCreditUsage
+from holders.choices import JobReason
+from holders.models import ApiCreditUsage, HolderScoreJob
+from tests import factories
 from tests.factories import NOON
 
 
@@ -18,3 +20,10 @@ def usage(**fields: Any) -> ApiCreditUsage:
         "request_type": "read",
     }
     return ApiCreditUsage.objects.create(**{**defaults, **fields})
+
+
+def job(**fields: Any) -> HolderScoreJob:
+    """Create the waiting analysis of a new token, due since :data:`NOON`, at the priority of the tier "standard"."""
+    mint = fields.pop("token_mint", None) or factories.pool().token.mint_address
+    defaults = {"priority": 200, "reason": JobReason.TIER_DUE, "scheduled_at": NOON, "due_at": NOON}
+    return HolderScoreJob.objects.create(token_mint=mint, **{**defaults, **fields})

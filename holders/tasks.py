@@ -1,0 +1,32 @@
+"""Celery doors of this room: each reads the clock and calls one service. The rows are the queue."""
+
+from celery import shared_task
+
+from holders.services import agenda, budget
+from megatron.core import clock
+
+
+@shared_task
+def analyse_holders() -> int:
+    """Do due analyses of holders; return how many. Wakes itself again while there are more."""
+    from holders.services import analyses
+    from megatron.clients import registry
+
+    done = analyses.run_due(
+        holder_source=registry.holders(), wallet_source=registry.wallets(), now=clock.utc_now(), limit=analyses.FEW
+    )
+    if done.finished + done.postponed + done.quarantined >= analyses.FEW:
+        analyse_holders.delay()
+    return done.finished
+
+
+@shared_task
+def watch_credits() -> int:
+    """Tell operators of budgets of credits that run short; return how many stand at their hard stop."""
+    return sum(light is budget.Light.STOP for light in budget.watch(now=clock.utc_now()).values())
+
+
+@shared_task
+def forget_analyses() -> int:
+    """Remove the jobs of analyses that were done long ago; return how many."""
+    return agenda.forget_done(now=clock.utc_now())
