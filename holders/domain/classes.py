@@ -59,6 +59,18 @@ def known_dumper(wallet: Wallet, *, at: datetime) -> Verdict:
     return decided(WalletClass.KNOWN_DUMPER, [Evidence("dumps", words, numbers=numbers)])
 
 
+def whale(wallet: Wallet, *, at: datetime) -> Verdict:
+    """Return whether ``wallet`` had more than 100 SOL at ``at``."""
+    return decided(WalletClass.WHALE, capital(wallet.known_at(at)))
+
+
+def capital(wallet: Wallet) -> Iterator[Evidence]:
+    """Yield the evidence of more than 100 SOL, if there is some."""
+    if wallet.lamports is not None and wallet.lamports > terms.WHALE_LAMPORTS:
+        sol = f"{Decimal(wallet.lamports) / _SOL:f}"
+        yield Evidence("capital", f"holds {sol} SOL", numbers={"sol": sol})
+
+
 @dataclass(frozen=True, slots=True)
 class Risk:
     """Points of a wallet's risk out of ``most``, which is 100 when everything was known."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 from holders.choices import WalletClass
 from holders.domain import terms
 from holders.domain.behaviour import Wallet
+from holders.domain.classes import capital
 from holders.domain.evidence import Evidence, Verdict, decided
 
 _SOL = 1_000_000_000
@@ -148,9 +149,8 @@ def _whale(stake: Stake, launch: Launch, wallet: Wallet | None) -> Iterator[Evid
         share = Decimal(100 * stake.balance_raw) / launch.circulating_raw
         if share >= terms.WHALE_SHARE_PCT:
             yield Evidence("share", f"holds {share:.1f} % of what circulates", numbers={"share_pct": f"{share:.4f}"})
-    if wallet is not None and wallet.lamports is not None and wallet.lamports > terms.WHALE_LAMPORTS:
-        sol = f"{Decimal(wallet.lamports) / _SOL:f}"
-        yield Evidence("capital", f"holds {sol} SOL", numbers={"sol": sol})
+    if wallet is not None:
+        yield from capital(wallet)
 
 
 def diamond_hands(stake: Stake, *, at: datetime) -> Verdict:
