@@ -27,6 +27,7 @@ class Measures:
     slot: int | None = None
     data_source: str = ""
     is_complete: bool = True
+    bonding_curve_progress: Decimal | None = None
     progress_quote_pct: Decimal | None = None
     market_cap_usd: Decimal | None = None
     total_holders: int = 0
@@ -100,6 +101,7 @@ def _of_row(row: HolderSnapshot) -> Measures:
         slot=row.slot,
         data_source=row.data_source,
         is_complete=row.is_complete,
+        bonding_curve_progress=row.bonding_curve_progress,
         progress_quote_pct=row.progress_quote_pct,
         market_cap_usd=row.market_cap_usd,
         total_holders=row.total_holders,
