@@ -8,6 +8,7 @@ LOCKS = {
     "audit.record": 7001,
     "retention.apply": 7002,
     "score_policy.publish": 7003,
+    "scoring.holder": 7004,
 }
 """Name → number, permanent: never renumber, never reuse."""
 
