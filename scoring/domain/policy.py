@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from scoring.domain import holder, risk, technical, total
+from scoring.domain import holder, risk, social, technical, total
 from scoring.domain.points import Ramp
 from scoring.domain.terms import PolicyMalformed, Section, decimal
 
@@ -16,6 +16,7 @@ DEFAULT_TERMS: dict[str, dict[str, Any]] = {
     "technical": technical.DEFAULTS,
     "holder": holder.DEFAULTS,
     "risk": risk.DEFAULTS,
+    "social": social.DEFAULTS,
     "total": total.DEFAULTS,
 }
 """What version 1 says."""
