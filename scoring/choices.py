@@ -28,3 +28,11 @@ class SocialOrigin(TextChoices):
     TELEGRAM = "telegram", "Telegram"
     DISCORD = "discord", "Discord"
     TWEETSCOUT = "tweetscout", "TweetScout"
+
+
+class SelloffStatus(TextChoices):
+    """How a sell-off stands."""
+
+    OPEN = "open", "Open"
+    RECOVERED = "recovered", "Recovered"  # two minutes at nine tenths of the price before
+    EXPIRED = "expired", "Expired"  # an hour without recovering

@@ -18,6 +18,7 @@ from tokens.models.stream import (
     VenueState,
 )
 from tokens.models.token import Token
+from tokens.models.traded import TokenTraded
 from tokens.models.transaction import Transaction
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "SystemMetric",
     "Token",
     "TokenMetadata",
+    "TokenTraded",
     "Transaction",
     "VenueState",
 ]

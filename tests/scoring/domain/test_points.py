@@ -66,7 +66,7 @@ def test_a_parts_points_are_those_of_its_known_lines() -> None:
     """Unknown lines count neither as points nor as available; when all are unknown so is the part."""
     known = Component("gini", Decimal("30"), Decimal(40), "Fairly even.", {"gini": "0.42"})
     unknown = Component("bots", None, Decimal(40), "Nobody looked.", {"bots": None})
-    assert (Part("a", (known, unknown), Decimal(80)).points, Part("a", (unknown,), Decimal(40)).points) == (30, None)
+    assert [Part("a", (known, unknown), Decimal(80)).points, Part("a", (unknown,), Decimal(40)).points] == [30, None]
     assert Part("a", (known, unknown), Decimal(80)).available == 40
 
 
