@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from holders.api import views
+from holders.api import jobs, views
 
-urlpatterns = [path("credits/", views.CreditsView.as_view(), name="credits")]
+urlpatterns = [
+    path("credits/", views.CreditsView.as_view(), name="credits"),
+    path("holder-jobs/", jobs.JobListView.as_view(), name="holder-job-list"),
+]

@@ -87,6 +87,7 @@ _NAVIGATION = [
         "items": [
             _list("Storage and retention", "database", "tokens.retentionpolicy"),
             _list("Credits", "toll", "holders.apicreditusage"),
+            _list("Holder analyses", "groups", "holders.holderscorejob"),
         ],
     },
     {
