@@ -46,7 +46,7 @@ CELERY_TASK_ROUTES = {task: {"queue": queue} for task, (queue, _, _) in BEAT.ite
 READINGS = ("megatron.core.readings.database", "tokens.selectors.gauges.read", "holders.selectors.gauges")
 """Who reads gauges from the database when /metrics is asked."""
 
-TOKEN_PANELS: tuple[str, ...] = ()
+TOKEN_PANELS = ("holders.admin.panels.of",)
 """Who brings what to a token's page, in this order: the rooms above ``tokens``, which it does not know."""
 
 HOT_RANKING = "scoring.selectors.hot.ranking"
