@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
         "alike_ratio_above": "0.1",
         "born_together": "30",
         "born_together_ratio_above": "0.2",
+        "born_together_at_least": "3",
         "round_trips": "30",
         "round_trips_ratio_above": "0.3",
         "round_trips_each_above": "5",
@@ -283,9 +284,11 @@ def _wash(figures: Signs, rule: Mapping[str, Decimal]) -> Risk:
         words = f"{signs.percent(part)} of the traders buy and sell about equally often"
         round_trips = rule["round_trips"] if part > rule["round_trips_ratio_above"] else ZERO, words
     if figures.born:
-        part = Decimal(figures.born_together or 0) / figures.born
+        together = figures.born_together or 0
+        part = Decimal(together) / figures.born
+        many = part > rule["born_together_ratio_above"] and together >= rule["born_together_at_least"]
         words = f"{signs.percent(part)} of {figures.born} wallets were created within one hour"
-        born = rule["born_together"] if part > rule["born_together_ratio_above"] else ZERO, words
+        born = rule["born_together"] if many else ZERO, words
     lines = (
         _said("alike", alike, MOST, "no trade is stored"),
         _said("round_trips", round_trips, rule["round_trips"], "no trade is stored"),

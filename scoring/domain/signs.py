@@ -93,8 +93,8 @@ class Signs:
     """None when nobody has looked for insiders."""
     insiders_sold_raw: int | None = None
     insiders_peak_raw: int | None = None
-    whales: tuple[str, ...] = ()
-    """The wallets of the strongest group on one side."""
+    whales: tuple[str, ...] | None = None
+    """The wallets of the strongest group on one side; None when the supply is not known, and so who is a whale."""
     whales_bought: bool | None = None
     whales_sol: Decimal | None = None
     whales_at: str | None = None
@@ -111,7 +111,7 @@ class Signs:
     pools: int | None = None
     """Pools whose liquidity can be taken out: a launch curve is none."""
     removed_raw: int | None = None
-    """Quote taken out of them, less what was put in."""
+    """Quote taken out of them of late, whatever was put in."""
     reserve_raw: int | None = None
     """Quote that they hold."""
     alike: tuple[tuple[int, ...], ...] = ()
@@ -159,8 +159,8 @@ def insider_selling(signs: Signs, rules: Rules) -> Sign:
 
 def whale_coordination(signs: Signs, rules: Rules) -> Sign:
     """Return whether enough whales traded the same side at nearly the same time."""
-    if signs.traders is None:
-        return Sign(None, "Unknown: no trade is stored")
+    if signs.traders is None or signs.whales is None:
+        return Sign(None, "Unknown: no trade is stored" if signs.traders is None else "Unknown: the supply")
     within = f"within {rules.whales_within.seconds} s"
     if len(signs.whales) < rules.whales or signs.whales_sol is None:
         return Sign(False, f"No {rules.whales} whales traded the same side {within}")
