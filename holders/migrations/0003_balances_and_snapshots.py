@@ -193,7 +193,7 @@ class Migration(migrations.Migration):
                 ('is_insider', models.BooleanField(db_default=False, default=False)),
                 ('diamond_hands_score', models.DecimalField(decimal_places=4, help_text='0 to 100', max_digits=7, null=True)),
                 ('sold_ratio', models.DecimalField(decimal_places=6, help_text='Part of what it bought that it sold, at most 1', max_digits=7, null=True)),
-                ('trades_digest', megatron.core.fields.RawAmountField(default=0, help_text='Sum over its trades by which a change of them is seen')),
+                ('trades_digest', models.BigIntegerField(db_default=0, default=0, help_text='Digests of its trades, xor-ed: a change of them is seen by it')),
                 ('last_updated', models.DateTimeField(help_text='As of when')),
             ],
             options={

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 from holders.choices import HolderOrigin, HolderUpdateType
 from megatron.core import ids
-from megatron.core.fields import PercentField, PriceField, PubkeyField, RawAmountField
+from megatron.core.fields import PercentField, PriceField, PubkeyField
 from megatron.core.models import Row
 from megatron.core.timescale.fields import HypertableTimeField
 
@@ -190,7 +190,9 @@ class TokenHolder(Row):
     sold_ratio = models.DecimalField(
         max_digits=7, decimal_places=6, null=True, help_text="Part of what it bought that it sold, at most 1"
     )
-    trades_digest = RawAmountField(default=0, help_text="Sum over its trades by which a change of them is seen")
+    trades_digest = models.BigIntegerField(
+        default=0, db_default=0, help_text="Digests of its trades, xor-ed: a change of them is seen by it"
+    )
     last_updated = models.DateTimeField(help_text="As of when")
 
     class Meta(Row.Meta):
