@@ -40,7 +40,7 @@ class Funding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stake:
-    """What a wallet did with one token up to a time; amounts in base units.
+    """What a wallet did with one token up to a time; amounts in base units. ``held_since`` begins its newest holding.
 
     ``with_buyers`` are the other wallets that bought in the transaction of its first buy: one fee payer paid for all.
     ``from_creator_raw`` is what the creator sent it without a trade; ``None`` is unknown.
@@ -54,7 +54,7 @@ class Stake:
     sells: int = 0
     first_buy_at: datetime | None = None
     first_buy_slot: int | None = None
-    last_trade_at: datetime | None = None
+    held_since: datetime | None = None
     with_buyers: tuple[str, ...] = ()
     funding: Funding | None = None
     from_creator_raw: int | None = None
@@ -155,9 +155,10 @@ def _whale(stake: Stake, launch: Launch, wallet: Wallet | None) -> Iterator[Evid
 
 def diamond_hands(stake: Stake, *, at: datetime) -> Verdict:
     """Return whether the wallet still holds, for more than 24 hours, and has sold less than a tenth of what it bought."""
-    if stake.first_buy_at is None or stake.balance_raw <= 0 or stake.bought_raw <= 0:
+    since = stake.held_since or stake.first_buy_at
+    if since is None or stake.balance_raw <= 0 or stake.bought_raw <= 0:
         return Verdict(WalletClass.DIAMOND_HANDS, holds=False)
-    held = at - stake.first_buy_at
+    held = at - since
     if held <= terms.DIAMOND_HOLD or stake.sold_raw >= terms.DIAMOND_SOLD_BELOW * stake.bought_raw:
         return Verdict(WalletClass.DIAMOND_HANDS, holds=False)
     hours, sold = f"{held / _HOUR:.1f}", f"{Decimal(100 * stake.sold_raw) / stake.bought_raw:.2f}"

@@ -120,3 +120,7 @@ TTL_STABLE: Final = timedelta(days=7)
 """Of bots, MEV bots and smart money, which rarely change."""
 TTL_OWN: Final = timedelta(hours=1)
 """Of what only our own trades tell: a provider may be asked soon."""
+
+ANALYSIS_GRACE: Final = timedelta(minutes=20)
+"""An analysis that was made so long after a snapshot still speaks for it: wallets are looked up when the snapshot is there, and
+a job may be taken up again. Nothing else is later than what it is said of."""

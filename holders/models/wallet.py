@@ -128,14 +128,15 @@ class WalletQualityMetric(models.Model):
     """One row is who the holders of one snapshot are. Unique by token and time, the snapshot's own key (C7). Written by
     ``quality.measure``. Kept 180 days.
 
-    Ratios are parts of the wallets that were analysed (``wallets_enriched``), diamond hands of all holders.
+    Ratios are parts of the wallets of which the chain was asked (``wallets_enriched``); those of known dumpers, which our
+    own trades tell, of all that were sampled, and those of diamond hands of all holders.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     token_mint = PubkeyField(hot=True)
     snapshot_time = models.DateTimeField(help_text="Time of the snapshot; nothing later is in it")
-    wallets_sampled = models.PositiveIntegerField(help_text="Holders that were to be analysed")
-    wallets_enriched = models.PositiveIntegerField(help_text="Those of them of which an analysis was there")
+    wallets_sampled = models.PositiveIntegerField(help_text="Holders that were analysed")
+    wallets_enriched = models.PositiveIntegerField(help_text="Those of them of which the chain was asked")
 
     avg_wallet_age_days = models.DecimalField(max_digits=10, decimal_places=2, null=True)
     median_wallet_age_days = models.DecimalField(max_digits=10, decimal_places=2, null=True)
@@ -183,8 +184,7 @@ class WalletQualityMetric(models.Model):
                 condition=Q(wallets_enriched__lte=F("wallets_sampled")), name="wallet_quality_enriched_of_sampled"
             ),
             models.CheckConstraint(
-                condition=Q(wallets_enriched__gt=0)
-                | Q(bot_ratio=None, mev_ratio=None, smart_money_ratio=None, known_dumper_ratio=None),
+                condition=Q(wallets_enriched__gt=0) | Q(bot_ratio=None, mev_ratio=None, smart_money_ratio=None),
                 name="wallet_quality_ratio_of_somebody",
             ),
             models.CheckConstraint(
