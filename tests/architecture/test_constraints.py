@@ -9,6 +9,7 @@ from tests import breaking
 from tests.core import concrete
 from tests.core import test_models as cellar
 from tests.holders.models import test_constraints as holders
+from tests.holders.models import test_jobs as jobs
 from tests.tokens.models import test_alerts_and_drift as drift
 from tests.tokens.models import test_constraints as tokens
 from tests.tokens.models import test_retention_policy as retention
@@ -48,8 +49,10 @@ def broken() -> set[str]:
         *streams.FIELDS,
         *holders.BROKEN,
         *holders.FIELDS,
+        *jobs.BROKEN,
+        *jobs.FIELDS,
     ]
-    twins = (tokens.TWINS, holders.TWINS, drift.TWINS, drift.SNAPSHOTS, streams.TWINS, streams.FORKS)
+    twins = (tokens.TWINS, holders.TWINS, jobs.TWINS, drift.TWINS, drift.SNAPSHOTS, streams.TWINS, streams.FORKS)
     return {case[0] for case in named}.union(*twins, cellar.BROKEN, IN_OTHER_WORDS)
 
 

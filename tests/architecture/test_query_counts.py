@@ -11,7 +11,7 @@ from megatron.core.choices import Scope
 from megatron.core.clock import utc_now
 from tests import factories, feeds
 from tests.factories import NOON
-from tests.holders.building import usage
+from tests.holders.building import job, usage
 from tests.query_counts import assert_query_count
 from tokens.models import Pool, Token, Transaction
 
@@ -35,6 +35,7 @@ ADDRESSES = (
     "sources/",
     "reorgs/",
     "credits/",
+    "holder-jobs/",
 )
 PAGES = (
     "",
@@ -47,6 +48,7 @@ PAGES = (
     "tokens/venuestate/",
     "tokens/systemmetric/",
     "holders/apicreditusage/",
+    "holders/holderscorejob/",
     "tokens/retentionpolicy/",
     "tokens/streamcursor/",
     "tokens/slotgap/",
@@ -73,6 +75,7 @@ def fill(rows: int) -> None:
         feeds.reorg()
         factories.alert()
         usage(endpoint=f"method {number}", timestamp=utc_now())
+        job(token_mint=token.mint_address)
 
 
 def named(address: str) -> str:
