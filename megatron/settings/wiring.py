@@ -27,6 +27,7 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.poll_prices": ("chain", timedelta(seconds=10), "Ask the price sources"),
     "tokens.tasks.watch_programs": ("chain", timedelta(hours=1), "Look whether programs or their settings changed"),
     "holders.tasks.analyse_holders": ("chain", timedelta(seconds=10), "Analyse holders that are due"),
+    "scoring.tasks.poll_social": ("slow", timedelta(minutes=1), "Ask how tokens are followed"),
     "scoring.tasks.plan_holder_analyses": ("score", timedelta(seconds=30), "Plan analyses of holders by the scores"),
     "holders.tasks.watch_credits": ("slow", timedelta(minutes=5), "Look whether credits run short"),
     "holders.tasks.forget_analyses": ("slow", time(3, 40, tzinfo=UTC), "Forget analyses that were done long ago"),

@@ -7,10 +7,10 @@ nobody: a token that points at a famous person's post is not followed by that pe
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from tokens.domain.metadata import safe_url
 
+_ADDRESS: Final = re.compile(r"https?://(?P<host>[^/?#]+)(?P<road>[^?#]*)")
 NETWORKS: Final = ("twitter", "telegram", "discord")
 _HOSTS: Final = {
     "twitter": ("x.com", "twitter.com", "www.x.com", "www.twitter.com", "mobile.twitter.com", "mobile.x.com"),
@@ -31,17 +31,14 @@ _NOBODY: Final = {
 
 def name_in(network: str, url: str | None) -> str | None:
     """Return the account, group or invitation of ``network`` to which ``url`` leads itself; ``None`` for anything else."""
-    safe = safe_url(url) if url else None
-    if safe is None or not safe.startswith(("http://", "https://")):
+    parts = _ADDRESS.match(safe_url(url) or "") if url else None
+    if parts is None or parts["host"] not in _HOSTS[network]:
         return None
-    parts = urlsplit(safe)
-    if parts.netloc not in _HOSTS[network]:
-        return None
-    found = _ROADS[network].fullmatch(parts.path)
+    found = _ROADS[network].fullmatch(parts["road"])
     if found is None or found[1].lower() in _NOBODY[network]:
         return None
     # An invitation stands alone at discord.gg, and behind its word elsewhere.
-    if network == "discord" and not parts.netloc.endswith("discord.gg") and not parts.path.startswith("/invite/"):
+    if network == "discord" and not parts["host"].endswith("discord.gg") and not parts["road"].startswith("/invite/"):
         return None
     return found[1]
 
