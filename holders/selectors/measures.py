@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Q
 
-from holders.models import HolderSnapshot
+from holders.models import HolderSnapshot, WalletQualityMetric
 
 Cursor = tuple[datetime, str]
 """``measured_at`` and mint of the last measures that were read."""
@@ -90,10 +91,16 @@ def of(*, token_mint: str, at: datetime | None = None) -> Measures | None:
 
 def _measures(rows: Iterable[HolderSnapshot]) -> list[Measures]:
     """Return the measures of snapshots, with the same number of queries for one and for many."""
-    return [_of_row(row) for row in rows]
+    found = list(rows)
+    wanted = {(row.token_mint, row.snapshot_time) for row in found}
+    qualities = WalletQualityMetric.objects.filter(
+        token_mint__in={mint for mint, _ in wanted}, snapshot_time__in={time for _, time in wanted}
+    )
+    by_key = {(row.token_mint, row.snapshot_time): row for row in qualities} if wanted else {}
+    return [_of_row(row, by_key.get((row.token_mint, row.snapshot_time))) for row in found]
 
 
-def _of_row(row: HolderSnapshot) -> Measures:
+def _of_row(row: HolderSnapshot, quality: WalletQualityMetric | None) -> Measures:
     return Measures(
         token_mint=row.token_mint,
         snapshot_time=row.snapshot_time,
@@ -123,5 +130,27 @@ def _of_row(row: HolderSnapshot) -> Measures:
         unique_buyers_1h=row.unique_buyers_1h,
         unique_sellers_1h=row.unique_sellers_1h,
         creator_share=row.creator_percentage,
-        classes=row.raw_distribution.get("classes", {}),
+        classes={**row.raw_distribution.get("classes", {}), **(quality.classes if quality else {})},
+        **_of_quality(quality),
     )
+
+
+def _of_quality(row: WalletQualityMetric | None) -> dict[str, Any]:
+    """Return what was measured of the holders' wallets; nothing while it was not."""
+    if row is None:
+        return {}
+    return {
+        "wallets_sampled": row.wallets_sampled,
+        "wallets_enriched": row.wallets_enriched,
+        "avg_wallet_age_days": row.avg_wallet_age_days,
+        "new_wallet_ratio": row.new_wallet_ratio,
+        "bot_ratio": row.bot_ratio,
+        "mev_ratio": row.mev_ratio,
+        "smart_money_ratio": row.smart_money_ratio,
+        "known_dumper_ratio": row.known_dumper_ratio,
+        "diamond_hands_ratio": row.diamond_hands_ratio,
+        "avg_hold_time_hours": row.avg_hold_duration_hours,
+        "organic": row.organic_score,
+        "velocity": row.velocity_score,
+        "insider_share": row.insider_percentage,
+    }
