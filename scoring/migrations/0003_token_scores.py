@@ -10,24 +10,6 @@ import megatron.core.fields
 import megatron.core.ids
 from django.db import migrations, models
 
-# A token that only a dropped fork created goes, and its scores with it: the trigger on tokens lets nothing else be removed.
-FOLLOW = """
-DO $$
-DECLARE key record;
-BEGIN
-    FOR key IN
-        SELECT conname, conrelid::regclass AS held, confrelid::regclass AS named, attname
-          FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
-         WHERE contype = 'f' AND conrelid IN ('token_scores'::regclass, 'latest_token_scores'::regclass)
-    LOOP
-        EXECUTE format(
-            'ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES %s ON DELETE CASCADE'
-            ' DEFERRABLE INITIALLY DEFERRED', key.held, key.conname, key.conname, key.attname, key.named
-        );
-    END LOOP;
-END $$
-"""
-
 # The seed's name. It took the newest score of a quiet token and left the lists pointing nowhere; here a list forgets the
 # token with it. In batches, so that nobody waits long; a graduated token keeps all its scores.
 CLEANUP = """
@@ -189,6 +171,5 @@ class Migration(migrations.Migration):
             model_name='latesttokenscore',
             index=models.Index(models.OrderBy(models.F('social_score'), descending=True, nulls_last=True), models.OrderBy(models.F('token'), descending=True), name='idx_latest_scores_social'),
         ),
-        migrations.RunSQL(FOLLOW, migrations.RunSQL.noop),
         migrations.RunSQL(CLEANUP, "DROP PROCEDURE cleanup_old_scores(timestamptz, integer, bigint)"),
     ]
