@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Sum
 
@@ -12,6 +11,7 @@ from holders.domain.budget import Light, Purse
 from holders.models import ApiCreditUsage, HolderScoreJob
 from holders.selectors import agenda
 from tokens.choices import AlertKind, AlertSeverity
+from tokens.selectors import alerts as open_alerts
 from tokens.services import alerts
 
 PROVIDER = "helius"
@@ -42,6 +42,7 @@ def settle(*, job: HolderScoreJob, credits_planned: int, credits_paid: int) -> N
 def watch(*, now: datetime) -> Mapping[str, Light]:
     """Tell operators of budgets that run short, and close what is over; return how each provider's month stands."""
     lights: dict[str, Light] = {}
+    told = set(open_alerts.alerts(kind=AlertKind.CREDITS, is_open=True).values_list("subject", flat=True))
     today = _today(now)
     paid = agenda.paid(since=now - agenda.HOUR, now=now).analyses
     for known in selectors.budgets(now=now):
@@ -50,43 +51,39 @@ def watch(*, now: datetime) -> Mapping[str, Light]:
         spent_today = today.get(known.provider, 0)
         state = Purse(limit=known.limit, used=known.used, today=spent_today, paid_last_hour=paid, now=now)
         lights[known.provider] = state.light
-        _tell_of_month(known.provider, state, now)
-        _tell_of_day(known.provider, state, now)
+        said = {
+            known.provider: _of_month(known.provider, state),
+            f"{known.provider} today": _of_day(known.provider, state),
+        }
+        for subject, words in said.items():
+            if words is not None:
+                _raise(subject, *words, state, now)
+            elif subject in told:
+                alerts.resolve_alert(kind=AlertKind.CREDITS, subject=subject, now=now)
     return lights
 
 
-def _tell_of_month(provider: str, state: Purse, now: datetime) -> None:
-    part = f"{state.used:,} of {state.limit:,} credits ({float(state.spent):.0%})"
+def _of_month(provider: str, state: Purse) -> tuple[AlertSeverity, str] | None:
+    """Return how gravely and in which words to tell of a month; ``None`` while there is nothing to tell."""
     if state.light is Light.GREEN:
-        alerts.resolve_alert(kind=AlertKind.CREDITS, subject=provider, now=now)
-        return
-    stopped = state.light is Light.STOP
-    meaning = (
-        "no look-up is paid for until the month ends, holders are analysed from our own trades"
-        if stopped
-        else f"look-ups stop at {float(budget.STOP):.0%}"
-    )
-    _raise(
-        subject=provider,
-        severity=AlertSeverity.CRITICAL if stopped else AlertSeverity.WARNING,
-        message=f"{provider}: {part} of this month are used; {meaning}.",
-        state=state,
-        now=now,
-    )
+        return None
+    part = f"{provider}: {state.used:,} of {state.limit:,} credits ({float(state.spent):.0%}) of this month are used"
+    if state.light is Light.WARN:
+        return AlertSeverity.WARNING, f"{part}; look-ups stop at {float(budget.STOP):.0%}."
+    meaning = "no look-up is paid for until the month ends, holders are analysed from our own trades"
+    return AlertSeverity.CRITICAL, f"{part}; {meaning}."
 
 
-def _tell_of_day(provider: str, state: Purse, now: datetime) -> None:
-    subject = f"{provider} today"
+def _of_day(provider: str, state: Purse) -> tuple[AlertSeverity, str] | None:
+    """Return the same of today."""
     if not state.is_day_dear:
-        alerts.resolve_alert(kind=AlertKind.CREDITS, subject=subject, now=now)
-        return
+        return None
     usual = int((state.limit or 0) * budget.DAY_ALERT)
-    message = f"{provider}: today cost {state.today:,} credits; a day of this budget has {usual:,}."
-    _raise(subject=subject, severity=AlertSeverity.WARNING, message=message, state=state, now=now)
+    return AlertSeverity.WARNING, f"{provider}: today cost {state.today:,} credits; a day of this budget has {usual:,}."
 
 
-def _raise(*, subject: str, severity: AlertSeverity, message: str, state: Purse, now: datetime) -> None:
-    detail: dict[str, Any] = {
+def _raise(subject: str, severity: AlertSeverity, message: str, state: Purse, now: datetime) -> None:
+    detail = {
         "used": state.used,
         "limit": state.limit,
         "today": state.today,

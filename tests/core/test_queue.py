@@ -239,3 +239,15 @@ def test_a_row_says_what_state_it_is_in() -> None:
     assert queue.state_of(Errand(due_at=NOON, leased_until=later), now=NOON) == "working"
     assert queue.state_of(Errand(due_at=NOON, leased_until=NOON), now=later) == "waiting"
     assert queue.state_of(Errand(due_at=NOON, finished_at=NOON), now=NOON) == "finished"
+
+
+def test_a_table_may_have_pauses_of_its_own(errands: Any) -> None:
+    """The first pause follows the first attempt, and the last one every further attempt."""
+    row = errand()
+    waits = []
+    for _ in range(3):
+        now = errands.get().due_at
+        queue.drain(errands.all(), fail(ValueError("no")), now=now, pauses=[timedelta(minutes=1), timedelta(minutes=5)])
+        row.refresh_from_db()
+        waits.append(row.due_at - now)
+    assert waits == [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=5)]
