@@ -151,7 +151,7 @@ class SocialPoll(Row):
 
     class Meta(Row.Meta):
         db_table = "social_polls"
-        indexes = (models.Index(fields=["source", "due_at"], name="idx_social_polls_due"),)
+        indexes = (models.Index(fields=["answered_at"], name="idx_social_polls_answered"),)
         constraints = (
             models.UniqueConstraint(fields=["token", "source"], name="social_poll_once_a_token_and_source"),
             models.CheckConstraint(condition=Q(source__in=SocialOrigin.values), name="social_poll_source_known"),

@@ -19,7 +19,8 @@ LATE_HOUR, LATE_DAY = timedelta(minutes=30), timedelta(hours=3)
 """How much older than an hour and a day the figure may be with which growth is measured."""
 LEAST_PROGRESS = Decimal(5)
 """Percent of a curve's target below which nobody is asked: most tokens never get there."""
-RECENT = timedelta(days=2)
+RECENT = DAY
+"""How long after the last answer a token is looked at whose figures have gone."""
 
 
 class Worth(NamedTuple):
@@ -50,7 +51,12 @@ _WORTH = """
 SELECT t.id, t.mint_address, t.metadata->>'twitter', t.metadata->>'telegram', t.metadata->>'discord', listed.links
 FROM (
     SELECT token_id, sum(volume_sol) AS volume FROM price_candles_1m
-    WHERE bucket > %(since)s AND bucket <= %(now)s AND volume_sol > 0 GROUP BY token_id
+    WHERE bucket > %(since)s AND bucket <= %(now)s AND volume_sol > 0 AND token_id IN (
+        SELECT p.token_id FROM pools p
+        WHERE p.last_trade_at > %(since)s
+            AND (p.pool_type = 'graduated' OR p.pool_type = 'initial' AND p.progress_quote_pct >= %(least)s)
+    )
+    GROUP BY token_id ORDER BY volume DESC, token_id LIMIT %(limit)s
 ) AS active
 JOIN tokens t ON t.id = active.token_id
 LEFT JOIN LATERAL (
@@ -59,11 +65,7 @@ LEFT JOIN LATERAL (
         AND m.timestamp > %(yesterday)s AND m.timestamp <= %(now)s
     ORDER BY m.timestamp DESC LIMIT 1
 ) AS listed ON true
-WHERE EXISTS (
-    SELECT FROM pools p WHERE p.token_id = t.id
-        AND (p.pool_type = 'graduated' OR p.pool_type = 'initial' AND p.progress_quote_pct >= %(least)s)
-)
-ORDER BY active.volume DESC, t.id LIMIT %(limit)s
+ORDER BY active.volume DESC, t.id
 """
 
 _AUDIENCE = "coalesce(m.twitter_followers, m.telegram_members, m.discord_members)"
@@ -113,14 +115,18 @@ ORDER BY t.id
 """
 
 _QUIET = """
-SELECT s.token_id FROM (
-    SELECT DISTINCT ON (token_id) token_id, available_max FROM social_scores
-    WHERE calculated_at > %(recent)s AND calculated_at <= %(now)s ORDER BY token_id, calculated_at DESC
-) AS s
-WHERE s.available_max > 0 AND NOT EXISTS (
-    SELECT FROM social_metrics m WHERE m.token_id = s.token_id AND m.timestamp > %(since)s AND m.timestamp <= %(now)s
+SELECT told.token_id
+FROM (SELECT DISTINCT token_id FROM social_polls WHERE answered_at > %(recent)s AND answered_at <= %(since)s) AS told
+CROSS JOIN LATERAL (
+    SELECT s.available_max FROM social_scores s
+    WHERE s.token_id = told.token_id AND s.calculated_at > %(kept)s AND s.calculated_at <= %(now)s
+    ORDER BY s.calculated_at DESC LIMIT 1
+) AS newest
+WHERE newest.available_max > 0 AND NOT EXISTS (
+    SELECT FROM social_metrics m
+    WHERE m.token_id = told.token_id AND m.timestamp > %(since)s AND m.timestamp <= %(now)s
 )
-LIMIT %(limit)s
+ORDER BY told.token_id LIMIT %(limit)s
 """
 
 
@@ -158,10 +164,12 @@ def figures(*, token_ids: Collection[UUID], now: datetime, fresh: timedelta) -> 
 
 
 def gone_quiet(*, now: datetime, fresh: timedelta, limit: int) -> Sequence[UUID]:
-    """Return tokens that still have social points although no reading is younger than ``fresh``."""
-    return [
-        token for (token,) in _rows(_QUIET, {"now": now, "recent": now - RECENT, "since": now - fresh, "limit": limit})
-    ]
+    """Return tokens that still have social points although no reading is younger than ``fresh``: those of which something was
+    heard in the day before that."""
+    since = now - fresh
+    # A score is written again each day, so the newest of a token that was heard of is not much older.
+    times = {"now": now, "since": since, "recent": since - RECENT, "kept": since - 3 * RECENT}
+    return [token for (token,) in _rows(_QUIET, {**times, "limit": limit})]
 
 
 def metrics(*, token_id: UUID) -> QuerySet[SocialMetric]:

@@ -24,7 +24,7 @@ from tests import factories
 from tests.factories import NOON
 from tests.holders.building import usage
 from tokens.choices import PoolType
-from tokens.models import Token
+from tokens.models import Pool, Token
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +56,11 @@ def traded(volume: int = 10, links: Mapping[str, str] = GROUP, **fields: Any) ->
     factories.pool(token, **{"real_sol_reserves": 42_000_000_000, **fields})
     factories.candle(token, bucket=NOON - 30 * MINUTE, volume_sol=Decimal(volume))
     return token
+
+
+def trades_again(token: Token, at: datetime) -> None:
+    factories.candle(token, bucket=at)
+    Pool.objects.filter(token=token).update(last_trade_at=at)
 
 
 def poll(*sources: Crowd, now: datetime = NOON, most: int = 30) -> Polled:
@@ -194,11 +199,11 @@ def test_a_failure_makes_the_next_question_later(failure: Exception, first: time
     assert poll(Crowd(failure)) == Polled(asked=1, stored=0, failed=1, scored=0)
     row = SocialPoll.objects.get()
     assert (row.due_at, row.failures, row.error) == (NOON + first, 1, f"{type(failure).__name__}: {failure}")
-    factories.candle(token, bucket=NOON + first - MINUTE)
+    trades_again(token, NOON + first - MINUTE)
     poll(Crowd(failure), now=row.due_at)
     row.refresh_from_db()
     assert (row.due_at, row.failures) == (NOON + first + second, 2)
-    factories.candle(token, bucket=row.due_at - MINUTE)
+    trades_again(token, row.due_at - MINUTE)
     poll(Crowd(members(5)), now=row.due_at)
     row.refresh_from_db()
     assert (row.failures, row.error) == (0, "")
@@ -315,7 +320,7 @@ def test_the_task_asks_the_sources_that_are_set_up(settings: Any) -> None:
     settings.SOCIAL_TOKENS_PER_MINUTE = 1
     now = tasks.clock.utc_now()
     for _ in range(2):
-        factories.candle(traded(), bucket=now - MINUTE)
+        factories.candle(traded(last_trade_at=now), bucket=now - MINUTE)
     crowd = Crowd(members(5))
     with clients.override(social=[crowd]):
         assert tasks.poll_social() == 1
