@@ -1,6 +1,7 @@
 """The test database on every kind of server: pytest fixtures, loaded by tests/conftest.py."""
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -58,13 +59,20 @@ def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_setup(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Note the level for the report and stop TimescaleDB's background jobs: a test drives them with ``CALL run_job``,
-    or they must not run at all."""
+    or they must not run at all. At the end no session of a test's thread keeps the database from being dropped."""
     with django_db_blocker.unblock():
         request.config.stash[_LEVEL] = connection.timescale_level
         if connection.timescale_level == "community":
             stop_jobs()
+    yield
+    if not IN_PLACE:
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+            )
 
 
 def stop_jobs() -> None:
