@@ -77,7 +77,7 @@ def freeze(**fields: Any) -> HolderScoreFreeze:
 def snapshot(mint: str, at: datetime = NOON, **fields: Any) -> HolderSnapshot:
     """Create a snapshot of 120 holders that was measured, at half of the quote target."""
     defaults = {
-        "data_source": "trades",
+        "data_source": "transactions",
         "is_complete": True,
         "total_holders": 120,
         "unique_holders": 121,
