@@ -13,7 +13,7 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 from decimal import Decimal
 from django.db import migrations, models
-from megatron.core.timescale.operations import Compression, Retention
+from megatron.core.timescale.operations import Compression, Retention, TimeIndex
 
 DAY = timedelta(days=1)
 KEPT, COMPRESSED = 60 * DAY, 30 * DAY
@@ -125,6 +125,8 @@ class Migration(migrations.Migration):
             model_name='socialscore',
             constraint=models.CheckConstraint(condition=models.Q(('available_max__range', (0, 333))), name='social_available_0_to_333'),
         ),
+        TimeIndex("social_metrics", "timestamp"),
+        TimeIndex("social_scores", "calculated_at"),
         Compression("social_metrics", "", TABLES["social_metrics"][0], COMPRESSED),
         Compression("social_scores", "", TABLES["social_scores"][0], COMPRESSED),
         Retention("social_metrics", KEPT),
