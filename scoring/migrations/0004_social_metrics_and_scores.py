@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
                 'db_table': 'social_polls',
                 'abstract': False,
                 'indexes': [models.Index(fields=['answered_at'], name='idx_social_polls_answered')],
-                'constraints': [models.UniqueConstraint(fields=('token', 'source'), name='social_poll_once_a_token_and_source'), models.CheckConstraint(condition=models.Q(('source__in', ['dexscreener', 'telegram', 'discord', 'tweetscout'])), name='social_poll_source_known'), models.CheckConstraint(condition=models.Q(models.Q(('error', ''), ('failures', 0)), models.Q(('failures__gt', 0), models.Q(('error', ''), _negated=True)), _connector='OR'), name='social_poll_fails_with_a_reason')],
+                'constraints': [models.UniqueConstraint(fields=('token', 'source'), name='social_poll_once_a_token_and_source'), models.CheckConstraint(condition=models.Q(('source__in', ['dexscreener', 'telegram', 'discord', 'tweetscout'])), name='social_poll_source_known'), models.CheckConstraint(condition=models.Q(models.Q(('error', ''), ('failures', 0)), models.Q(models.Q(('failures', 0), _negated=True), models.Q(('error', ''), _negated=True)), _connector='OR'), name='social_poll_fails_with_a_reason')],
             },
         ),
         pgtrigger.migrations.AddTrigger(

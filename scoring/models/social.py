@@ -156,7 +156,7 @@ class SocialPoll(Row):
             models.UniqueConstraint(fields=["token", "source"], name="social_poll_once_a_token_and_source"),
             models.CheckConstraint(condition=Q(source__in=SocialOrigin.values), name="social_poll_source_known"),
             models.CheckConstraint(
-                condition=Q(failures=0, error="") | (Q(failures__gt=0) & ~Q(error="")),
+                condition=Q(failures=0, error="") | (~Q(failures=0) & ~Q(error="")),
                 name="social_poll_fails_with_a_reason",
             ),
         )

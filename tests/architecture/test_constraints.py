@@ -10,6 +10,7 @@ from tests.core import concrete
 from tests.core import test_models as cellar
 from tests.holders.models import test_constraints as holders
 from tests.holders.models import test_jobs as jobs
+from tests.scoring.models import test_social as social
 from tests.tokens.models import test_alerts_and_drift as drift
 from tests.tokens.models import test_constraints as tokens
 from tests.tokens.models import test_retention_policy as retention
@@ -51,8 +52,19 @@ def broken() -> set[str]:
         *holders.FIELDS,
         *jobs.BROKEN,
         *jobs.FIELDS,
+        *social.BROKEN,
+        *social.FIELDS,
     ]
-    twins = (tokens.TWINS, holders.TWINS, jobs.TWINS, drift.TWINS, drift.SNAPSHOTS, streams.TWINS, streams.FORKS)
+    twins = (
+        tokens.TWINS,
+        holders.TWINS,
+        jobs.TWINS,
+        drift.TWINS,
+        drift.SNAPSHOTS,
+        streams.TWINS,
+        streams.FORKS,
+        social.TWINS,
+    )
     return {case[0] for case in named}.union(*twins, cellar.BROKEN, IN_OTHER_WORDS)
 
 
