@@ -88,6 +88,18 @@ def stop_jobs() -> None:
         )
 
 
+@pytest.fixture(autouse=True)
+def _first_score_policy(request: pytest.FixtureRequest) -> None:
+    """Put back the score policy of the migrations, which a test that commits takes away with all other rows."""
+    if request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("_django_db_helper")
+        from scoring.domain.policy import DEFAULT_TERMS
+        from scoring.models import ScorePolicy
+
+        if not ScorePolicy.objects.exists():
+            ScorePolicy.objects.create(version=1, active=True, terms=DEFAULT_TERMS, reason="Tests", created_by="tests")
+
+
 @pytest.fixture
 def level(db: None) -> str:
     """What the server can do: none, apache or community."""
