@@ -11,6 +11,7 @@ from tests.core import test_models as cellar
 from tests.holders.models import test_constraints as holders
 from tests.holders.models import test_jobs as jobs
 from tests.scoring.models import test_social as social
+from tests.scoring.models import test_holder_rules as scores
 from tests.tokens.models import test_alerts_and_drift as drift
 from tests.tokens.models import test_constraints as tokens
 from tests.tokens.models import test_retention_policy as retention
@@ -52,6 +53,8 @@ def broken() -> set[str]:
         *holders.FIELDS,
         *jobs.BROKEN,
         *jobs.FIELDS,
+        *scores.BROKEN,
+        *scores.FIELDS,
         *social.BROKEN,
         *social.FIELDS,
     ]
