@@ -1,0 +1,108 @@
+"""Holders of one token by a loop over the ORM's objects: what the set-based derivation must give, written plainly."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import groupby
+from operator import attrgetter
+
+from holders.domain import positions
+from holders.domain.positions import Position, Trade
+from holders.models import TokenHolder
+from tokens.models import Pool, Token, Transaction
+
+SOL = "So11111111111111111111111111111111111111112"
+
+
+def derive(mint: str, now: datetime) -> None:
+    """Create the row of each wallet that traded ``mint``; there is none yet."""
+    token = Token.objects.get(mint_address=mint)
+    pools = Pool.objects.filter(token=token, pool_type__in=("initial", "graduated"))
+    pool = max(pools, key=lambda one: (one.pool_type == "graduated", one.last_slot or -1)) if pools else None
+    rows = Transaction.objects.filter(token=token, type__in=("buy", "sell"))
+    ordered = sorted(
+        rows,
+        key=lambda row: (
+            row.user_address,
+            row.slot,
+            (row.quote_reserves or 0) * (row.token_reserves or 0) if row.quote_reserves and row.token_reserves else 0,
+            row.event_index,
+            row.signature,
+        ),
+    )
+    holders = []
+    for wallet, trades in groupby(ordered, key=attrgetter("user_address")):
+        position = Position()
+        for one in positions.rounds(_trades(trades)):
+            position.settle(one)
+        holders.append(_holder(token, pool, wallet, position, now))
+    TokenHolder.objects.bulk_create(holders)
+
+
+def _trades(rows: Iterator[Transaction]) -> Iterator[Trade]:
+    for row in rows:
+        buys = row.type == "buy"
+        yield Trade(
+            buys=buys,
+            at=row.block_time,
+            raw=int(row.amount_out if buys else row.amount_in),
+            lamports=None if row.sol_amount is None else int(row.sol_amount.scaleb(9)),
+            usd_nano=None
+            if row.sol_amount_usd is None
+            else int((row.sol_amount_usd * 10**9).quantize(Decimal(1), ROUND_HALF_UP)),
+        )
+
+
+def _holder(token: Token, pool: Pool | None, wallet: str, position: Position, now: datetime) -> TokenHolder:
+    def whole(raw: int) -> Decimal:
+        return Decimal(raw).scaleb(-token.decimals)
+
+    def money(amount: int | None) -> Decimal | None:
+        return None if amount is None else Decimal(amount).scaleb(-9)
+
+    def gain(cost: int | None, price: Decimal | None) -> Decimal | None:
+        return positions.unrealized(
+            cost=cost, held=position.held, still=position.held, price=price, decimals=token.decimals
+        )
+
+    hours = positions.hold_hours(since=position.held_since, until=position.held_until, now=positions.micros(now))
+    ratio = positions.sold_ratio(bought=position.bought, sold=position.sold)
+    return TokenHolder(
+        token_mint=token.mint_address,
+        wallet_address=wallet,
+        current_balance=whole(position.held),
+        initial_balance=whole(position.initial or 0),
+        peak_balance=whole(position.peak),
+        traded_balance=whole(position.held),
+        first_transaction_time=positions.moment(position.first_at),
+        last_transaction_time=positions.moment(position.last_at),
+        held_since=positions.moment(position.held_since),
+        held_until=positions.moment(position.held_until),
+        hold_hours=hours,
+        total_bought=whole(position.bought),
+        total_sold=whole(position.sold),
+        untracked_sold=whole(position.untracked),
+        buy_count=position.buys,
+        sell_count=position.sells,
+        transaction_count=position.buys + position.sells,
+        cost_sol=money(position.cost),
+        cost_usd=money(position.cost_usd),
+        avg_buy_price=positions.price(lamports=position.spent, raw=position.bought, decimals=token.decimals),
+        avg_sell_price=positions.price(lamports=position.earned, raw=position.sold, decimals=token.decimals),
+        realized_pnl_sol=money(position.realized),
+        realized_pnl=money(position.realized_usd),
+        unrealized_pnl_sol=gain(position.cost, pool.latest_price if pool and pool.quote_mint == SOL else None),
+        unrealized_pnl=gain(position.cost_usd, pool.latest_price_usd if pool else None),
+        diamond_hands_score=positions.diamond_hands(hours=hours, sold=ratio),
+        sold_ratio=ratio,
+        last_updated=now,
+    )
+
+
+IGNORED = {"id", "created_at", "updated_at", "last_updated", "trades_digest"}
+
+
+def rows(mint: str) -> list[dict[str, object]]:
+    """Return what the table says of the holders of ``mint``, in order, without keys and audit times."""
+    names = [field.attname for field in TokenHolder._meta.concrete_fields if field.attname not in IGNORED]
+    return list(TokenHolder.objects.filter(token_mint=mint).order_by("wallet_address").values(*names))
