@@ -67,6 +67,7 @@ def broken() -> set[str]:
         streams.TWINS,
         streams.FORKS,
         social.TWINS,
+        scores.TWINS,
     )
     return {case[0] for case in named}.union(*twins, cellar.BROKEN, IN_OTHER_WORDS)
 
