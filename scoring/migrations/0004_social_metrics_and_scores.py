@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             name='SocialScore',
             fields=[
                 ('id', models.UUIDField(editable=False, help_text='event_id(calculated_at, token_id)', primary_key=True, serialize=False)),
-                ('calculated_at', megatron.core.timescale.fields.HypertableTimeField(interval='7 days', key=('token_id',))),
+                ('calculated_at', megatron.core.timescale.fields.HypertableTimeField(help_text='From when on it holds', interval='7 days', key=('id',))),
                 ('twitter_score', models.DecimalField(decimal_places=2, help_text='Points, 0 to 111', max_digits=5, null=True)),
                 ('community_score', models.DecimalField(decimal_places=2, help_text='Points, 0 to 111', max_digits=5, null=True)),
                 ('virality_score', models.DecimalField(decimal_places=2, help_text='Points, 0 to 111', max_digits=5, null=True)),
@@ -57,13 +57,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'social_scores',
+                'indexes': [models.Index(models.F('token'), models.OrderBy(models.F('calculated_at'), descending=True), name='idx_social_scores_token_time')],
             },
         ),
         migrations.CreateModel(
             name='SocialMetric',
             fields=[
                 ('id', models.UUIDField(editable=False, help_text='event_id(timestamp, token_id, source)', primary_key=True, serialize=False)),
-                ('timestamp', megatron.core.timescale.fields.HypertableTimeField(help_text='When it was asked', interval='7 days', key=('token_id', 'source'))),
+                ('timestamp', megatron.core.timescale.fields.HypertableTimeField(help_text='When it was asked', interval='7 days', key=('id',))),
                 ('source', models.CharField(choices=[('dexscreener', 'DexScreener'), ('telegram', 'Telegram'), ('discord', 'Discord'), ('tweetscout', 'TweetScout')], max_length=20)),
                 ('twitter_followers', models.PositiveIntegerField(null=True)),
                 ('twitter_mentions_1h', models.PositiveIntegerField(help_text='Posts of others; at least so many where raw_data says they are not all', null=True)),

@@ -40,7 +40,7 @@ class SocialMetric(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(timestamp, token_id, source)")
     token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False)
-    timestamp = HypertableTimeField(interval="7 days", key=("token_id", "source"), help_text="When it was asked")
+    timestamp = HypertableTimeField(interval="7 days", help_text="When it was asked")
     source = models.CharField(max_length=20, choices=SocialOrigin)
 
     twitter_followers = _count()
@@ -103,7 +103,7 @@ class SocialScore(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(calculated_at, token_id)")
     token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False)
-    calculated_at = HypertableTimeField(interval="7 days", key=("token_id",))
+    calculated_at = HypertableTimeField(interval="7 days", help_text="From when on it holds")
     twitter_score = models.DecimalField(max_digits=5, decimal_places=2, null=True, help_text="Points, 0 to 111")
     community_score = models.DecimalField(max_digits=5, decimal_places=2, null=True, help_text="Points, 0 to 111")
     virality_score = models.DecimalField(max_digits=5, decimal_places=2, null=True, help_text="Points, 0 to 111")
@@ -123,6 +123,7 @@ class SocialScore(models.Model):
 
     class Meta:
         db_table = "social_scores"
+        indexes = (models.Index(F("token"), F("calculated_at").desc(), name="idx_social_scores_token_time"),)
         constraints = (
             models.CheckConstraint(
                 condition=_between("twitter_score", 0, 111)

@@ -34,8 +34,8 @@ FIELDS: list[Case] = [
     *breaking.field_cases(poll, SocialPoll),
 ]
 TWINS: dict[str, tuple[Build, tuple[str, ...]]] = {
-    "social_metrics_pkey": (metric, ("token_id", "source", "timestamp")),
-    "social_scores_pkey": (score, ("token_id", "calculated_at")),
+    "social_metrics_pkey": (metric, ("id", "timestamp")),
+    "social_scores_pkey": (score, ("id", "calculated_at")),
     "social_poll_once_a_token_and_source": (poll, ("token_id", "source")),
 }
 
@@ -48,7 +48,7 @@ def test_a_row_that_cannot_be_is_refused(name: str, build: Build, change: breaki
 
 @pytest.mark.parametrize("name", TWINS)
 def test_two_rows_of_the_same_thing_are_refused(name: str) -> None:
-    """One row a token, source and time; one score a token and time; one turn a token and source."""
+    """No two rows have one id, which is derived from what makes them one; one turn a token and source."""
     assert breaking.refusal_of_second(*TWINS[name]) == name
 
 
