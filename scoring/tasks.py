@@ -5,7 +5,7 @@ from django.conf import settings
 
 from megatron.clients import registry
 from megatron.core import clock
-from scoring.services import social, urgency
+from scoring.services import cleaning, social, urgency
 
 
 @shared_task
@@ -19,3 +19,9 @@ def poll_social() -> int:
     """Ask how tokens are followed, those whose turn it is; return how many readings were stored."""
     sources, most = registry.social_sources(), settings.SOCIAL_TOKENS_PER_MINUTE
     return social.poll_due(sources=sources, now=clock.utc_now(), most=most).stored if sources and most > 0 else 0
+
+
+@shared_task
+def clean_scores() -> int:
+    """Remove old totals of tokens that never graduated; return how many. The last ones of graduated tokens are kept whole."""
+    return cleaning.clean(now=clock.utc_now())
