@@ -7,7 +7,7 @@ from holders.admin import words
 from holders.models import HolderSnapshot
 from holders.selectors import spread
 from holders.selectors.spread import Spread
-from megatron.core.admin.panels import Panel
+from megatron.core.admin.panels import Bar, Panel
 
 _TEMPLATE = "console/holders_of_token.html"
 _TOP = (1, 5, 10, 20, 50, 100)
@@ -45,8 +45,8 @@ def _measured(found: Spread, snapshot: HolderSnapshot) -> dict[str, Any]:
         "snapshot": snapshot,
         "curve": words.polyline(curve),
         "curve_words": words.of_curve(curve),
-        "top": [words.Bar(f"Top {most}", share or 0, 100, words.percent(share)) for most, share in shares],
-        "sizes": [words.Bar(label, count, snapshot.total_holders, f"{count:,}") for label, count in sizes],
+        "top": [Bar(f"Top {most}", share, 100, words.percent(share)) for most, share in shares],
+        "sizes": [Bar(label, count, snapshot.total_holders, f"{count:,}") for label, count in sizes],
         "classes": words.classes(counted, holders=snapshot.total_holders),
         "excluded": words.excluded(stored),
     }

@@ -6,18 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from holders.choices import ClusterKind, Exclusion, WalletClass
+from megatron.core.admin.panels import Bar
 
 Curve = Sequence[tuple[Decimal, Decimal]]
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One line of a list of bars: ``part`` of ``whole`` is drawn, ``said`` is read."""
-
-    label: str
-    part: Decimal | int
-    whole: Decimal | int
-    said: str
 
 
 @dataclass(frozen=True, slots=True)

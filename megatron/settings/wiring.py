@@ -14,6 +14,7 @@ NUDGES: dict[str, tuple[str, ...]] = {
     "gaps_found": ("tokens.tasks.heal_gaps",),
     "venue_released": ("tokens.tasks.play_released",),
     "holder_jobs": ("holders.tasks.analyse_holders",),
+    "holders_measured": (),
 }
 
 BEAT: dict[str, tuple[str, timedelta | time, str]] = {
@@ -38,6 +39,7 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "megatron.core.tasks.heartbeat": ("slow", timedelta(seconds=15), "Show that a worker lives"),
     "tokens.tasks.apply_retention": ("slow", timedelta(hours=1), "Drop what is older than its table's retention"),
     "tokens.tasks.refresh_top_tokens": ("slow", timedelta(minutes=5), "Refresh the tokens with the most volume"),
+    "scoring.tasks.clean_scores": ("slow", time(2, 10, tzinfo=UTC), "Remove old scores of tokens that never graduated"),
     "megatron.core.tasks.maintain": ("slow", time(3, 20, tzinfo=UTC), "Analyze tables, forget what has expired"),
 }
 """Every task in NUDGES has its heartbeat here; a test holds the two together."""
@@ -47,7 +49,7 @@ CELERY_TASK_ROUTES = {task: {"queue": queue} for task, (queue, _, _) in BEAT.ite
 READINGS = ("megatron.core.readings.database", "tokens.selectors.gauges.read", "holders.selectors.gauges")
 """Who reads gauges from the database when /metrics is asked."""
 
-TOKEN_PANELS = ("holders.admin.panels.of",)
+TOKEN_PANELS = ("scoring.admin.panels.score", "scoring.admin.panels.risk", "holders.admin.panels.of")
 """Who brings what to a token's page, in this order: the rooms above ``tokens``, which it does not know."""
 
 HOT_RANKING = "scoring.selectors.hot.ranking"

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from scoring.models import LatestTokenScore, TokenScore
+from megatron.core import ids
+from scoring.models import LatestTokenScore, RiskMetric, SelloffEvent, TokenScore
 from tests.factories import NOON
 from tokens.models import Token
 
@@ -28,3 +29,36 @@ def newest_score(token: Token, **fields: Any) -> TokenScore:
     names = ("calculated_at", "technical_score", "holder_score", "social_score", "total_adjusted", "total_ratio")
     LatestTokenScore.objects.create(token=token, score=score, **{name: getattr(score, name) for name in names})
     return score
+
+
+def risk(token: Token, **fields: Any) -> RiskMetric:
+    """Create a high risk at :data:`NOON`: one sign that was seen, one that was not, one that nobody knows."""
+    signs = {
+        "bot_swarm_detected": (True, "61 % of the wallets are bots"),
+        "creator_dumping": (False, "the creator sold nothing in the last hour"),
+        "insider_selling": (None, "no insider is known"),
+    }
+    at = fields.pop("timestamp", NOON)
+    defaults = {
+        "id": ids.event_id(at, token.mint_address),
+        "concentration_risk": 71,
+        "bot_activity_score": 61,
+        "risk_completeness": 80,
+        "overall_risk_weighted": 63,
+        "risk_level": "high",
+        "alerts": [],
+        "red_flags": [{"level": "red", "code": "top_1_pct_above", "words": "One wallet holds 16 %, more than 15 %"}],
+        "yellow_flags": [],
+        "evidence": {name: {"seen": seen, "words": words} for name, (seen, words) in signs.items()},
+        "policy_version": 1,
+        "breakdown": [],
+        "inputs": {},
+        **{name: seen for name, (seen, _) in signs.items()},
+    }
+    return RiskMetric.objects.create(token_mint=token.mint_address, timestamp=at, **{**defaults, **fields})
+
+
+def selloff(token: Token, **fields: Any) -> SelloffEvent:
+    """Create a sell-off by a third that is open since :data:`NOON`."""
+    defaults = {"detection_time": NOON, "initial_price": "0.00000003", "lowest_price": "0.00000002"}
+    return SelloffEvent.objects.create(token_mint=token.mint_address, **{**defaults, **fields})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -15,6 +16,16 @@ class Panel:
 
     template: str
     context: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of ``console/bars.html``: ``part`` of ``whole`` is drawn (nothing for ``None``), ``said`` is read."""
+
+    label: str
+    part: Decimal | int | None
+    whole: Decimal | int
+    said: str
 
 
 class Read(Protocol):

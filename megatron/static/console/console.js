@@ -45,6 +45,9 @@
       up: plain(read("--mg-up")),
       down: plain(read("--mg-down")),
       main: plain(read("--color-primary-500")),
+      technical: plain(read("--mg-technical")),
+      holder: plain(read("--mg-holder")),
+      social: plain(read("--mg-social")),
     };
   }
 
@@ -189,6 +192,7 @@
     // Of three or more the first is the one that counts: it stands out, and no filling hides the others.
     const many = given.lines.length > 2;
     const tint = (colour, index) => {
+      if (given.lines[index].tone) return colour[given.lines[index].tone];
       if (many) return [colour.main, colour.up, colour.down, colour.text][Math.min(index, 3)];
       return given.lines.length === 1 ? colour.main : index === 0 ? colour.up : colour.down;
     };

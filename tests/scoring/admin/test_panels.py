@@ -1,0 +1,138 @@
+"""What a token scored and what speaks against it, as its page says it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from scoring.admin import panels
+from tests import factories
+from tests.factories import NOON
+from tests.scoring import shown
+from tokens.models import Token
+
+pytestmark = pytest.mark.django_db
+
+MINUTE = timedelta(minutes=1)
+CURVE = {"name": "strong_curve", "holds": True, "factor": "1.15", "reason": "The curve reached 70 %.", "inputs": {}}
+HONEYPOT = {"name": "honeypot", "holds": True, "hard": True, "reason": "What is bought cannot be sold.", "inputs": {}}
+
+
+@pytest.fixture
+def scored() -> Token:
+    """A token whose newest score is of now, with one a minute and one two hours earlier."""
+    token = factories.token(symbol="WIF")
+    shown.token_score(token, calculated_at=NOON - 120 * MINUTE, technical_score=100)
+    shown.token_score(token, calculated_at=NOON - MINUTE, technical_score=Decimal("199.5"))
+    shown.newest_score(
+        token,
+        technical_score=200,
+        holder_score=Decimal("111.25"),
+        available_max=666,
+        score_multiplier=Decimal("1.15"),
+        score_details={"multipliers": [CURVE], "flags": [], "unknown": ["social_momentum"]},
+    )
+    return token
+
+
+def context(token: Token) -> Any:
+    """Return what the score's panel is made of."""
+    return panels.score(token=token, now=NOON).context
+
+
+def test_the_newest_score_is_read_with_its_course(scored: Token, django_assert_num_queries: Any) -> None:
+    """Two queries, for one score and for hundreds."""
+    for seconds in range(200):
+        shown.token_score(scored, calculated_at=NOON - 30 * MINUTE + timedelta(seconds=seconds))
+    with django_assert_num_queries(2):
+        it = context(scored)
+    assert (it["score"].total_adjusted, it["score"].available_max, it["multiplier"]) == (358, 666, "1.15")
+    assert it["unknown"] == ["Social momentum"]
+
+
+def test_each_part_has_a_third_of_the_dial(scored: Token) -> None:
+    """333 points fill 321 of 999; an unknown part fills nothing and is not called 0."""
+    technical, holder, social = context(scored)["parts"]
+    assert (technical.points, technical.start, round(technical.length, 4)) == (200, -6, Decimal("192.7928"))
+    assert (holder.points, holder.start) == (Decimal("111.25"), -339)
+    assert (social.points, social.start, social.length) == (None, -672, 0)
+    assert context(scored)["dial"] == (
+        "358 of 666 points that were to be had: Technical 200 of 333, Holders 111.25 of 333, Social unknown."
+    )
+
+
+def test_the_course_has_the_last_score_of_each_minute_of_a_day(scored: Token) -> None:
+    """Oldest first; a part that nobody knew has no point, and a line without a point is left out."""
+    shown.token_score(scored, calculated_at=NOON - MINUTE + timedelta(seconds=59), technical_score=190)
+    shown.token_score(scored, calculated_at=NOON - timedelta(hours=24, seconds=1))
+    lines = {line["name"]: line["points"] for line in context(scored)["chart"]["lines"]}
+    assert lines == {
+        "Total": [[1783072800, "100"], [1783079999, "190"], [1783080000, "358"]],
+        "Technical": [[1783072800, "100"], [1783079999, "190"], [1783080000, "200"]],
+        "Holders": [[1783080000, "111.25"]],
+    }
+
+
+def test_what_changed_is_told_since_an_hour_and_step_by_step(scored: Token) -> None:
+    """Against the score that held an hour ago, and each newest score against the one before it."""
+    it = context(scored)
+    assert it["before"].calculated_at == NOON - 120 * MINUTE
+    assert it["since"][0] == "The total went from 100 to 358 (+258)."
+    assert [told[0] for _, told in it["changes"]] == [
+        "The total went from 200 to 358 (+158).",
+        "The total went from 100 to 200 (+100).",
+    ]
+
+
+def test_risks_come_with_signs_and_sell_offs(scored: Token, django_assert_num_queries: Any) -> None:
+    """Seen signs first, then those that nobody knows; an unknown risk is said to be unknown. Two queries."""
+    shown.risk(scored, timestamp=NOON - MINUTE, risk_level="low")
+    shown.risk(scored)
+    shown.selloff(scored)
+    with django_assert_num_queries(2):
+        panel = panels.risk(token=scored, now=NOON)
+    assert panel is not None
+    it = panel.context
+    assert it["risk"].risk_level == "high"
+    assert [(sign["label"], sign["seen"]) for sign in it["signs"]] == [
+        ("Bot swarm detected", True),
+        ("Insider selling", None),
+        ("Creator dumping", False),
+    ]
+    assert [(bar.label, bar.said) for bar in it["bars"][:3]] == [
+        ("Concentration", "71"),
+        ("Bots", "61"),
+        ("Rug", "unknown"),
+    ]
+    assert panels.risk(token=factories.token(), now=NOON) is None
+
+
+def test_the_page_says_it_in_words(client: Client, scored: Token) -> None:
+    """Dial, multiplier, unknown verdicts, risks and the open sell-off; a hard flag says that it makes the total 0."""
+    client.force_login(User.objects.create_superuser("operator"))
+    shown.risk(scored)
+    shown.selloff(scored)
+    page = client.get(reverse("admin:tokens_token_change", args=[scored.pk])).content.decode()
+    for said in (
+        'aria-label="358 of 666 points',
+        "Strong curve × 1.15",
+        "neither raises nor spoils: social momentum.",
+        "61 % of the wallets are bots",
+        "Fell 33.3 %",
+    ):
+        assert said in page
+    bad = factories.token()
+    shown.newest_score(
+        bad, is_disqualified=True, red_flags=["honeypot"], score_details={"flags": [HONEYPOT], "multipliers": []}
+    )
+    page = client.get(reverse("admin:tokens_token_change", args=[bad.pk])).content.decode()
+    assert "makes it 0" in page
+    assert "disqualified" in page
+    assert (
+        "It is not scored yet"
+        in client.get(reverse("admin:tokens_token_change", args=[factories.token().pk])).content.decode()
+    )
