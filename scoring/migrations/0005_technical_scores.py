@@ -29,9 +29,9 @@ CREATE VIEW latest_technical_scores AS
 SELECT tokens.mint_address AS token_mint, ts.timestamp, ts.total_score, ts.market_cap_score, ts.bonding_curve_score,
        ts.trading_health_score, ts.selloff_response_score, ts.market_cap_usd, ts.bonding_curve_progress,
        ts.volume_24h_usd, ts.progress_quote_pct, ts.available_max, ts.policy_version
-  FROM tokens
+  FROM public.tokens
  CROSS JOIN LATERAL (
-    SELECT * FROM technical_scores
+    SELECT * FROM public.technical_scores
      WHERE technical_scores.token_mint = tokens.mint_address ORDER BY timestamp DESC LIMIT 1
  ) AS ts;
 COMMENT ON VIEW latest_technical_scores IS 'The newest technical score of each token';
@@ -44,10 +44,10 @@ CREATE FUNCTION detect_selloff(p_token_mint varchar(44), p_timestamp timestamptz
 RETURNS TABLE (is_selloff boolean, drop_5m numeric, drop_15m numeric, drop_30m numeric, severity varchar(20))
 LANGUAGE sql STABLE AS $body$
 WITH terms AS (
-    SELECT terms -> 'technical' -> 'selloff_response' AS said FROM score_policies WHERE active
+    SELECT terms -> 'technical' -> 'selloff_response' AS said FROM public.score_policies WHERE active
 ), minutes AS (
     SELECT bucket, open, close
-      FROM tokens JOIN price_candles_1m ON token_id = tokens.id
+      FROM public.tokens JOIN public.price_candles_1m ON token_id = tokens.id
      WHERE mint_address = p_token_mint AND bucket <= p_timestamp AND bucket > p_timestamp - interval '1 day 61 minutes'
 ), now_price AS (
     SELECT close FROM minutes ORDER BY bucket DESC LIMIT 1
@@ -73,7 +73,7 @@ WITH terms AS (
 SELECT coalesce(d5 > (said ->> 'active_5m')::numeric OR d15 > (said ->> 'active_15m')::numeric
            OR d30 > (said ->> 'active_30m')::numeric, false)
        OR (SELECT count FROM red) >= (said ->> 'active_red')::numeric
-       OR EXISTS (SELECT FROM selloff_events e WHERE e.token_mint = p_token_mint
+       OR EXISTS (SELECT FROM public.selloff_events e WHERE e.token_mint = p_token_mint
                      AND e.detection_time <= p_timestamp - interval '1 minute'
                      AND (e.ended_at IS NULL OR e.ended_at > p_timestamp)),
        d5, d15, d30,
@@ -94,7 +94,7 @@ CREATE FUNCTION calculate_market_cap_velocity(
 ) RETURNS numeric LANGUAGE sql STABLE AS $body$
 WITH minutes AS (
     SELECT bucket, open, close
-      FROM tokens JOIN price_candles_1m ON token_id = tokens.id
+      FROM public.tokens JOIN public.price_candles_1m ON token_id = tokens.id
      WHERE mint_address = p_token_mint AND bucket <= p_timestamp AND bucket > p_timestamp - p_interval - interval '1 day'
 )
 SELECT (n.close - f.first) / nullif(f.first, 0) * 100 / (extract(epoch FROM p_interval) / 3600)
@@ -118,12 +118,12 @@ CREATE FUNCTION calculate_progress_velocity(
 ) RETURNS numeric LANGUAGE sql STABLE AS $body$
 WITH curve AS (
     SELECT p.id, p.token_id, t.creation_timestamp, p.quote_target, p.virtual_sol_reserves - p.real_sol_reserves AS constant
-      FROM tokens t JOIN pools p ON p.token_id = t.id AND p.pool_type = 'initial' AND p.quote_target > 0
+      FROM public.tokens t JOIN public.pools p ON p.token_id = t.id AND p.pool_type = 'initial' AND p.quote_target > 0
      WHERE t.mint_address = p_token_mint
 ), points AS (
     SELECT which, coalesce(
         (SELECT greatest(0, least(100, (x.quote_reserves - curve.constant) * 100 / curve.quote_target))
-           FROM transactions x
+           FROM public.transactions x
           WHERE x.token_id = curve.token_id AND x.pool_id = curve.id AND x.block_time <= at
             AND x.block_time > at - interval '1 day' AND x.quote_reserves IS NOT NULL
           ORDER BY x.block_time DESC, x.slot DESC, x.quote_reserves * x.token_reserves DESC, x.event_index DESC LIMIT 1),
@@ -144,7 +144,7 @@ DECLARE
     before numeric := coalesce((NEW.inputs ->> 'first_15m')::numeric, NEW.price / nullif(1 - NEW.price_drop_15m / 100, 0));
 BEGIN
     -- One event a token: each further score of the same fall only moves its lowest price.
-    INSERT INTO selloff_events (id, token_mint, detection_time, status, initial_price, lowest_price)
+    INSERT INTO public.selloff_events (id, token_mint, detection_time, status, initial_price, lowest_price)
     SELECT gen_random_uuid(), NEW.token_mint, NEW.timestamp, 'open', before, NEW.price
      WHERE before > 0 AND NEW.price <= before
     ON CONFLICT (token_mint) WHERE status = 'open'

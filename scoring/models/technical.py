@@ -1,8 +1,8 @@
-from typing import Any
+from typing import Any, cast
 
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.expressions import Combinable
+from django.db.models.expressions import Combinable, Expression
 from django.db.models.functions import Coalesce, Now
 
 from megatron.core.fields import PercentField, PriceField, PubkeyField
@@ -12,13 +12,13 @@ _POINTS = models.DecimalField(max_digits=9, decimal_places=6)
 _PARTS = ("market_cap_score", "bonding_curve_score", "trading_health_score", "selloff_response_score")
 
 
-def _sum_of_known() -> Combinable:
+def _sum_of_known() -> Expression:
     """Return the sum of the parts that are known."""
     nothing = Value(0, output_field=_POINTS)
     total: Combinable = Coalesce(F(_PARTS[0]), nothing, output_field=_POINTS)
     for part in _PARTS[1:]:
         total = total + Coalesce(F(part), nothing, output_field=_POINTS)
-    return total
+    return cast("Expression", total)
 
 
 def _within(name: str, low: int, most: int) -> Q:

@@ -22,6 +22,9 @@ _EVER = datetime(2020, 1, 1, tzinfo=UTC)
 
 _LONGER = [width.value for width in CandleInterval if width is not CandleInterval.M1]
 
+BIG_SOL = 5
+"""A trade of more SOL is told to rooms above apart: they answer it at once."""
+
 PATIENCE = {
     CandleInterval.M1: timedelta(0),
     CandleInterval.M5: timedelta(seconds=10),
@@ -67,6 +70,17 @@ traders AS (
 )
 """
 
+# Rooms above hear of it in the transaction of the candles: what they are told of, they can read.
+_HEARD = """
+heard AS (
+    INSERT INTO tokens_traded AS h (token_id, traded_at, big_at)
+    SELECT d.token_id, least(%(now)s, max(d.bucket) + %(width)s), max(s.big_at)
+    FROM due d LEFT JOIN summed s USING (token_id, bucket) GROUP BY d.token_id ORDER BY d.token_id
+    ON CONFLICT (token_id) DO UPDATE SET
+        traded_at = greatest(h.traded_at, EXCLUDED.traded_at), big_at = greatest(h.big_at, EXCLUDED.big_at)
+)
+"""
+
 # Only the first and the last slot of a minute have to be put in order, so the rows are hashed and not sorted. Inside a slot
 # the product of the reserves is the order (docs/adr/0006-order-inside-a-slot.md).
 _ORDER = 'slot, invariant, event_index, signature COLLATE "C"'
@@ -78,8 +92,8 @@ WITH due AS MATERIALIZED (
     SELECT * FROM unnest(%(tokens)s::uuid[], %(buckets)s::timestamptz[]) AS d(token_id, bucket)
 ), traded AS MATERIALIZED (
     SELECT d.token_id, d.bucket, t.slot, coalesce(t.quote_reserves * t.token_reserves, 0) AS invariant, t.event_index,
-           t.signature, t.type = 'buy' AS buys, t.user_address, t.price_per_token AS price, t.price_per_token_usd AS dollars,
-           t.token_amount, t.sol_amount, t.sol_amount_usd
+           t.signature, t.block_time, t.type = 'buy' AS buys, t.user_address, t.price_per_token AS price,
+           t.price_per_token_usd AS dollars, t.token_amount, t.sol_amount, t.sol_amount_usd
     {_DUE_TRADES}
 ), summed AS MATERIALIZED (
     SELECT token_id, bucket, min(slot) AS first_slot, max(slot) AS last_slot,
@@ -87,7 +101,8 @@ WITH due AS MATERIALIZED (
         max(slot) FILTER (WHERE dollars IS NOT NULL) AS last_usd_slot,
         max(price) AS high, min(price) AS low, max(dollars) AS high_usd, min(dollars) AS low_usd,
         coalesce(sum(token_amount), 0) AS volume_token, coalesce(sum(sol_amount), 0) AS volume_sol,
-        sum(sol_amount_usd) AS volume_usd, count(*) AS trade_count
+        sum(sol_amount_usd) AS volume_usd, count(*) AS trade_count,
+        max(block_time) FILTER (WHERE sol_amount > %(big_sol)s) AS big_at
     FROM traded GROUP BY token_id, bucket
 ), edges AS (
     SELECT token_id, bucket,
@@ -99,7 +114,7 @@ WITH due AS MATERIALIZED (
     FROM traded JOIN summed USING (token_id, bucket)
     WHERE slot IN (first_slot, last_slot, first_usd_slot, last_usd_slot)
     GROUP BY token_id, bucket
-), {_TRADERS.format(trades="traded")}, {_GONE}
+), {_TRADERS.format(trades="traded")}, {_HEARD}, {_GONE}
 """
 
 # Prices and volumes add up from the minutes, which are exact; distinct traders do not and are counted again.
@@ -220,6 +235,8 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
                 "tokens": tokens,
                 "buckets": buckets,
                 "width": timedelta(seconds=width.value),
+                "now": now,
+                "big_sol": BIG_SOL,
                 "kept_since": _kept_since(now, TABLES[CandleInterval.M1] if width is not CandleInterval.M1 else None),
             }
             cursor.execute(statement.format(table=TABLES[width]), parameters)

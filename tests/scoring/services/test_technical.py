@@ -1,0 +1,223 @@
+"""Technical scores: whose turn it is, what is written, and that it can be computed again."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from scoring.domain.technical.facts import Facts
+from scoring.domain.technical.scored import Terms
+from scoring.domain.technical.scored import score as score_facts
+from scoring.models import ActivityMetric, SelloffEvent, TechnicalDue, TechnicalScore, TokenScore
+from scoring.services import policies, technical
+from tests import factories
+from tests.scoring.market import NOW, rolled, trade
+from tokens.models import Pool, TokenTraded
+
+pytestmark = pytest.mark.django_db
+D = Decimal
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+def traded(ago: str = "0.2", sol: str = "1", of: Pool | None = None) -> Pool:
+    """Create a trade of a curve and compute its candles, as of now."""
+    pool = of or factories.pool()
+    trade(pool, ago, "0.00000004", sol=sol)
+    rolled()
+    return pool
+
+
+def newest(pool: Pool) -> TechnicalScore:
+    """Return the newest score of the token of ``pool``."""
+    return TechnicalScore.objects.filter(token_mint=pool.token.mint_address).latest("timestamp")
+
+
+def test_a_token_that_traded_is_scored() -> None:
+    """A trade whose candle was computed gets its token a score with its figures, an activity row and a total."""
+    pool = traded()
+    assert technical.score(mints=None, now=NOW) == technical.Scored((pool.token.mint_address,))
+    row = newest(pool)
+    assert [row.market_cap_score, row.bonding_curve_score, row.trading_health_score, row.selloff_response_score] == [
+        D("7.974138"),
+        D("1.477830"),
+        D(55),
+        D(75),
+    ]
+    assert row.total_score == D("139.451968")
+    assert [row.market_cap_usd, row.price, row.policy_version] == [pool.market_cap_usd, D("0.00000004"), 1]
+    assert [row.transactions_1h, row.unique_traders_1h, row.buy_sell_ratio, row.whale_concentration] == [1, 1, 999, 1]
+    metric = ActivityMetric.objects.get(token_mint=row.token_mint)
+    assert [metric.buys_1m, metric.buys_1h, metric.net_flow_1h, metric.largest_buy_sol] == [1, 1, 1, 1]
+    assert TokenScore.objects.get(token=pool.token).technical_score == D("139.45")
+    assert not TokenTraded.objects.exists()
+
+
+def test_a_score_is_computed_again_from_its_inputs() -> None:
+    """The stored facts and the policy that the row names give the row's points to the last digit."""
+    pool = factories.pool()
+    for ago, price, kind in (("50", "3", "buy"), ("12", "4", "buy"), ("4", "3.1", "sell"), ("1.2", "3.333333", "buy")):
+        trade(pool, ago, price, kind=kind, sol="0.123456789")
+    rolled()
+    technical.score(mints=None, now=NOW)
+    row = newest(pool)
+    again = score_facts(Terms.of(policies.of(row.policy_version).technical), Facts.from_json(row.inputs))
+    stored = [row.market_cap_score, row.bonding_curve_score, row.trading_health_score, row.selloff_response_score]
+    assert [part.points for part in again.parts] == stored
+    assert (again.total, again.available) == (row.total_score, row.available_max)
+
+
+def test_a_token_is_scored_at_most_every_five_seconds() -> None:
+    """A second trade within five seconds waits for the rest of them."""
+    pool = traded()
+    technical.score(mints=None, now=NOW)
+    traded(of=pool)
+    assert technical.score(mints=None, now=NOW + 2 * SECOND).mints == ()
+    assert technical.score(mints=None, now=NOW + 5 * SECOND).mints == (pool.token.mint_address,)
+
+
+def test_a_trade_above_five_sol_is_scored_at_once() -> None:
+    """A trade of more than 5 SOL does not wait, but it is new only once: exactly 5 SOL and the same again wait."""
+    pool = traded()
+    technical.score(mints=None, now=NOW)
+    traded(of=pool, sol="5")
+    assert technical.score(mints=None, now=NOW + SECOND).mints == ()
+    traded(of=pool, sol="5.000000001", ago="0.1")
+    assert technical.score(mints=None, now=NOW + 2 * SECOND).mints == (pool.token.mint_address,)
+    rolled()
+    assert technical.score(mints=None, now=NOW + 3 * SECOND).mints == ()
+
+
+def test_a_silent_token_loses_its_points() -> None:
+    """Without another trade a token is scored whenever a window has run empty, ends without health and is forgotten."""
+    pool, minute = traded(ago="0"), 60 * SECOND
+    technical.score(mints=None, now=NOW)
+    health, ran = [newest(pool).trading_health_score], []
+    for step in range(1, 80):
+        if technical.score(mints=None, now=NOW + step * minute).mints:
+            ran.append(step)
+            health.append(newest(pool).trading_health_score)
+    assert ran == [6, 16, 31, 61]
+    assert health == [55, 30, 30, 30, 0]
+    assert not TechnicalDue.objects.exists()
+
+
+def test_old_trades_give_a_first_score_only() -> None:
+    """A backfill of older trades scores a token that has no score, and does not score one again that has."""
+    pool = traded(ago="90")
+    assert technical.score(mints=None, now=NOW).mints == (pool.token.mint_address,)
+    traded(ago="91", of=pool)
+    assert technical.score(mints=None, now=NOW + MINUTE).mints == ()
+    assert not TechnicalDue.objects.exists()
+
+
+def test_a_worker_that_dies_leaves_its_tokens_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens that a worker took and did not write are due again after a minute, not before."""
+    pool = traded()
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise RuntimeError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(technical, "_score", dies)
+        with pytest.raises(RuntimeError, match="gone"):
+            technical.score(mints=None, now=NOW)
+    assert technical.score(mints=None, now=NOW + 59 * SECOND).mints == ()
+    assert technical.score(mints=None, now=NOW + 60 * SECOND).mints == (pool.token.mint_address,)
+
+
+def test_who_trades_while_being_scored_keeps_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trade that is heard of while its token is being scored is scored five seconds later, not forgotten."""
+    pool = traded()
+    scored = technical._score
+
+    def meanwhile(mints: Any, now: Any) -> Any:
+        done = scored(mints, now)
+        traded(of=pool)
+        technical.hear(now=now + SECOND)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(technical, "_score", meanwhile)
+        technical.score(mints=None, now=NOW)
+    assert TechnicalDue.objects.get().due_at == NOW + 5 * SECOND
+
+
+def test_a_limit_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than the limit are scored at once, and the answer says that others wait."""
+    monkeypatch.setattr(technical, "AT_ONCE", 2)
+    for _ in range(3):
+        traded()
+    first = technical.score(mints=None, now=NOW, limit=2)
+    second = technical.score(mints=None, now=NOW, limit=2)
+    assert [len(first.mints), first.more, len(second.mints), second.more] == [2, True, 1, False]
+
+
+def test_named_tokens_are_scored_whatever_their_turn() -> None:
+    """Asked for by name, tokens are scored once each; the same moment twice is one row."""
+    mint = factories.pool().token.mint_address
+    for _ in range(2):
+        assert technical.score(mints=[mint, mint, factories.address("nobody")], now=NOW).mints == (mint,)
+    assert TechnicalScore.objects.filter(token_mint=mint).count() == 1
+
+
+def test_activity_is_written_once_a_minute() -> None:
+    """Two scores of one minute have one activity row, one of the next minute has its own."""
+    mint = traded().token.mint_address
+    for now in (NOW, NOW + 10 * SECOND, NOW + 40 * SECOND):
+        technical.score(mints=[mint], now=now)
+    assert list(ActivityMetric.objects.order_by("timestamp").values_list("timestamp", flat=True)) == [
+        NOW,
+        NOW + 40 * SECOND,
+    ]
+
+
+def test_a_fall_opens_one_event() -> None:
+    """A fall of more than ten percent in fifteen minutes opens an event; further scores only lower its lowest price."""
+    pool = factories.pool()
+    trade(pool, "20", "100")
+    trade(pool, "1.2", "85")
+    rolled()
+    technical.score(mints=None, now=NOW)
+    trade(pool, "0.4", "80")
+    rolled()
+    technical.score(mints=None, now=NOW + 6 * SECOND)
+    event = SelloffEvent.objects.get(token_mint=pool.token.mint_address)
+    assert [event.status, event.initial_price, event.lowest_price, event.drop_percentage] == ["open", 100, 80, 20]
+    assert event.detection_time == NOW
+
+
+def test_an_open_event_counts_by_its_minutes() -> None:
+    """Ten minutes into an event its score loses five points for them."""
+    pool = factories.pool()
+    trade(pool, "20", "100")
+    trade(pool, "11", "50")
+    rolled(NOW - 10 * MINUTE)
+    technical.score(mints=[pool.token.mint_address], now=NOW - 10 * MINUTE)
+    technical.score(mints=[pool.token.mint_address], now=NOW)
+    assert newest(pool).inputs["selloff_minutes"] == "10"
+
+
+def test_queries_do_not_grow_with_the_tokens() -> None:
+    """Five tokens are scored with as many queries as one."""
+
+    def asked(count: int) -> int:
+        mints = [traded().token.mint_address for _ in range(count)]
+        with CaptureQueriesContext(connection) as queries:
+            technical.score(mints=mints, now=NOW)
+        return len(queries)
+
+    assert asked(1) == asked(5)
+
+
+def test_the_newest_score_of_each_token_is_in_the_view() -> None:
+    """The view has a row a token, its newest."""
+    pool = traded()
+    mint = pool.token.mint_address
+    for now in (NOW, NOW + MINUTE):
+        technical.score(mints=[mint], now=now)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT token_mint, timestamp, total_score FROM latest_technical_scores")
+        assert cursor.fetchall() == [(mint, NOW + MINUTE, newest(pool).total_score)]
