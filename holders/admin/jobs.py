@@ -96,7 +96,7 @@ class JobAdmin(WorkAdmin):
     list_filter = (StateFilter, TierFilter, "reason")
     search_fields = ("=token_mint",)
     search_help_text = "Exact mint"
-    ordering = ("-scheduled_at", "-id")
+    ordering: Any = ("-scheduled_at", "-id")
     list_before_template = "console/holder_jobs.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HolderScoreJob]:

@@ -22,7 +22,7 @@ class HolderScoreJob(Work):
         db_default=Now(), help_text="When it was first asked for; for a milestone its block time"
     )
     processed_at = models.GeneratedField(
-        expression=F("finished_at"),
+        expression=F("finished_at"),  # type: ignore[arg-type]  # the stubs' F is no Expression
         output_field=models.DateTimeField(null=True),
         db_persist=True,
         help_text="The seed's name for finished_at",

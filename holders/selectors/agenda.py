@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import Case, Count, IntegerField, Min, Q, QuerySet, Sum, Value, When
@@ -118,8 +119,8 @@ def waiting(*, now: datetime) -> Sequence[Waiting]:
             oldest=Min("scheduled_at", filter=open_ & idle),
         )
     )
-    found = {row["rank"]: row for row in rows}
-    nothing = {"waits": 0, "is_due": 0, "runs": 0, "fails": 0, "aside": 0, "oldest": None}
+    found: dict[int, Any] = {row["rank"]: row for row in rows}
+    nothing: dict[str, Any] = {"waits": 0, "is_due": 0, "runs": 0, "fails": 0, "aside": 0, "oldest": None}
     lines = [(rule.tier, found.get(rank, nothing)) for rank, rule in enumerate(RULES)]
     return [
         Waiting(

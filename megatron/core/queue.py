@@ -116,7 +116,8 @@ def _pause(attempts: int, pauses: Sequence[timedelta]) -> timedelta:
     """Return how long a row waits after so many failed attempts."""
     if pauses:
         return pauses[min(attempts, len(pauses)) - 1]
-    return min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    doubled: timedelta = FIRST_PAUSE * 2 ** min(attempts - 1, 20)
+    return min(doubled, LONGEST_PAUSE)
 
 
 def _close(row: Work, **changes: object) -> str:
