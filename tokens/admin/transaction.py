@@ -5,9 +5,9 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
+from megatron.core.admin.reading import chunked_object
 from megatron.core.display import amount, price
 from tokens.admin import cells
-from tokens.admin.chunks import chunked_object
 from tokens.models import Transaction
 
 

@@ -1,13 +1,16 @@
 """How a list on millions of rows stays fast: no exact counts, and search by exact key only."""
 
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
 
+from megatron.core import ids
 from megatron.core.estimates import estimated_rows
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
         """Django's paginator takes a type parameter in its stubs only."""
 else:
     _Paginator = Paginator
+
+_Row = TypeVar("_Row", bound=Model)
 
 FEW = 10_000
 """Up to so many rows a count is exact."""
@@ -85,3 +90,15 @@ def _equals(model: type[Model], name: str, term: str) -> Q:
     except (ValidationError, ValueError, TypeError, ArithmeticError):
         return Q()
     return Q(**{first: term})
+
+
+def chunked_object(rows: QuerySet[_Row], object_id: str, time_field: str) -> _Row | None:
+    """Return the row of a hypertable with ``object_id`` or ``None``: the id carries the time, and the time says which
+    chunk to look in."""
+    try:
+        identifier = UUID(object_id)
+        at = ids.time_of(identifier)
+    except (ValueError, OverflowError):  # no identifier, or one whose first bits are no time of this calendar
+        return None
+    window = {f"{time_field}__gte": at, f"{time_field}__lt": at + timedelta(milliseconds=1)}
+    return rows.filter(pk=identifier, **window).first()
