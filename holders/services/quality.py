@@ -283,10 +283,10 @@ def _balances(groups: Sequence[Cluster], judged: Sequence[_Judged]) -> dict[str,
 
 def _replace_groups(snapshot: HolderSnapshot, groups: Sequence[Cluster], held: Sequence[Holder]) -> None:
     """Write the groups in the place of those of earlier snapshots; those of a later one stay."""
-    rows = WalletCluster.objects.filter(token_mint=snapshot.token_mint)
-    if rows.filter(snapshot_time__gt=snapshot.snapshot_time).exists():
+    later = WalletQualityMetric.objects.filter(snapshot_time__gt=snapshot.snapshot_time)
+    if later.filter(token_mint=snapshot.token_mint).exists():
         return
-    rows.delete()
+    WalletCluster.objects.filter(token_mint=snapshot.token_mint).delete()
     balances = {it.wallet: it.balance for it in held}
     totals = [sum((balances[member] for member in group.members), Decimal(0)) for group in groups]
     WalletCluster.objects.bulk_create(

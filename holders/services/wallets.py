@@ -198,7 +198,7 @@ def _row(wallet: str, before: WalletAnalysis | None, look: _Look, told: Own, now
         last_analyzed=now,
         valid_until=now + _ttl(history, held),
         **_age(known, now),
-        **_funding(before, history, now),
+        **_funding(wallet, before, history, now),
         **_performance(told, known, verdicts, now),
     )
 
@@ -239,11 +239,13 @@ def _age(known: Wallet, now: datetime) -> dict[str, Any]:
     return {"wallet_age_days": None if age is None else age.days}
 
 
-def _funding(before: WalletAnalysis | None, history: WalletHistory | None, now: datetime) -> dict[str, Any]:
+def _funding(
+    wallet: str, before: WalletAnalysis | None, history: WalletHistory | None, now: datetime
+) -> dict[str, Any]:
     """Return the first funding: what is known stays known."""
     names = ("funder", "funded_lamports", "funded_at", "funding_signature")
     found = history.funding if history is not None else None
-    if found is not None and found.at <= now:
+    if found is not None and found.at <= now and found.funder != wallet:
         return dict(zip(names, (found.funder, found.lamports, found.at, found.signature), strict=True))
     return {name: getattr(before, name, None) for name in names}
 
