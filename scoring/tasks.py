@@ -5,7 +5,23 @@ from django.conf import settings
 
 from megatron.clients import registry
 from megatron.core import clock
-from scoring.services import cleaning, social, urgency
+from scoring.services import cleaning, selloffs, social, technical, urgency
+
+
+@shared_task
+def score_technical() -> int:
+    """Score the tokens whose turn it is; return how many. Wakes itself again while there are more."""
+    scored = technical.score(mints=None, now=clock.utc_now())
+    if scored.more:
+        score_technical.delay()
+    return len(scored.mints)
+
+
+@shared_task
+def follow_selloffs() -> int:
+    """Look whether open sell-offs recovered or are too old; return how many ended."""
+    followed = selloffs.follow(now=clock.utc_now())
+    return followed.recovered + followed.expired
 
 
 @shared_task

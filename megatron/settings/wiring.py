@@ -8,6 +8,7 @@ from datetime import UTC, time, timedelta
 
 NUDGES: dict[str, tuple[str, ...]] = {
     "candles_due": ("tokens.tasks.roll_candles",),
+    "tokens_traded": ("scoring.tasks.score_technical",),
     "pools_learned": ("tokens.tasks.retry_rejected",),
     "retention_asked": ("tokens.tasks.apply_retention",),
     "metadata_due": ("tokens.tasks.fetch_metadata",),
@@ -28,6 +29,8 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.poll_prices": ("chain", timedelta(seconds=10), "Ask the price sources"),
     "tokens.tasks.watch_programs": ("chain", timedelta(hours=1), "Look whether programs or their settings changed"),
     "holders.tasks.analyse_holders": ("chain", timedelta(seconds=10), "Analyse holders that are due"),
+    "scoring.tasks.score_technical": ("score", timedelta(seconds=5), "Score the markets of tokens that traded"),
+    "scoring.tasks.follow_selloffs": ("score", timedelta(seconds=30), "Follow open sell-offs"),
     "scoring.tasks.poll_social": ("slow", timedelta(minutes=1), "Ask how tokens are followed"),
     "scoring.tasks.plan_holder_analyses": ("score", timedelta(seconds=30), "Plan analyses of holders by the scores"),
     "holders.tasks.watch_credits": ("slow", timedelta(minutes=5), "Look whether credits run short"),

@@ -113,8 +113,9 @@ def score(*, mints: Sequence[str] | None, now: datetime, limit: int = 2_000) -> 
     """Score ``mints``, or with None up to ``limit`` of the tokens whose turn it is, as of ``now``.
 
     A transaction for each 500 tokens: scores, activity, opened sell-offs and totals are committed together, the next
-    turns after them, so that a worker that dies leaves its tokens due again after a minute. A token's turn comes five seconds after the last at the earliest, at once after a trade of
-    more than 5 SOL, and when a window of 5, 15, 30 or 60 minutes has run empty. Any number of workers may do it.
+    turns after them, so that a worker that dies leaves its tokens due again after a minute. A token's turn comes five
+    seconds after the last at the earliest, at once after a trade of more than 5 SOL, and when a window of 5, 15, 30 or
+    60 minutes has run empty. Any number of workers may do it.
     """
     if mints is not None:
         return Scored(tuple(mint for some in _chunks(list(mints)) for mint in _score(some, now)))

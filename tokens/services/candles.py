@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from megatron.core import nudges
 from tokens.choices import CandleInterval
 from tokens.models import RetentionPolicy
 
@@ -242,6 +243,7 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
             cursor.execute(statement.format(table=TABLES[width]), parameters)
             if width is CandleInterval.M1:
                 cursor.execute(_MARK_LONGER, [now, tokens, buckets, _LONGER])
+                nudges.ring("tokens_traded")
     return len(due)
 
 

@@ -89,8 +89,7 @@ def test_amounts_by_age_and_wallet() -> None:
     side = factories.pool(pool.token, pool_type=PoolType.PERMISSIONLESS, platform=Venue.METEORA)
     trade(side, "2", "1", sol="500")
     found = market(pool)
-    assert found.facts.buys == (1, 4, 0, 16)
-    assert found.facts.sells == (2, 0, 8, 0)
+    assert [*found.facts.buys, *found.facts.sells] == [1, 4, 0, 16, 2, 0, 8, 0]
     assert [found.facts.trades_1h, found.traders_1h, found.facts.largest] == [5, 3, 17]
     assert found.activity == {
         "unique_buyers_1h": 2,
@@ -128,7 +127,7 @@ def test_progress_of_half_an_hour() -> None:
     trade(pool, "9", "1", quote_reserves=CONSTANT + 45_000_000_000)
     trade(pool, "2", "1", quote_reserves=CONSTANT + 40_000_000_000, type=TransactionType.SELL)
     found = market(pool)
-    assert found.facts.progress == (0, 0, 10, 10, 10, 45, 40)
+    assert [*found.facts.progress] == [0, 0, 10, 10, 10, 45, 40]
     assert found.sold_pct == 25
 
 
@@ -197,7 +196,7 @@ def test_detect_selloff_sees_the_same_falls() -> None:
 
 def _called(function: str, mint: str, interval: timedelta) -> Decimal | None:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s, %s)", [mint, interval, NOW])
+        cursor.execute(f"SELECT {function}(%s, %s::interval, %s)", [mint, str(interval), NOW])
         (value,) = cursor.fetchone()
         return None if value is None else D(value)
 
