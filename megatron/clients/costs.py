@@ -12,6 +12,7 @@ _STANDARD: Final = 1
 
 _HELIUS: Final[Mapping[str, int]] = {
     "getProgramAccounts": 10,
+    "getProgramAccountsV2": 1,
     # Of the archive; which part of history is one, only the provider knows: counted as if all were.
     "getTransaction": 10,
     "getBlock": 10,

@@ -280,3 +280,43 @@ class WalletSource(Protocol):
         """Return what the chain tells of ``wallet``: back to its first transaction and its funding ``with_origin``, as
         far as one look goes, else its newest transactions alone."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldAccount:
+    """One token account: its own address, whose it is, and its base units."""
+
+    address: str
+    owner: str
+    raw: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolderList:
+    """Accounts that hold a mint as of ``slot``. ``missing`` says why some may be absent, empty when none is; ``credits``
+    is what asking cost."""
+
+    slot: int
+    accounts: Sequence[HeldAccount]
+    missing: str
+    credits: int
+
+
+class HolderSource(Protocol):
+    """Lists who holds a mint. ``origin`` is one of ``holders.choices.HolderOrigin``.
+
+    Every method may raise ``TryLater``, ``Refused`` or ``Malformed``; ``TryLater`` also from a node that has not come as
+    far as ``min_slot``, where the source can tell.
+    """
+
+    origin: str
+
+    def get_holders(self, mint: str, *, program: str | None, most: int, min_slot: int) -> HolderList:
+        """Return the accounts with a balance, ``most`` of them and the rest of the last page at most. ``program`` is the
+        token program of the mint, ``None`` when nobody knows it."""
+        ...
+
+    def get_changed(self, mint: str, *, program: str | None, since_slot: int) -> HolderList | None:
+        """Return the accounts that changed after ``since_slot`` with what they hold now, zero included; an account that was
+        closed is not among them. ``None`` from a source that cannot tell."""
+        ...

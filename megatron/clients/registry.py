@@ -15,12 +15,14 @@ from megatron.clients.discord import Discord
 from megatron.clients.documents import PublicDocuments
 from megatron.clients.errors import Refused
 from megatron.clients.helius import HeliusTransactions
+from megatron.clients.helius_holders import HeliusHolders
 from megatron.clients.hermes import Hermes
 from megatron.clients.http import ATTEMPTS, TIMEOUT
 from megatron.clients.jupiter import Jupiter
 from megatron.clients.ports import (
     ChainReader,
     DocumentReader,
+    HolderSource,
     PriceHistory,
     PriceSource,
     SocialSource,
@@ -28,6 +30,7 @@ from megatron.clients.ports import (
     WalletSource,
 )
 from megatron.clients.pumpportal import PumpPortal
+from megatron.clients.solana_holders import SolanaHolders
 from megatron.clients.solana_rpc import SolanaRpc
 from megatron.clients.solana_wallets import SolanaWallets
 from megatron.clients.solana_ws import SolanaBlocks, SolanaLogs
@@ -71,6 +74,27 @@ def wallets() -> WalletSource | None:
     return SolanaWallets(rpc, provider=costs.provider_of(settings.SOLANA_RPC_URL, default="solana rpc"))
 
 
+_holders: list[HolderSource] = []
+
+
+def holders() -> HolderSource | None:
+    """Return who lists the holders of a mint: Helius with HELIUS_API_KEY, else the node of SOLANA_RPC_URL, else ``None``:
+    then only our own trades tell of them."""
+    if _holders:
+        return _holders[-1]
+    if settings.HELIUS_API_KEY:
+        return _helius_holders(settings.HELIUS_API_KEY)
+    if not settings.SOLANA_RPC_URL:
+        return None
+    rpc = _solana_rpc(settings.SOLANA_RPC_URL, settings.SOLANA_RPC_PER_SECOND)
+    return SolanaHolders(rpc, provider=costs.provider_of(settings.SOLANA_RPC_URL, default="solana rpc"))
+
+
+@cache
+def _helius_holders(key: str) -> HeliusHolders:
+    return HeliusHolders(key)
+
+
 @contextmanager
 def override(
     *,
@@ -81,6 +105,7 @@ def override(
     streams: Sequence[TransactionStream] | None = None,
     social: Sequence[SocialSource] | None = None,
     wallets: WalletSource | None = None,
+    holders: HolderSource | None = None,
 ) -> Iterator[None]:
     """Let what is given answer until the block ends, for tests."""
     stacks: list[tuple[list[Any], Any]] = [
@@ -89,7 +114,7 @@ def override(
         (_histories, histories),
         (_documents, documents),
     ]
-    stacks += [(_streams, streams), (_social, social), (_wallets, wallets)]
+    stacks += [(_streams, streams), (_social, social), (_wallets, wallets), (_holders, holders)]
     given = [(stack, answer) for stack, answer in stacks if answer is not None]
     for stack, answer in given:
         stack.append(answer)

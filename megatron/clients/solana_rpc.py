@@ -181,6 +181,10 @@ class SolanaRpc:
             raise Malformed(f"solana rpc: {len(found)} balances of {len(addresses)} accounts")
         return found
 
+    def get_program_accounts(self, program: str, options: dict[str, Any]) -> bytes:
+        """Return the accounts of ``program`` that ``options`` select, as the JSON that ``getProgramAccounts`` gives."""
+        return self._ask("getProgramAccounts", [program, options])
+
     def _ask(self, method: str, params: list[Any]) -> bytes:
         body = self._http.read("POST", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         told = f"solana rpc: {method}"

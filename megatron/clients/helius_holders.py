@@ -1,0 +1,176 @@
+"""Helius: who holds a mint, a thousand accounts a page.
+
+Source: Helius, *getTokenAccounts* (DAS API) and *getProgramAccountsV2*, read 2026-11.
+"""
+
+from typing import Any, Final, TypeVar
+
+import httpx
+import msgspec
+
+from megatron.clients import costs, jsonrpc
+from megatron.clients.errors import Malformed, TryLater
+from megatron.clients.http import HttpClient
+from megatron.clients.ports import HeldAccount, HolderList
+from megatron.clients.token_accounts import ACCOUNT_SLICE, TOKEN_PROGRAMS, filters_of, parse_slice
+
+ADDRESS: Final = "https://mainnet.helius-rpc.com/"
+PAGE: Final = 1_000
+CHANGED_PAGE: Final = 10_000
+PER_SECOND: Final = 2.0
+"""What the free plan allows of DAS calls."""
+
+T = TypeVar("T")
+
+
+class _Account(msgspec.Struct):
+    address: str
+    owner: str
+    amount: int
+
+
+class _Page(msgspec.Struct):
+    token_accounts: list[_Account]
+    cursor: str | None = None
+    last_indexed_slot: int | None = None
+
+
+class _Data(msgspec.Struct):
+    data: tuple[str, str]
+
+
+class _Changed(msgspec.Struct):
+    pubkey: str
+    account: _Data
+
+
+class _ChangedPage(msgspec.Struct, rename="camel"):
+    accounts: list[_Changed]
+    pagination_key: str | None = None
+
+
+class _Context(msgspec.Struct):
+    slot: int
+
+
+class _ChangedReply(msgspec.Struct):
+    context: _Context
+    value: _ChangedPage
+
+
+_page = msgspec.json.Decoder(_Page)
+_changed = msgspec.json.Decoder(_ChangedReply)
+
+
+class HeliusHolders:
+    """A :class:`~megatron.clients.ports.HolderSource` of ``getTokenAccounts``, 10 credits a page (2026-11)."""
+
+    origin = "helius_rpc"
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        url: str = ADDRESS,
+        per_second: float = PER_SECOND,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = HttpClient(
+            "helius",
+            base_url=f"{url}?api-key={api_key}",
+            per_second=per_second,
+            secrets=(api_key,),
+            most_bytes=64 << 20,
+            transport=transport,
+        )
+
+    def get_holders(self, mint: str, *, program: str | None, most: int, min_slot: int) -> HolderList:  # noqa: ARG002  # the port asks
+        """Return the accounts with a balance, page by page until one is not full or ``most`` are had.
+
+        The index may stand still between pages, or move: the list counts as of the lowest slot that a page names.
+        """
+        accounts: dict[str, HeldAccount] = {}
+        slots: list[int] = []
+        cursor, pages = None, 0
+        while True:
+            page = self._page(mint, cursor)
+            pages += 1
+            slots.append(_slot(page))
+            accounts |= {one.address: _held(one) for one in page.token_accounts if one.amount}
+            cursor = page.cursor
+            if not page.token_accounts or cursor is None:
+                missing = ""
+                break
+            if len(accounts) >= most:
+                missing = f"Only the first {len(accounts)} accounts were asked for"
+                break
+        if min(slots) < min_slot:
+            raise TryLater(f"helius: getTokenAccounts: the index stands at slot {min(slots)}, not yet at {min_slot}")
+        cost = pages * costs.credits_of("helius", "getTokenAccounts")
+        return HolderList(slot=min(slots), accounts=list(accounts.values()), missing=missing, credits=cost)
+
+    def get_changed(self, mint: str, *, program: str | None, since_slot: int) -> HolderList | None:
+        """Return the accounts that changed after ``since_slot``, by ``getProgramAccountsV2``."""
+        accounts: list[HeldAccount] = []
+        slots: list[int] = []
+        calls = 0
+        for asked in [program] if program else TOKEN_PROGRAMS:
+            key = None
+            while True:
+                reply = self._changed(asked, mint, since_slot, key)
+                calls += 1
+                slots.append(reply.context.slot)
+                accounts += [
+                    held
+                    for one in reply.value.accounts
+                    if (held := parse_slice(one.pubkey, one.account.data, "helius")) is not None
+                ]
+                key = reply.value.pagination_key
+                if not reply.value.accounts or key is None:
+                    break
+        cost = calls * costs.credits_of("helius", "getProgramAccountsV2")
+        return HolderList(slot=min(slots), accounts=accounts, missing="", credits=cost)
+
+    def _page(self, mint: str, cursor: str | None) -> _Page:
+        asked = {"mint": mint, "limit": PAGE, "options": {"showZeroBalance": False}}
+        return _decoded(_page, self._ask("getTokenAccounts", asked | ({"cursor": cursor} if cursor else {})), "holders")
+
+    def _changed(self, program: str, mint: str, since_slot: int, key: str | None) -> _ChangedReply:
+        options = {
+            "encoding": "base64",
+            "commitment": "confirmed",
+            "withContext": True,
+            "limit": CHANGED_PAGE,
+            "changedSinceSlot": since_slot,
+            "filters": filters_of(program, mint),
+            "dataSlice": ACCOUNT_SLICE,
+        }
+        asked = [program, options | ({"paginationKey": key} if key else {})]
+        return _decoded(_changed, self._ask("getProgramAccountsV2", asked), "changed accounts")
+
+    def _ask(self, method: str, params: Any) -> bytes:
+        body = self._http.read("POST", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        told = f"helius: {method}"
+        reply = jsonrpc.parse_reply(body, told)
+        if reply.error is not None:
+            raise jsonrpc.refusal(reply.error, told)
+        return bytes(reply.result)
+
+
+def _held(one: _Account) -> HeldAccount:
+    if one.amount < 0:
+        raise Malformed(f"helius: getTokenAccounts: {one.address[:44]!r} holds {one.amount}")
+    return HeldAccount(address=one.address, owner=one.owner, raw=one.amount)
+
+
+def _slot(page: _Page) -> int:
+    if page.last_indexed_slot is None:
+        raise Malformed("helius: getTokenAccounts does not say as of which slot")
+    return page.last_indexed_slot
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], result: bytes, wanted: str) -> T:
+    try:
+        return decoder.decode(result)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"helius: not {wanted}: {error}: {result[:100]!r}") from error
