@@ -69,14 +69,6 @@ def score_measured(*, now: datetime, limit: int = BATCH) -> int:
     return len(read)
 
 
-def why_not_scored(*, token_mint: str, at: datetime) -> str | None:
-    """Return why the holders of a token have no score at ``at``, or ``None`` when their newest measures are scored."""
-    measured = measures.of(token_mint=token_mint, at=at)
-    if measured is None:
-        return "Its holders were not measured"
-    return _why_not(measured, _known([token_mint]).get(token_mint, _UNKNOWN), policies.active())
-
-
 def _judge(
     read: Sequence[Measures], known: Mapping[str, _Known], policy: Policy
 ) -> tuple[list[HolderScore], list[RiskMetric]]:

@@ -91,21 +91,21 @@ def test_g4_seven_percent_is_in_the_window(token: Token) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "why"),
+    ("fields", "is_scored"),
     [
-        ({"progress_quote_pct": "4.9999"}, "Its progress of 4.9999 % is below 5 %"),
-        ({"progress_quote_pct": None}, "Its progress is not known"),
-        ({"total_holders": 4, "holders_fetched": 4, "active_holders": 4}, "It has 4 holders, fewer than 5"),
-        ({}, None),
+        ({"progress_quote_pct": "4.9999"}, False),
+        ({"progress_quote_pct": "5"}, True),
+        ({"progress_quote_pct": None}, False),
+        ({"total_holders": 4, "holders_fetched": 4, "active_holders": 4}, False),
+        ({"total_holders": 5, "holders_fetched": 5, "active_holders": 4}, True),
     ],
 )
-def test_g4_outside_the_window_there_are_risks_and_no_score(token: Token, fields: Any, why: str | None) -> None:
-    """What is too early, too few or unknown gets its risks; why it has no score can be asked."""
+def test_g4_outside_the_window_there_are_risks_and_no_score(token: Token, fields: Any, is_scored: bool) -> None:
+    """What is too early, too few or unknown gets its risks, and is not read again."""
     snapshot(token.mint_address, **fields)
     assert service.score_measured(now=NOON) == 1
-    assert (HolderScore.objects.count(), RiskMetric.objects.count()) == (why is None, 1)
-    assert service.why_not_scored(token_mint=token.mint_address, at=NOON) == why
-    assert service.why_not_scored(token_mint=token.mint_address, at=NOON - MINUTE) == "Its holders were not measured"
+    assert (HolderScore.objects.count(), RiskMetric.objects.count()) == (is_scored, 1)
+    assert service.score_measured(now=NOON) == 0
 
 
 @pytest.mark.parametrize("holders", [0, 1, 10**6])
@@ -187,8 +187,6 @@ def test_g4_a_frozen_score_stays_whatever_comes(token: Token, sql: Callable[...,
     assert service.score_measured(now=NOON + 6 * MINUTE) == 2
     assert (HolderScore.objects.count(), RiskMetric.objects.count()) == (1, 3)
     assert sql(LATEST, token.mint_address) == [(NOON - 5 * MINUTE, 97, True)]
-    why = service.why_not_scored(token_mint=token.mint_address, at=NOON + 6 * MINUTE)
-    assert why == "It has graduated: the score that it had then is frozen"
 
 
 def test_a_frozen_score_outlives_its_row(token: Token, sql: Callable[..., Any]) -> None:
