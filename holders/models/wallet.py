@@ -135,7 +135,7 @@ class WalletQualityMetric(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     token_mint = PubkeyField(hot=True)
     snapshot_time = models.DateTimeField(help_text="Time of the snapshot; nothing later is in it")
-    wallets_sampled = models.PositiveIntegerField(help_text="Holders that were analysed")
+    wallets_sampled = models.IntegerField(help_text="Holders that were analysed")
     wallets_enriched = models.PositiveIntegerField(help_text="Those of them of which the chain was asked")
 
     avg_wallet_age_days = models.DecimalField(max_digits=10, decimal_places=2, null=True)
@@ -214,7 +214,7 @@ class WalletCluster(models.Model):
     kind = models.CharField(max_length=20, choices=ClusterKind)
     members = ArrayField(models.CharField(max_length=44), help_text="Wallets, in the order of their addresses")
     funders = ArrayField(models.CharField(max_length=44), default=list, help_text="Who funded members")
-    size = models.PositiveIntegerField(help_text="How many wallets")
+    size = models.IntegerField(help_text="How many wallets")
     balance = models.DecimalField(max_digits=39, decimal_places=18, help_text="Whole tokens that they hold")
     share_pct = PercentField(null=True, help_text="Of what circulates")
 

@@ -10,6 +10,7 @@ from tests.core import concrete
 from tests.core import test_models as cellar
 from tests.holders.models import test_constraints as holders
 from tests.holders.models import test_jobs as jobs
+from tests.holders.models import test_wallets as wallets
 from tests.scoring.models import test_social as social
 from tests.scoring.models import test_holder_rules as scores
 from tests.tokens.models import test_alerts_and_drift as drift
@@ -34,6 +35,7 @@ IN_OTHER_WORDS = {
     "api_keys_rate_per_minute_check": "api_key_rate_positive",
     "idempotency_records_status_check": "idempotency_keeps_success_only",
     "retention_policies_table_name_key": "one policy a table",
+    "idx_smart_money_address": "wallet_analysis_once: the view has a row a wallet",
     "idx_top_tokens_token": "pool_one_initial_a_token: the view has a row a token, by its current pool",
 }
 """Rules that a narrower one implies, or whose test says it in a sentence."""
@@ -53,6 +55,8 @@ def broken() -> set[str]:
         *holders.FIELDS,
         *jobs.BROKEN,
         *jobs.FIELDS,
+        *wallets.BROKEN,
+        *wallets.FIELDS,
         *scores.BROKEN,
         *scores.FIELDS,
         *social.BROKEN,
@@ -62,6 +66,7 @@ def broken() -> set[str]:
         tokens.TWINS,
         holders.TWINS,
         jobs.TWINS,
+        wallets.TWINS,
         drift.TWINS,
         drift.SNAPSHOTS,
         streams.TWINS,
