@@ -121,6 +121,8 @@ SPECTACULAR_SETTINGS = {
         "Venue": "tokens.choices.Venue.choices",
         "PoolType": "tokens.choices.PoolType.choices",
         "PoolStatus": "tokens.choices.PoolStatus.choices",
+        "PriceOrigin": "tokens.choices.PriceOrigin.choices",
+        "SocialOrigin": "scoring.choices.SocialOrigin.choices",
         "TransactionType": "tokens.choices.TransactionType.choices",
     },
     "POSTPROCESSING_HOOKS": [

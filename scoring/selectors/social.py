@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from scoring.domain.social import Figures, growth
 from scoring.models import SocialMetric, SocialScore
 
+NEWEST_FIRST = ("-timestamp", "-id")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATE_HOUR, LATE_DAY = timedelta(minutes=30), timedelta(hours=3)
 """How much older than an hour and a day the figure may be with which growth is measured."""
@@ -172,14 +173,21 @@ def gone_quiet(*, now: datetime, fresh: timedelta, limit: int) -> Sequence[UUID]
     return [token for (token,) in _rows(_QUIET, {**times, "limit": limit})]
 
 
-def metrics(*, token_id: UUID) -> QuerySet[SocialMetric]:
-    """Return what sources said of a token, unordered."""
-    return SocialMetric.objects.filter(token_id=token_id)
+def metrics(*, token_id: UUID, source: str | None = None) -> QuerySet[SocialMetric]:
+    """Return what sources, or one of them, said of a token, unordered."""
+    found = SocialMetric.objects.filter(token_id=token_id)
+    return found if source is None else found.filter(source=source)
 
 
-def scores(*, token_id: UUID) -> QuerySet[SocialScore]:
-    """Return a token's social scores, unordered."""
-    return SocialScore.objects.filter(token_id=token_id)
+def newest_readings(*, token_id: UUID) -> Sequence[SocialMetric]:
+    """Return the newest reading of each source, by the source's name."""
+    newest = metrics(token_id=token_id).order_by("source", "-timestamp").distinct("source")
+    return list(newest)
+
+
+def find_newest_score(*, token_id: UUID) -> SocialScore | None:
+    """Return a token's newest social score, or ``None``."""
+    return SocialScore.objects.filter(token_id=token_id).order_by("-calculated_at").first()
 
 
 def _known(row: tuple[Any, ...]) -> Known:

@@ -15,6 +15,7 @@ from megatron.core import api_keys
 from megatron.core.choices import Scope
 from tests import factories, feeds
 from tests.factories import NOON
+from tests.scoring import following
 from tokens.choices import PoolType
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,8 @@ OPERATIONS = (
     "/api/v1/tokens/hot/",
     "/api/v1/tokens/{mint}/",
     "/api/v1/tokens/{mint}/candles/",
+    "/api/v1/tokens/{mint}/social/",
+    "/api/v1/tokens/{mint}/social/readings/",
     "/api/v1/tokens/{mint}/transactions/",
     "/api/v1/transactions/{signature}/",
 )
@@ -81,6 +84,8 @@ def schema(headers: dict[str, str], kept_connection: None) -> Any:
     feeds.gap()
     feeds.tally()
     feeds.reorg()
+    following.metric(curve.token)
+    following.score(curve.token)
     return schemathesis.openapi.from_wsgi("/api/schema", get_wsgi_application(), headers=headers)
 
 
