@@ -58,6 +58,24 @@ _NAVIGATION = [
         ],
     },
     {
+        "title": "How are they followed?",
+        "separator": True,
+        "items": [
+            _list("Social points", "diversity_3", "scoring.socialscore"),
+            _list("What sources say", "forum", "scoring.socialmetric"),
+            _list("Whose turn it is", "schedule_send", "scoring.socialpoll"),
+        ],
+    },
+    {
+        "title": "How are they held?",
+        "separator": True,
+        "items": [
+            _list("Holder scores", "groups_3", "scoring.holderscore"),
+            _list("Risks", "warning", "scoring.riskmetric"),
+            _list("Frozen scores", "ac_unit", "scoring.holderscorefreeze"),
+        ],
+    },
+    {
         "title": "At what price?",
         "separator": True,
         "items": [

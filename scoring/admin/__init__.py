@@ -1,1 +1,18 @@
 """The operator's pages of this room, a module a subject."""
+
+from scoring.admin.holder import HolderScoreAdmin, HolderScoreFreezeAdmin, RiskMetricAdmin
+from scoring.admin.score import LatestTokenScoreAdmin, TokenScoreAdmin
+from scoring.admin.selloff import SelloffEventAdmin
+from scoring.admin.social import SocialMetricAdmin, SocialPollAdmin, SocialScoreAdmin
+
+__all__ = [
+    "HolderScoreAdmin",
+    "HolderScoreFreezeAdmin",
+    "LatestTokenScoreAdmin",
+    "RiskMetricAdmin",
+    "SelloffEventAdmin",
+    "SocialMetricAdmin",
+    "SocialPollAdmin",
+    "SocialScoreAdmin",
+    "TokenScoreAdmin",
+]

@@ -13,6 +13,7 @@ from tests import factories, feeds
 from tests.factories import NOON
 from tests.holders.building import job, usage
 from tests.query_counts import assert_query_count
+from tests.scoring import following
 from tokens.models import Pool, Token, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +25,8 @@ ADDRESSES = (
     "tokens/{mint}/",
     "tokens/{mint}/transactions/",
     "tokens/{mint}/candles/",
+    "tokens/{mint}/social/",
+    "tokens/{mint}/social/readings/",
     "transactions/{signature}/",
     "pools/",
     "pools/{pool}/",
@@ -54,6 +57,9 @@ PAGES = (
     "tokens/slotgap/",
     "tokens/sourcetally/",
     "tokens/chainreorg/",
+    "scoring/socialmetric/",
+    "scoring/socialscore/",
+    "scoring/socialpoll/",
 )
 
 
@@ -74,6 +80,9 @@ def fill(rows: int) -> None:
         feeds.tally(source=f"feed {number}")
         feeds.reorg()
         factories.alert()
+        following.metric(token)
+        following.score(token)
+        following.poll(token)
         usage(endpoint=f"method {number}", timestamp=utc_now())
         job(token_mint=token.mint_address)
 
