@@ -1,5 +1,6 @@
 """The queue desk: who waits to be analysed, what fails, and what credits allow."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -44,6 +45,11 @@ _REASONS = {
     JobReason.TIER_DUE: "Its turn",
     JobReason.OPERATOR: "Asked for",
 }
+
+
+def _age(at: datetime | None) -> str:
+    """Return how long ago ``at`` was, in one line."""
+    return format_html('<span class="whitespace-nowrap">{}</span>', ago(at, utc_now()))
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -146,15 +152,16 @@ class JobAdmin(WorkAdmin):
 
     @display(description="Why", ordering="reason")
     def reason_cell(self, job: HolderScoreJob) -> str:
-        return format_html('<span title="{}">{}</span>', job.get_reason_display(), _REASONS[JobReason(job.reason)])
+        words = '<span class="whitespace-nowrap" title="{}">{}</span>'
+        return format_html(words, job.get_reason_display(), _REASONS[JobReason(job.reason)])
 
     @display(description="Asked", ordering="scheduled_at")
     def asked(self, job: HolderScoreJob) -> str:
-        return ago(job.scheduled_at, utc_now())
+        return _age(job.scheduled_at)
 
     @display(description="Due", ordering="due_at")
     def due(self, job: HolderScoreJob) -> str:
-        return "—" if job.finished_at or job.quarantined_at else ago(job.due_at, utc_now())
+        return "—" if job.finished_at or job.quarantined_at else _age(job.due_at)
 
     @display(description="Newest failure")
     def error_cell(self, job: HolderScoreJob) -> str:
@@ -166,4 +173,4 @@ class JobAdmin(WorkAdmin):
 
     @display(description="Done", ordering="finished_at")
     def done(self, job: HolderScoreJob) -> str:
-        return ago(job.finished_at, utc_now())
+        return _age(job.finished_at)

@@ -37,6 +37,7 @@ class HolderScoreJob(Work):
 
     class Meta(Work.Meta):
         db_table = "holder_score_queue"
+        verbose_name, verbose_name_plural = "holder analysis", "holder analyses"
         indexes = (
             models.Index(
                 F("priority").desc(),

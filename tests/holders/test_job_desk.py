@@ -65,7 +65,7 @@ def test_an_empty_desk_says_what_to_do(desk: Client, settings: Any) -> None:
     settings.CREDITS_PER_MONTH = {}
     page = desk.get(DESK).content.decode()
     assert "Nobody waits" in page
-    assert "helius has no budget" in page
+    assert "Helius has no budget" in page
 
 
 def test_a_stopped_month_is_said_in_words(desk: Client) -> None:
