@@ -5,7 +5,7 @@ from django.conf import settings
 
 from megatron.clients import registry
 from megatron.core import clock
-from scoring.services import cleaning, selloffs, social, technical, urgency
+from scoring.services import cleaning, holder, selloffs, social, technical, urgency
 
 
 @shared_task
@@ -15,6 +15,21 @@ def score_technical() -> int:
     if scored.more:
         score_technical.delay()
     return len(scored.mints)
+
+
+@shared_task
+def score_holders() -> int:
+    """Score the holders that were measured, then freeze the scores of tokens that graduated; return how many were scored.
+
+    Wakes itself again while there are more: only then nothing is left that belongs before a freeze.
+    """
+    now = clock.utc_now()
+    scored = holder.score_measured(now=now)
+    if scored >= holder.BATCH:
+        score_holders.delay()
+    else:
+        holder.freeze_graduated(now=now)
+    return scored
 
 
 @shared_task

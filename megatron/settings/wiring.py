@@ -15,7 +15,7 @@ NUDGES: dict[str, tuple[str, ...]] = {
     "gaps_found": ("tokens.tasks.heal_gaps",),
     "venue_released": ("tokens.tasks.play_released",),
     "holder_jobs": ("holders.tasks.analyse_holders",),
-    "holders_measured": (),
+    "holders_measured": ("scoring.tasks.score_holders",),
 }
 
 BEAT: dict[str, tuple[str, timedelta | time, str]] = {
@@ -32,8 +32,10 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "scoring.tasks.score_technical": ("score", timedelta(seconds=5), "Score the markets of tokens that traded"),
     "scoring.tasks.follow_selloffs": ("score", timedelta(seconds=30), "Follow open sell-offs"),
     "scoring.tasks.poll_social": ("slow", timedelta(minutes=1), "Ask how tokens are followed"),
+    "scoring.tasks.score_holders": ("score", timedelta(seconds=30), "Score measured holders, freeze graduated tokens"),
     "scoring.tasks.plan_holder_analyses": ("score", timedelta(seconds=30), "Plan analyses of holders by the scores"),
     "holders.tasks.watch_credits": ("slow", timedelta(minutes=5), "Look whether credits run short"),
+    "holders.tasks.rank_smart_money": ("slow", time(3, 50, tzinfo=UTC), "Rank the wallets of smart money"),
     "holders.tasks.forget_analyses": ("slow", time(3, 40, tzinfo=UTC), "Forget analyses that were done long ago"),
     "tokens.tasks.fill_usd": ("slow", timedelta(minutes=1), "Fill USD values whose price came later"),
     "tokens.tasks.fetch_metadata": ("slow", timedelta(seconds=30), "Fetch the documents of new tokens"),
