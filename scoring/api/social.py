@@ -1,5 +1,6 @@
 """The API's doors to how a token is followed. Reading only."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from scoring.choices import SocialOrigin
 from scoring.selectors import social
 from tokens.models import Token
 from tokens.selectors import tokens
+
+_ADDRESS = re.compile("[1-9A-HJ-NP-Za-km-z]{32,44}")
 
 
 class NoQuery(serializers.Serializer[Any]):
@@ -120,6 +123,8 @@ class SocialReadingListView(GenericAPIView[Any]):
 
 
 def _token(mint: str) -> Token:
+    if not _ADDRESS.fullmatch(mint):
+        raise NotFound("A token's address has 32 to 44 base58 characters.")
     try:
         return tokens.get_token(mint)
     except Token.DoesNotExist as error:

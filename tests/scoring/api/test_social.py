@@ -82,6 +82,8 @@ def test_readings_are_listed_newest_first_and_by_source(ask: Any) -> None:
     ("path", "status"),
     [
         ("/api/v1/tokens/nobody/social/", 404),
+        ("/api/v1/tokens/%00/social/", 404),
+        (f"/api/v1/tokens/{factories.address('unseen')}/social/", 404),
         ("/api/v1/tokens/nobody/social/readings/", 404),
         ("/api/v1/tokens/{mint}/social/?page=2", 400),
         ("/api/v1/tokens/{mint}/social/readings/?source=friendster", 400),
