@@ -24,9 +24,21 @@ LINES = {
 }
 """Columns of points and what people call them, in the order in which they are told."""
 
+COLUMNS = (
+    *LINES,
+    "available_max",
+    "score_multiplier",
+    "red_flags",
+    "is_disqualified",
+    "completeness",
+    "policy_version",
+)
+"""What of two rows is compared."""
+
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[str]:
-    """Return a sentence for each line in which ``new`` differs from ``old``; both are rows of token_scores by column."""
+    """Return a sentence for each line in which ``new`` differs from ``old``; both have the :data:`COLUMNS` of a row of
+    token_scores."""
     told = [_moved(name, old[column], new[column]) for column, name in LINES.items() if old[column] != new[column]]
     if old["available_max"] != new["available_max"]:
         told.append(f"Of {new['available_max']} points instead of {old['available_max']}.")

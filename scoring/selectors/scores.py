@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from scoring.domain.changes import changes
+from scoring.domain.changes import COLUMNS, changes
 from scoring.models import LatestTokenScore, TokenScore
 from tokens.models import Token
 
@@ -60,7 +60,8 @@ def ranked(*, graduated: bool | None = None, platform: str | None = None) -> Que
 def history(*, token: Token, after: datetime | None = None, before: datetime | None = None) -> QuerySet[TokenScore]:
     """Return a token's scores that began in the half-open window, unordered; newest first is ``-calculated_at, -id``."""
     window = {"calculated_at__gte": after, "calculated_at__lt": before}
-    return TokenScore.objects.filter(token=token, **{name: at for name, at in window.items() if at is not None})
+    found = TokenScore.objects.filter(token=token, **{name: at for name, at in window.items() if at is not None})
+    return found.defer("inputs", "score_details")
 
 
 def find_score(*, token: Token, at: datetime | None = None) -> TokenScore | None:
@@ -73,12 +74,10 @@ def find_score(*, token: Token, at: datetime | None = None) -> TokenScore | None
 
 def find_before(score: TokenScore) -> TokenScore | None:
     """Return the score that held until ``score`` began; ``None`` for a token's first."""
-    return (
-        TokenScore.objects.filter(token_id=score.token_id)
-        .extra(where=["(calculated_at, id) < (%s, %s)"], params=[score.calculated_at, score.pk])
-        .order_by("-calculated_at", "-id")
-        .first()
-    )
+    at = score.calculated_at
+    earlier = TokenScore.objects.filter(token_id=score.token_id, calculated_at__lte=at)
+    earlier = earlier.exclude(calculated_at=at, id__gte=score.pk)
+    return earlier.defer("inputs", "score_details").order_by("-calculated_at", "-id").first()
 
 
 def what_changed(scores: Sequence[TokenScore]) -> Iterator[tuple[TokenScore, Sequence[str]]]:
@@ -88,7 +87,7 @@ def what_changed(scores: Sequence[TokenScore]) -> Iterator[tuple[TokenScore, Seq
 
 
 def _columns(score: TokenScore) -> dict[str, Any]:
-    return {field.attname: getattr(score, field.attname) for field in score._meta.concrete_fields}
+    return {name: getattr(score, name) for name in COLUMNS}
 
 
 def _score(row: TokenScore) -> Score:

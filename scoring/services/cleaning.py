@@ -17,8 +17,7 @@ _AS_LONG_AS = "technical_scores"
 # Holder score and risk of a graduated token are in holder_score_freezes.
 _KEEP = """
 UPDATE token_scores s
-   SET inputs = s.inputs || jsonb_build_object('kept', jsonb_strip_nulls(jsonb_build_object(
-           'technical', tech.inputs, 'social', soc.inputs)))
+   SET inputs = s.inputs || jsonb_build_object('kept', jsonb_build_object('technical', tech.inputs, 'social', soc.inputs))
   FROM latest_token_scores l
   JOIN tokens t ON t.id = l.token_id AND t.is_graduated
   JOIN token_scores newest ON newest.id = l.score_id

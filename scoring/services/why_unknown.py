@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from holders.selectors import measures
+from scoring.domain import holder
 from scoring.models import SocialScore, TechnicalScore
-from scoring.services import holder
+from scoring.services import policies
 from tokens.models import Token
 
 
@@ -26,7 +28,16 @@ def _technical(token: Token, at: datetime) -> str:
 
 
 def _holder(token: Token, at: datetime) -> str:
-    why = holder.why_not_scored(token_mint=token.mint_address, at=at)
+    measured = measures.of(token_mint=token.mint_address, at=at)
+    if measured is None:
+        return "Its holders were not measured."
+    graduated = token.is_graduated and (token.graduation_timestamp is None or token.graduation_timestamp <= at)
+    why = holder.why_not_active(
+        progress_quote_pct=measured.progress_quote_pct,
+        total_holders=measured.total_holders,
+        is_graduated=graduated,
+        terms=policies.active().holder,
+    )
     return f"{why or 'Its measured holders wait to be scored'}."
 
 

@@ -111,7 +111,7 @@ def _line(line: Component) -> str:
 
 def _verdict(one: Verdict, mark: str) -> str:
     state = "unknown" if one.holds is None else "yes" if one.holds else "no"
-    return f"  {_name(one.name):<{_WIDE}}{state:<8}{mark:<8} {one.reason}"
+    return f"  {_name(one.name):<{_WIDE}}{state:<8}{mark:<8} {one.reason.removeprefix('Unknown: ')}"
 
 
 def _checked(explained: Explanation) -> str:
