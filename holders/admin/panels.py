@@ -39,7 +39,6 @@ def _measured(found: Spread, snapshot: HolderSnapshot) -> dict[str, Any]:
     stored = snapshot.raw_distribution
     curve = words.curve(stored)
     shares = [(most, getattr(snapshot, f"top_{most}_percentage")) for most in _TOP]
-    counted = found.quality.get("classes") or stored.get("classes") or {}
     sizes = [(label, getattr(snapshot, name)) for label, name in _SIZES]
     return {
         "snapshot": snapshot,
@@ -47,6 +46,6 @@ def _measured(found: Spread, snapshot: HolderSnapshot) -> dict[str, Any]:
         "curve_words": words.of_curve(curve),
         "top": [Bar(f"Top {most}", share, 100, words.percent(share)) for most, share in shares],
         "sizes": [Bar(label, count, snapshot.total_holders, f"{count:,}") for label, count in sizes],
-        "classes": words.classes(counted, holders=snapshot.total_holders),
+        "classes": words.classes(found.quality.get("classes", {}), holders=snapshot.total_holders),
         "excluded": words.excluded(stored),
     }

@@ -72,7 +72,9 @@ def classes(counted: Mapping[str, int], *, holders: int) -> list[Bar]:
 def excluded(stored: Mapping[str, Any]) -> list[Left]:
     """Return the accounts that are in no measure, each with the reason."""
     rows = stored.get("excluded") or ()
-    return [Left(row["wallet"], _reason(row["reason"]), _decimal(row.get("balance"))) for row in rows]
+    return [
+        Left(row["wallet"], row.get("name") or _reason(row["reason"]), _decimal(row.get("balance"))) for row in rows
+    ]
 
 
 def group(stored: Mapping[str, Any], *, named: int = 6) -> Group:

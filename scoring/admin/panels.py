@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from megatron.core.admin.panels import Bar, Panel
-from scoring.admin import words
+from scoring.admin import lines, words
 from scoring.domain.points import text
-from scoring.models import RiskMetric
+from scoring.models import RiskMetric, TokenScore
 from scoring.selectors import scores, standing
+from scoring.services import explain
 
 CHANGES = 3
 """Scores of which the page says what changed."""
@@ -27,28 +28,33 @@ _RISKS = (
 
 
 def score(*, token: Any, now: datetime) -> Panel:
-    """Return the panel of a token's points: the dial, their course, multiplier, red flags, what changed. Two queries."""
+    """Return the panel of a token's points: the dial, their course, every line, multipliers, red flags, what changed."""
     latest, before = standing.newest(token=token, limit=CHANGES + 1, and_before=now - SINCE)
     shown: dict[str, Any] = {"now": now, "token": token}
     if latest:
-        newest, details = latest[0], latest[0].score_details
-        course = standing.course(token=token, until=newest.calculated_at)
         shown |= {
-            "score": newest,
-            "share": None if newest.total_ratio is None else newest.total_ratio * 100,
-            "multiplier": text(newest.score_multiplier),
-            "parts": words.parts(newest),
-            "dial": words.of_dial(newest),
-            "multipliers": words.verdicts(details.get("multipliers", ())),
-            "flags": words.verdicts(details.get("flags", ())),
-            "unknown": [words.said(name) for name in details.get("unknown", ())],
-            "chart": words.chart(course),
-            "course": words.of_course(course),
+            **_of_score(latest[0], token, now),
             "before": before,
-            "since": next((told for _, told in scores.what_changed([newest, before])), ()) if before else (),
+            "since": next((told for _, told in scores.what_changed([latest[0], before])), ()) if before else (),
             "changes": [(row, told) for row, told in scores.what_changed(latest) if told],
         }
     return Panel("console/score_of_token.html", shown)
+
+
+def _of_score(newest: TokenScore, token: Any, now: datetime) -> dict[str, Any]:
+    newest.token = token
+    explained = explain.of(newest, asked_at=now)
+    course = standing.course(token=token, until=newest.calculated_at)
+    return {
+        "score": newest,
+        "share": None if newest.total_ratio is None else newest.total_ratio * 100,
+        "multiplier": text(newest.score_multiplier),
+        "parts": words.parts(newest),
+        "dial": words.of_dial(newest),
+        **lines.told(explained),
+        "chart": words.chart(course),
+        "course": words.of_course(course),
+    }
 
 
 def risk(*, token: Any, now: datetime) -> Panel | None:

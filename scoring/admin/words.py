@@ -1,6 +1,6 @@
 """Scores in words and as lines to draw."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -52,21 +52,18 @@ def said(name: str) -> str:
     return f"{words[:1].upper()}{words[1:]}"
 
 
-def verdicts(stored: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return multipliers or red flags as they were stored, each with its name in words."""
-    return [{**one, "label": said(one["name"])} for one in stored]
-
-
 def chart(course: Sequence[Point]) -> dict[str, Any]:
     """Return the lines of a score's course: total and parts."""
+    times = [int(at.timestamp()) for at, *_ in course]
+    columns = list(zip(*(values for _, *values in course), strict=True))
     names = (("Total", ""), *((label, key) for key, label in NAMES.items()))
     lines = [
         {
             "name": name,
             "tone": tone,
-            "points": [[int(row[0].timestamp()), text(row[place])] for row in course if row[place] is not None],
+            "points": [[at, text(value)] for at, value in zip(times, column, strict=True) if value is not None],
         }
-        for place, (name, tone) in enumerate(names, 1)
+        for (name, tone), column in zip(names, columns, strict=True)
     ]
     return {"whole": False, "lines": [line for line in lines if line["points"]]}
 

@@ -1,8 +1,12 @@
 """Scores that pages show, as rows; name only what the test is about."""
 
+from decimal import Decimal
 from typing import Any
 
 from megatron.core import ids
+from scoring.domain import total
+from scoring.domain.total import Inputs, PartPoints
+from scoring.domain.verdicts import Facts
 from scoring.models import LatestTokenScore, RiskMetric, SelloffEvent, TokenScore
 from tests.factories import NOON
 from tokens.models import Token
@@ -16,9 +20,12 @@ def token_score(token: Token, **fields: Any) -> TokenScore:
         "available_max": 333,
         "completeness": "33.3333",
         "policy_version": 1,
-        "inputs": {},
         "score_details": {},
     }
+    values = {**defaults, **fields}
+    known = {name: Decimal(values[f"{name}_score"]) for name in total.PARTS if values.get(f"{name}_score") is not None}
+    inputs = Inputs(facts=fields.pop("facts", Facts()), **{name: PartPoints(points) for name, points in known.items()})
+    defaults["inputs"] = {**inputs.as_json(), "sources": {}}
     return TokenScore.objects.create(token=token, **{**defaults, **fields})
 
 

@@ -9,7 +9,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from scoring.admin import panels
+from scoring.admin import lines, panels
+from scoring.domain.points import Component, Part
+from scoring.domain.total import PartPoints
+from scoring.domain.verdicts import Facts
+from scoring.services.explain import PartExplained
 from tests import factories
 from tests.factories import NOON
 from tests.scoring import shown
@@ -18,8 +22,7 @@ from tokens.models import Token
 pytestmark = pytest.mark.django_db
 
 MINUTE = timedelta(minutes=1)
-CURVE = {"name": "strong_curve", "holds": True, "factor": "1.15", "reason": "The curve reached 70 %.", "inputs": {}}
-HONEYPOT = {"name": "honeypot", "holds": True, "hard": True, "reason": "What is bought cannot be sold.", "inputs": {}}
+CURVE = Facts(progress_pct=Decimal(80), reached_pct=Decimal(70), reached_after_hours=Decimal("1.3"))
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def scored() -> Token:
         holder_score=Decimal("111.25"),
         available_max=666,
         score_multiplier=Decimal("1.15"),
-        score_details={"multipliers": [CURVE], "flags": [], "unknown": ["social_momentum"]},
+        facts=CURVE,
     )
     return token
 
@@ -45,13 +48,17 @@ def context(token: Token) -> Any:
 
 
 def test_the_newest_score_is_read_with_its_course(scored: Token, django_assert_num_queries: Any) -> None:
-    """Two queries, for one score and for hundreds."""
+    """As many queries for one score as for hundreds: two for scores, one for the rows behind them, one for the policy, and
+    two that say why the holders' and the social part are unknown."""
     for seconds in range(200):
         shown.token_score(scored, calculated_at=NOON - 30 * MINUTE + timedelta(seconds=seconds))
-    with django_assert_num_queries(2):
+    context(scored)
+    with django_assert_num_queries(6):
         it = context(scored)
     assert (it["score"].total_adjusted, it["score"].available_max, it["multiplier"]) == (358, 666, "1.15")
-    assert it["unknown"] == ["Social momentum"]
+    assert [label for label, _ in it["multipliers"]] == ["Strong curve"]
+    assert "Organic growth" in [label for label, _ in it["unknown"]]
+    assert it["checked"] == ""
 
 
 def test_each_part_has_a_third_of_the_dial(scored: Token) -> None:
@@ -88,6 +95,41 @@ def test_what_changed_is_told_since_an_hour_and_step_by_step(scored: Token) -> N
     ]
 
 
+def test_lines_say_points_of_most_and_why() -> None:
+    """Unknown is not 0, a penalty is a loss, a bonus has no most, and a part below zero says what it counts."""
+    given = (
+        ("velocity", "12.5", "40", "fast"),
+        ("ratio", None, "25", "no trades"),
+        ("red_candles", "-15", "0", "three"),
+        ("bonus", "2", "0", "quick"),
+    )
+    components = tuple(
+        Component(name, None if points is None else Decimal(points), Decimal(most), why, {})
+        for name, points, most, why in given
+    )
+    part = PartExplained(
+        name="technical",
+        points=Decimal(0),
+        stored=PartPoints(Decimal("-0.5"), Decimal(65)),
+        at=NOON,
+        policy_version=1,
+        blocks=(Part("selloff_response", components, Decimal(75)),),
+        why_unknown="",
+        again=Decimal("-0.5"),
+        is_same=True,
+    )
+    shown_part = lines._part(part)
+    (block,) = shown_part.blocks
+    assert (shown_part.said, shown_part.note) == ("0 of 65", "Counted -0.5; what is below zero adds nothing.")
+    assert (block.label, block.said) == ("Selloff response", "-0.5 of 75")
+    assert [(line.bar.label, line.bar.part, line.bar.whole, line.bar.said, line.is_loss) for line in block.lines] == [
+        ("Velocity", Decimal("12.5"), 40, "12.5 of 40", False),
+        ("Ratio", None, 1, "unknown", False),
+        ("Red candles", 15, 15, "-15.00", True),
+        ("Bonus", 2, 2, "+2.00", False),
+    ]
+
+
 def test_risks_come_with_signs_and_sell_offs(scored: Token, django_assert_num_queries: Any) -> None:
     """Seen signs first, then those that nobody knows; an unknown risk is said to be unknown. Two queries."""
     shown.risk(scored, timestamp=NOON - MINUTE, risk_level="low")
@@ -120,15 +162,14 @@ def test_the_page_says_it_in_words(client: Client, scored: Token) -> None:
     for said in (
         'aria-label="358 of 666 points',
         "Strong curve × 1.15",
-        "neither raises nor spoils: social momentum.",
+        "Unknown: no source tells the sentiment.",
+        "No source has told how it is followed.",
         "61 % of the wallets are bots",
         "Fell 33.3 %",
     ):
         assert said in page
     bad = factories.token()
-    shown.newest_score(
-        bad, is_disqualified=True, red_flags=["honeypot"], score_details={"flags": [HONEYPOT], "multipliers": []}
-    )
+    shown.newest_score(bad, is_disqualified=True, red_flags=["honeypot"], facts=Facts(honeypot=True))
     page = client.get(reverse("admin:tokens_token_change", args=[bad.pk])).content.decode()
     assert "makes it 0" in page
     assert "disqualified" in page
