@@ -58,6 +58,15 @@ _NAVIGATION = [
         ],
     },
     {
+        "title": "How good are they?",
+        "separator": True,
+        "items": [
+            _list("Scores", "leaderboard", "scoring.latesttokenscore"),
+            _list("Score history", "timeline", "scoring.tokenscore"),
+            _list("Sell-offs", "trending_down", "scoring.selloffevent"),
+        ],
+    },
+    {
         "title": "How are they followed?",
         "separator": True,
         "items": [
