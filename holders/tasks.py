@@ -2,16 +2,15 @@
 
 from celery import shared_task
 
-from holders.services import agenda, budget
+from holders.domain.budget import Light
+from holders.services import agenda, analyses, budget, quality
+from megatron.clients import registry
 from megatron.core import clock
 
 
 @shared_task
 def analyse_holders() -> int:
     """Do due analyses of holders; return how many. Wakes itself again while there are more."""
-    from holders.services import analyses
-    from megatron.clients import registry
-
     done = analyses.run_due(
         holder_source=registry.holders(), wallet_source=registry.wallets(), now=clock.utc_now(), limit=analyses.FEW
     )
@@ -23,10 +22,17 @@ def analyse_holders() -> int:
 @shared_task
 def watch_credits() -> int:
     """Tell operators of budgets of credits that run short; return how many stand at their hard stop."""
-    return sum(light is budget.Light.STOP for light in budget.watch(now=clock.utc_now()).values())
+    return sum(light is Light.STOP for light in budget.watch(now=clock.utc_now()).values())
 
 
 @shared_task
 def forget_analyses() -> int:
     """Remove the jobs of analyses that were done long ago; return how many."""
     return agenda.forget_done(now=clock.utc_now())
+
+
+@shared_task
+def rank_smart_money() -> int:
+    """Rank the wallets of smart money anew, and forget measurements whose snapshots are gone; return how many went."""
+    quality.refresh_smart_money()
+    return quality.forget(now=clock.utc_now())

@@ -2,5 +2,6 @@
 
 from holders.admin.credits import CreditsAdmin
 from holders.admin.jobs import JobAdmin
+from holders.admin.wallets import ClusterAdmin, QualityAdmin, WalletAdmin
 
-__all__ = ["CreditsAdmin", "JobAdmin"]
+__all__ = ["ClusterAdmin", "CreditsAdmin", "JobAdmin", "QualityAdmin", "WalletAdmin"]

@@ -82,6 +82,9 @@ _NAVIGATION = [
             _list("Holder scores", "groups_3", "scoring.holderscore"),
             _list("Risks", "warning", "scoring.riskmetric"),
             _list("Frozen scores", "ac_unit", "scoring.holderscorefreeze"),
+            _list("Wallets", "wallet", "holders.walletanalysis"),
+            _list("Groups of wallets", "hub", "holders.walletcluster"),
+            _list("Quality of holders", "verified_user", "holders.walletqualitymetric"),
         ],
     },
     {
