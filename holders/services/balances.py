@@ -48,8 +48,14 @@ def derive(*, mints: Collection[str], now: datetime) -> Derived:
         for batch in _batches(stale):
             wrote, went = _fold(batch, now)
             written, gone = written + wrote, gone + went
-        cursor.execute(_REVALUE, {"mints": sorted(set(mints)), "now": now})
+        cursor.execute(_REVALUE, {"mints": sorted(set(mints)), "now": now, "again": False})
     return Derived(tokens=len(stale), written=written, gone=gone)
+
+
+def revalue(*, mints: Collection[str], now: datetime) -> None:
+    """Bring what is held up to the newest price after balances were corrected. In the transaction that corrected them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REVALUE, {"mints": sorted(set(mints)), "now": now, "again": True})
 
 
 def hold(mints: Collection[str]) -> None:
@@ -226,7 +232,7 @@ LEFT JOIN LATERAL (
     SELECT CASE WHEN quote_mint = 'So11111111111111111111111111111111111111112' THEN latest_price END AS price,
            latest_price_usd AS price_usd
       FROM pools WHERE token_id = k.id AND pool_type IN ('initial', 'graduated')
-     ORDER BY pool_type = 'graduated' DESC, last_slot DESC NULLS LAST LIMIT 1) AS pool ON true
+     ORDER BY pool_type = 'graduated' DESC, id LIMIT 1) AS pool ON true
 """
 
 # What follows from a row's own columns, the price and the time. The domain's unrealized, hold_hours, sold_ratio and
@@ -301,7 +307,7 @@ UPDATE token_holders h SET hold_hours = fresh.hours, unrealized_pnl_sol = fresh.
   FROM (
       SELECT v.id, now.hours, worth.unrealized_sol, worth.unrealized_usd, worth.diamond
         FROM (SELECT *, %(now)s::timestamptz AS as_of FROM token_holders
-               WHERE token_mint = ANY (%(mints)s) AND traded_balance > 0 AND last_updated <> %(now)s) AS v
+               WHERE token_mint = ANY (%(mints)s) AND traded_balance > 0 AND (%(again)s OR last_updated <> %(now)s)) AS v
         JOIN tokens k ON k.mint_address = v.token_mint {_CURRENT_POOL} {_VALUED}
   ) AS fresh
  WHERE h.id = fresh.id

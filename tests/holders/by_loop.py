@@ -10,6 +10,7 @@ from holders.domain import positions
 from holders.domain.positions import Position, Trade
 from holders.models import TokenHolder
 from tokens.models import Pool, Token, Transaction
+from tokens.selectors.tokens import current_of
 
 SOL = "So11111111111111111111111111111111111111112"
 
@@ -17,8 +18,7 @@ SOL = "So11111111111111111111111111111111111111112"
 def derive(mint: str, now: datetime) -> None:
     """Create the row of each wallet that traded ``mint``; there is none yet."""
     token = Token.objects.get(mint_address=mint)
-    pools = Pool.objects.filter(token=token, pool_type__in=("initial", "graduated"))
-    pool = max(pools, key=lambda one: (one.pool_type == "graduated", one.last_slot or -1)) if pools else None
+    pool = current_of(Pool.objects.filter(token=token))
     rows = Transaction.objects.filter(token=token, type__in=("buy", "sell"))
     ordered = sorted(
         rows,

@@ -1,0 +1,112 @@
+"""Measure a list of holders from a file."""
+
+import json
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.dateparse import parse_datetime
+
+from holders.domain import lists
+from holders.domain.lists import ListMalformed
+from holders.models import HolderSnapshot
+from holders.services import snapshots
+from megatron.clients.ports import HeldAccount
+from megatron.core import base58, clock
+
+EXAMPLES = """
+The file is JSON: [{"address": "…", "amount": 1000000}, …], one item an owner, amounts in base units, or a reply of
+getTokenAccounts. It becomes a snapshot of the token's holders; accounts of programs, pools, exchanges and burned tokens are
+left out of the measures with their reason. With --slot the list corrects what our own trades say.
+
+examples:
+  manage.py import_holders holders.json --mint 6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P1
+  manage.py import_holders holders.json --mint 6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P1 --slot 430727484 --json
+
+Exit status 2 for a file that is no such list.
+"""
+_KEY_BYTES = 32
+
+
+class Command(BaseCommand):
+    help = "Measure a list of holders from a file."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        return super().create_parser(
+            prog_name, subcommand, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", type=Path, help="JSON, see below")
+        parser.add_argument("--mint", required=True, help="whose holders they are")
+        parser.add_argument("--slot", type=int, help="as of which slot; the newest is not known from a file")
+        parser.add_argument("--at", metavar="TIME", help="when the list was made, ISO 8601 with its zone; default: now")
+        parser.add_argument("--decimals", type=int, help="of a mint that we do not know; default: 6")
+        parser.add_argument("--json", action="store_true", help="print the measures as one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        mint, decimals = options["mint"], options["decimals"]
+        if not _is_key(mint):
+            raise CommandError(f"{mint!r} is no mint: expected 32 bytes in base58.", returncode=2)
+        if decimals is not None and not 0 <= decimals <= 18:
+            raise CommandError("Decimals are between 0 and 18.", returncode=2)
+        try:
+            listed = lists.parse(options["file"].read_bytes())
+        except OSError as error:
+            raise CommandError(f"{options['file']} cannot be read: {error.strerror}.", returncode=2) from error
+        except ListMalformed as error:
+            raise CommandError(f"{options['file']}: {error}", returncode=2) from error
+        accounts = [HeldAccount(address=item.address, owner=item.owner, raw=item.raw) for item in listed]
+        at = _moment(options["at"]) if options["at"] else clock.utc_now()
+        taken = snapshots.read(token_mint=mint, accounts=accounts, slot=options["slot"], decimals=decimals, now=at)
+        if taken is None:
+            raise CommandError(f"{options['file']} names nobody with a balance.", returncode=2)
+        row = HolderSnapshot.objects.get(token_mint=mint, snapshot_time=taken.snapshot_time)
+        self.stdout.write(json.dumps(_measures(row)) if options["json"] else _words(row))
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base58.decode(text)) == _KEY_BYTES
+    except ValueError:
+        return False
+
+
+def _moment(text: str) -> Any:
+    try:
+        at = parse_datetime(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CommandError(f"{text!r} is no time: expected, for example, 2026-07-03T12:00:00Z.", returncode=2)
+    return at
+
+
+def _measures(row: HolderSnapshot) -> dict[str, Any]:
+    names = ("gini_coefficient", "theil_index", "shannon_entropy", "hhi", "circulating_supply", "excluded_balance")
+    shares = tuple(f"top_{most}_percentage" for most in (1, 5, 10, 20, 50, 100))
+    found = {name: getattr(row, name) for name in (*names, *shares)}
+    return {
+        "token_mint": row.token_mint,
+        "snapshot_time": row.snapshot_time.isoformat(),
+        "total_holders": row.total_holders,
+        "unique_holders": row.unique_holders,
+        **{name: None if value is None else f"{value:f}" for name, value in found.items()},
+        "excluded": row.raw_distribution["excluded"],
+    }
+
+
+def _words(row: HolderSnapshot) -> str:
+    lines = [f"{row.total_holders:,} holders of {row.token_mint}, {row.unique_holders - row.total_holders} left out."]
+    lines += [f"  {one['reason']}: {one['wallet']} with {one['balance']}" for one in row.raw_distribution["excluded"]]
+    if row.gini_coefficient is not None:
+        lines.append(
+            f"Gini {row.gini_coefficient:.4f}, Theil {row.theil_index:.4f}, entropy {row.shannon_entropy:.4f}, HHI {row.hhi:.1f}"
+        )
+    if row.top_1_percentage is not None:
+        lines.append(
+            f"The largest holds {row.top_1_percentage:.2f} % of what circulates, ten {row.top_10_percentage:.2f} %, "
+            f"a hundred {row.top_100_percentage:.2f} %."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""How a token is spread over its holders: a list from the chain or from our own trades, measured, stored, and compared
+with our books."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+
+from holders.choices import Exclusion, HolderOrigin
+from holders.domain import exclusions
+from holders.domain.exclusions import Venues
+from holders.models import HolderSnapshot, TokenHolder
+from holders.services import balances, books, measuring
+from holders.services.measuring import Found, Owner
+from megatron.clients.ports import HeldAccount, HolderList, HolderSource
+from tokens.choices import PoolType
+from tokens.models import Pool, Token
+
+MOST = 10_000
+"""Accounts that a list is asked for: the depth of the most urgent tokens."""
+
+LAG = "The source stands before a list that is known already"
+_FRESH = timedelta(hours=1)
+"""So long a complete list may stand for a new one in which nothing changed."""
+
+FROM_TRADES = "From our own trades: transfers are not in it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a snapshot found: when, of whom, whether anybody may be missing, how many accounts were left out, in how many
+    holdings our books were wrong, and what the list cost."""
+
+    snapshot_time: datetime
+    total_holders: int
+    holders_fetched: int
+    is_complete: bool
+    excluded: int
+    updates: int
+    credits: int
+
+
+def take(*, token_mint: str, source: HolderSource | None, now: datetime, most: int = MOST) -> Taken | None:
+    """Measure who holds ``token_mint`` at ``now`` and store it; ``None`` when nobody is known to.
+
+    With a ``source`` the list is the chain's, asked outside any transaction, and our books are corrected where a complete
+    list says otherwise; without one it is what our own trades leave. Raises what the source raises; stores nothing then.
+    """
+    token = Token.objects.filter(mint_address=token_mint).prefetch_related("pools").first()
+    if token is None:
+        return None
+    if source is None:
+        return _store(token, None, now)
+    found, paid = _unchanged(token, source, now)
+    if found is None:
+        listed = source.get_holders(token_mint, program=token.token_program, most=most, min_slot=0)
+        found = _by_owner(listed, HolderOrigin(source.origin))
+    return _store(token, replace(found, credits=found.credits + paid), now)
+
+
+def read(
+    *, token_mint: str, accounts: Sequence[HeldAccount], slot: int | None, decimals: int | None, now: datetime
+) -> Taken | None:
+    """Measure and store a list of holders from a file; ``None`` when it names nobody.
+
+    It corrects our books only when it says as of which ``slot`` it holds. Of a token that we do not know the list alone is
+    measured, with ``decimals`` (6 when not given).
+    """
+    token = Token.objects.filter(mint_address=token_mint).prefetch_related("pools").first()
+    if token is None:
+        token = Token(mint_address=token_mint, decimals=6 if decimals is None else decimals)
+    listed = HolderList(slot=slot or 0, accounts=accounts, missing="", credits=0)
+    return _store(token, _by_owner(listed, HolderOrigin.IMPORTED, knows_slot=slot is not None), now)
+
+
+def scored(*, keys: Collection[tuple[str, datetime]], now: datetime) -> int:
+    """Mark measured snapshots, by mint and time, as done with by the room above; return how many were not yet."""
+    marked = 0
+    with transaction.atomic():
+        for mint, at in sorted(keys):
+            rows = HolderSnapshot.objects.filter(
+                token_mint=mint, snapshot_time=at, measured_at__isnull=False, scored_at=None
+            )
+            marked += rows.update(scored_at=now)
+    return marked
+
+
+def _by_owner(listed: HolderList, origin: HolderOrigin, *, knows_slot: bool = True) -> Found:
+    """Return a list of accounts as one of owners; an account that pages name twice counts once."""
+    sums: dict[str, int] = defaultdict(int)
+    accounts: dict[str, list[str]] = defaultdict(list)
+    held = {account.address: account for account in listed.accounts if account.raw}
+    for account in held.values():
+        sums[account.owner] += account.raw
+        accounts[account.owner].append(account.address)
+    return Found(
+        origin=origin,
+        slot=listed.slot if knows_slot else None,
+        missing=listed.missing,
+        owners={owner: Owner(raw, tuple(accounts[owner])) for owner, raw in sums.items()},
+        accounts=len(held),
+        credits=listed.credits,
+    )
+
+
+def _unchanged(token: Token, source: HolderSource, now: datetime) -> tuple[Found | None, int]:
+    """Return our own books where a source says that no account changed since its last complete list, and what asking cost.
+
+    An account that was closed since is not among those that changed, so such a list does not count as complete.
+    """
+    rows = HolderSnapshot.objects.filter(token_mint=token.mint_address, snapshot_time__gte=now - _FRESH)
+    last = rows.filter(data_source=source.origin, is_complete=True).order_by("-snapshot_time").first()
+    if last is None or last.slot is None:
+        return None, 0
+    changed = source.get_changed(token.mint_address, program=token.token_program, since_slot=last.slot)
+    if changed is None or changed.accounts or changed.missing:
+        return None, changed.credits if changed else 0
+    left_out = {item["wallet"]: Decimal(item["balance"]) for item in last.raw_distribution["excluded"]}
+    owners = dict(_by_trades(token).owners) | {
+        wallet: Owner(int(balance.scaleb(token.decimals)), ()) for wallet, balance in left_out.items()
+    }
+    told = f"No account changed since slot {last.slot}; one that was closed would not show"
+    origin = HolderOrigin(source.origin)
+    return Found(
+        origin=origin, slot=changed.slot, missing=told, owners=owners, accounts=None, credits=0
+    ), changed.credits
+
+
+def _by_trades(token: Token) -> Found:
+    rows = TokenHolder.objects.filter(token_mint=token.mint_address, current_balance__gt=0)
+    owners = {
+        wallet: Owner(int(balance.scaleb(token.decimals)), ())
+        for wallet, balance in rows.values_list("wallet_address", "current_balance")
+    }
+    return Found(origin=HolderOrigin.TRADES, slot=None, missing=FROM_TRADES, owners=owners, accounts=None, credits=0)
+
+
+@transaction.atomic
+def _store(token: Token, found: Found | None, now: datetime) -> Taken | None:
+    mint = token.mint_address
+    balances.derive(mints=[mint], now=now)  # holds the token's holders until the end
+    if found is None:
+        found = _by_trades(token)
+    elif books.is_behind(token_mint=mint, slot=found.slot):
+        found = replace(found, missing=found.missing or LAG)
+    if not found.owners:
+        return None
+    holders, excluded = _split(token, found)
+    updates, whole = 0, {wallet: owner.raw for wallet, owner in found.owners.items()}
+    if found.origin != HolderOrigin.TRADES and not found.missing and found.slot is not None:
+        updates = books.correct(token=token, held=whole, excluded=excluded.keys(), slot=found.slot, now=now)
+        balances.revalue(mints=[mint], now=now)
+    measuring.save(token, found, holders, excluded, now)
+    return Taken(
+        snapshot_time=now,
+        total_holders=len(holders),
+        holders_fetched=len(found.owners),
+        is_complete=not found.missing,
+        excluded=len(excluded),
+        updates=updates,
+        credits=found.credits,
+    )
+
+
+def _split(token: Token, found: Found) -> tuple[dict[str, int], dict[str, tuple[int, Exclusion]]]:
+    """Return the holders with their base units, and those who are none with theirs and the reason."""
+    venues = _venues(token.pools.all())
+    holders: dict[str, int] = {}
+    excluded: dict[str, tuple[int, Exclusion]] = {}
+    for wallet, owner in found.owners.items():
+        reason = exclusions.reason(owner=wallet, accounts=owner.accounts, venues=venues)
+        if reason is None:
+            holders[wallet] = owner.raw
+        else:
+            excluded[wallet] = (owner.raw, reason)
+    return holders, excluded
+
+
+def _venues(pools: Collection[Pool]) -> Venues:
+    curves = [pool for pool in pools if pool.pool_type == PoolType.INITIAL]
+    others = [pool for pool in pools if pool.pool_type != PoolType.INITIAL]
+    return Venues(curves=frozenset(_addresses(curves)), pools=frozenset(_addresses(others)))
+
+
+def _addresses(pools: Collection[Pool]) -> list[str]:
+    named = ((pool.pool_address, pool.bonding_curve_address, pool.base_vault) for pool in pools)
+    return [address for addresses in named for address in addresses if address]

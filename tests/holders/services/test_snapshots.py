@@ -1,0 +1,245 @@
+"""Who holds a token, listed, measured and compared with our books."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from holders.models import HolderSnapshot, HolderUpdate, TokenHolder
+from holders.selectors import measures
+from holders.services import balances, books, snapshots
+from megatron.clients.errors import TryLater
+from megatron.clients.ports import HeldAccount, HolderList
+from tests import factories
+from tests.factories import NOON, address
+from tests.holders.listing import Lists, listed, wallet
+from tokens.models import Pool, Transaction
+
+pytestmark = pytest.mark.django_db
+
+SLOT = 430_000_000
+ANN, BOB, CY = wallet("ann"), wallet("bob"), wallet("cy")
+EXCHANGE = "5tzFkiKscXHK5ZXCGbXZxdw7gTjjD1mBwuoFbhUvuAi9"
+INCINERATOR = "1nc1nerator11111111111111111111111111111111"
+HOUR = timedelta(hours=1)
+
+
+def pool(**fields: Any) -> Pool:
+    token = factories.token(creator_address=CY, initial_supply=10**12)  # a million whole tokens
+    return factories.pool(token, **{"base_supply": 10**12, "latest_price_usd": Decimal("0.02"), **fields})
+
+
+def take(of: Pool, source: Lists | None, now: Any = NOON) -> snapshots.Taken:
+    taken = snapshots.take(token_mint=of.token.mint_address, source=source, now=now)
+    assert taken is not None
+    return taken
+
+
+def stored(of: Pool, now: Any = NOON) -> HolderSnapshot:
+    return HolderSnapshot.objects.get(token_mint=of.token.mint_address, snapshot_time=now)
+
+
+def trade(of: Pool, who: str, tokens: int, *, slot: int = SLOT - 100, at: Any = NOON - 2 * HOUR) -> Transaction:
+    raw, buys = abs(tokens) * 10**6, tokens > 0
+    return factories.transaction(
+        of,
+        type="buy" if buys else "sell",
+        user_address=who,
+        amount_in=10**9 if buys else raw,
+        amount_out=raw if buys else 10**9,
+        block_time=at,
+        slot=slot,
+    )
+
+
+def booked(of: Pool) -> dict[str, int]:
+    rows = TokenHolder.objects.filter(token_mint=of.token.mint_address)
+    return {wallet: int(balance) for wallet, balance in rows.values_list("wallet_address", "current_balance")}
+
+
+def test_accounts_of_one_owner_are_added_up_and_nobodys_are_left_out() -> None:
+    """Curve, pool, burned, program and exchange accounts are in no measure, each with its reason; shares are of what is
+    left of the supply."""
+    curve = pool()
+    side = factories.pool(curve.token, pool_type="permissionless", platform="pumpswap", base_vault=address("vault"))
+    program = "Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y"
+    nobody = {curve.pool_address: 500_000, program: 40_000, EXCHANGE: 50_000, INCINERATOR: 10_000}
+    people = listed({ANN: 100_000, BOB: 60_000, CY: 40_000, **nobody})
+    more = (
+        HeldAccount(address=address("ann's second"), owner=ANN, raw=50_000 * 10**6),
+        HeldAccount(address=address("vault"), owner=wallet("authority"), raw=100_000 * 10**6),
+        HeldAccount(address=address("empty"), owner=wallet("gone"), raw=0),
+    )
+    source = Lists(HolderList(slot=SLOT, accounts=(*people.accounts, *more), missing="", credits=20))
+    taken = take(curve, source)
+    assert (taken.total_holders, taken.holders_fetched, taken.excluded, taken.credits) == (3, 8, 5, 20)
+    row = stored(curve)
+    assert {one["wallet"]: one["reason"] for one in row.raw_distribution["excluded"]} == {
+        curve.pool_address: "curve",
+        wallet("authority"): "pool",
+        EXCHANGE: "exchange",
+        program: "program",
+        INCINERATOR: "burn",
+    }
+    assert side.base_vault == address("vault")
+    assert (row.circulating_supply, row.excluded_balance) == (300_000, 700_000)
+    assert (row.top_1_balance, row.top_1_percentage, row.top_10_percentage) == (150_000, 50, Decimal("83.3333"))
+    assert (row.gini_coefficient, row.hhi) == (Decimal("0.29333333"), Decimal("4432.0000"))
+    assert (row.creator_percentage, row.total_holders, row.unique_holders) == (Decimal("13.3333"), 3, 8)
+    assert (row.slot, row.data_source, row.is_complete, row.token_accounts) == (SLOT, "helius_rpc", True, 9)
+    assert row.raw_distribution["top"][0] == {"wallet": ANN, "balance": "150000.000000", "percentage": "50.0000"}
+    assert row.raw_distribution["classes"] == {"whale": 3, "large": 0, "medium": 0, "small": 0}
+    assert (row.holders_10k_100k, row.holders_100k_plus, row.median_holding_size) == (2, 1, 60_000)
+    assert source.asked == [(None, 10_000)]
+    assert set(booked(curve)) == {ANN, BOB, CY}
+
+
+def test_a_complete_list_corrects_the_books_and_keeps_each_difference() -> None:
+    """A transfer, somebody who came by one and somebody who left by one: the list is right, and each is a row with what it
+    does to concentration."""
+    curve = pool()
+    trade(curve, ANN, 600)
+    trade(curve, BOB, 400)
+    assert take(curve, Lists(listed({ANN: 300, CY: 700}))).updates == 3
+    assert booked(curve) == {ANN: 300, BOB: 0, CY: 700}
+    rows = HolderUpdate.objects.order_by("update_type").values_list(
+        "update_type", "wallet_address", "old_balance", "new_balance", "balance_change", "new_holder_count"
+    )
+    assert list(rows) == [
+        ("balance_change", ANN, 600, 300, -300, 2),
+        ("holder_exit", BOB, 400, 0, -400, 2),
+        ("new_holder", CY, 0, 700, 700, 2),
+    ]
+    impact = HolderUpdate.objects.get(wallet_address=BOB).impact_on_concentration
+    assert impact == 4800  # 600 of 600 instead of 600 of 1,000 beside 400
+    assert TokenHolder.objects.get(wallet_address=BOB).traded_balance == 400
+    assert take(curve, Lists(listed({ANN: 300, CY: 700}, slot=SLOT + 5)), NOON + HOUR).updates == 0
+
+
+def test_trades_after_the_list_count_on_top_of_it() -> None:
+    """A list is as of its slot: what is traded later moves the balance, whether it is known before or after the list."""
+    curve = pool()
+    trade(curve, ANN, 600)
+    trade(curve, ANN, 50, slot=SLOT + 1)
+    assert take(curve, Lists(listed({ANN: 600}))).updates == 0
+    assert booked(curve) == {ANN: 650}
+    trade(curve, ANN, -100, slot=SLOT + 2)
+    balances.derive(mints=[curve.token.mint_address], now=NOON)
+    assert booked(curve) == {ANN: 550}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [listed({ANN: 1}, missing="Only the first 1 accounts were asked for"), listed({ANN: 1}, slot=SLOT - 1)],
+    ids=["page limit", "lagging node"],
+)
+def test_who_is_missing_from_an_incomplete_list_has_not_left(answer: HolderList) -> None:
+    """A list that was cut short, or stands before one that is known, is kept as incomplete and corrects nothing."""
+    curve = pool()
+    take(curve, Lists(listed({ANN: 600, BOB: 400})), NOON - HOUR)
+    taken = take(curve, Lists(answer))
+    assert (taken.is_complete, taken.updates, HolderUpdate.objects.count()) == (False, 0, 0)
+    assert booked(curve) == {ANN: 600, BOB: 400}
+    assert stored(curve).incomplete_reason == (answer.missing or snapshots.LAG)
+
+
+def test_a_source_that_fails_leaves_nothing() -> None:
+    """What the source raises is raised, and nobody's balance is taken for gone."""
+    curve = pool()
+    trade(curve, ANN, 600)
+    with pytest.raises(TryLater):
+        take(curve, Lists(TryLater("busy")))
+    assert not HolderSnapshot.objects.exists()
+
+
+def test_without_a_source_our_own_trades_say_who_holds() -> None:
+    """From trades the shares are of what the curve sold, and the list does not claim to be complete."""
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=8 * 10**11 - 2_000 * 10**6)
+    trade(curve, ANN, 600)
+    trade(curve, BOB, 400, at=NOON - timedelta(minutes=5))
+    trade(curve, CY, 10)
+    trade(curve, CY, -10, slot=SLOT - 50, at=NOON - timedelta(minutes=1))
+    taken = take(curve, None)
+    assert (taken.total_holders, taken.is_complete, taken.credits, taken.updates) == (2, False, 0, 0)
+    row = stored(curve)
+    assert (row.data_source, row.slot, row.has_trades) == ("transactions", None, True)
+    assert (row.circulating_supply, row.top_1_percentage, row.creator_percentage) == (2_000, 30, 0)
+    assert (row.active_holders, row.new_holders_1h, row.unique_buyers_1h, row.unique_sellers_1h) == (2, 1, 1, 1)
+    assert row.holder_growth_rate == 0  # Ann and Cy an hour ago, Ann and Bob now
+    assert (row.market_cap_usd, row.progress_quote_pct) == (curve.market_cap_usd, curve.progress_quote_pct)
+    assert row.dust_accounts == 0
+    assert HolderUpdate.objects.count() == 0
+
+
+def test_nobody_is_measured_where_nobody_is_known() -> None:
+    """An unknown mint and a token without trades have no snapshot instead of an empty one."""
+    curve = pool()
+    assert snapshots.take(token_mint=curve.token.mint_address, source=None, now=NOON) is None
+    assert snapshots.take(token_mint=address("nothing"), source=Lists(), now=NOON) is None
+    assert not HolderSnapshot.objects.exists()
+
+
+def test_a_token_that_only_its_pool_holds_has_no_measure() -> None:
+    """With the liquidity alone there is no holder, and every measure is unknown rather than equal or unequal."""
+    curve = pool()
+    assert take(curve, Lists(listed({curve.pool_address: 1_000_000}))).total_holders == 0
+    row = stored(curve)
+    assert (row.gini_coefficient, row.hhi, row.top_1_balance, row.top_1_percentage) == (None, None, None, None)
+    assert (row.circulating_supply, row.excluded_balance, row.raw_distribution["lorenz"]) == (0, 1_000_000, [])
+
+
+def test_a_fresh_list_in_which_nothing_changed_is_not_fetched_again() -> None:
+    """Where the source says that no account changed since its last complete list, our books stand for a new one, marked as
+    not proven complete; after a change, or an hour, the whole list is asked for."""
+    curve = pool()
+    nothing = HolderList(slot=SLOT + 9, accounts=(), missing="", credits=1)
+    source = Lists(listed({ANN: 600, BOB: 400, curve.pool_address: 9}), changed=nothing)
+    take(curve, source)
+    again = take(curve, source, NOON + HOUR / 2)
+    assert (again.total_holders, again.excluded, again.is_complete, again.credits) == (2, 1, False, 1)
+    assert (source.asked_since, stored(curve, NOON + HOUR / 2).slot) == ([SLOT], SLOT + 9)
+    changed = Lists(listed({ANN: 1}, slot=SLOT + 20), changed=listed({ANN: 1}, slot=SLOT + 10))
+    assert take(curve, changed, NOON + HOUR * 3 / 4).credits == 20
+    assert take(curve, Lists(listed({ANN: 2}, slot=SLOT + 30)), NOON + 3 * HOUR).credits == 10
+
+
+def test_growth_is_against_the_same_source_an_hour_ago() -> None:
+    """Three holders instead of two are fifty percent more; an hour-old list of another origin says nothing."""
+    curve = pool()
+    take(curve, Lists(listed({ANN: 6, BOB: 4})))
+    take(curve, Lists(listed({ANN: 6, BOB: 4, CY: 1}, slot=SLOT + 1)), NOON + HOUR)
+    assert stored(curve, NOON + HOUR).holder_growth_rate == 50
+    assert stored(curve).holder_growth_rate is None
+
+
+def test_scoring_reads_a_measured_snapshot_once() -> None:
+    """A snapshot is to be scored from when its wallets are measured until scoring says that it is done."""
+    curve = pool()
+    mint = curve.token.mint_address
+    take(curve, Lists(listed({ANN: 6, BOB: 4})))
+    assert measures.since(cursor=None, limit=9) == []
+    assert snapshots.scored(keys=[(mint, NOON)], now=NOON) == 0
+    HolderSnapshot.objects.update(measured_at=NOON)
+    found = measures.since(cursor=None, limit=9)
+    assert [(one.token_mint, one.snapshot_time, one.total_holders, one.gini) for one in found] == [
+        (mint, NOON, 2, Decimal("0.1"))
+    ]
+    assert measures.since(cursor=(NOON, mint), limit=9) == []
+    assert snapshots.scored(keys=[(mint, NOON)], now=NOON) == 1
+    assert (measures.since(cursor=None, limit=9), snapshots.scored(keys=[(mint, NOON)], now=NOON)) == ([], 0)
+    newest = measures.of(token_mint=mint, at=NOON + HOUR)
+    assert newest is not None
+    assert (newest.top_1_pct, newest.is_complete) == (Decimal("0.0006"), True)
+    assert measures.of(token_mint=mint, at=NOON - HOUR) is None
+
+
+def test_processed_differences_are_forgotten_after_a_month() -> None:
+    """A difference that nobody processed is kept, however old."""
+    curve = pool()
+    trade(curve, ANN, 600)
+    take(curve, Lists(listed({ANN: 1, BOB: 2})))
+    HolderUpdate.objects.filter(wallet_address=ANN).update(processed=True)
+    assert books.forget(now=NOON + timedelta(days=29)) == 0
+    assert books.forget(now=NOON + timedelta(days=31)) == 1
+    assert HolderUpdate.objects.get().wallet_address == BOB
