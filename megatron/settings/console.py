@@ -63,6 +63,7 @@ _NAVIGATION = [
         "items": [
             _list("Scores", "leaderboard", "scoring.latesttokenscore"),
             _list("Score history", "timeline", "scoring.tokenscore"),
+            _list("Score policies", "rule_settings", "scoring.scorepolicy"),
             _list("Sell-offs", "trending_down", "scoring.selloffevent"),
         ],
     },
