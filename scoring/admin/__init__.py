@@ -1,6 +1,7 @@
 """The operator's pages of this room, a module a subject."""
 
 from scoring.admin.holder import HolderScoreAdmin, HolderScoreFreezeAdmin, RiskMetricAdmin
+from scoring.admin.policy import ScorePolicyAdmin
 from scoring.admin.score import LatestTokenScoreAdmin, TokenScoreAdmin
 from scoring.admin.selloff import SelloffEventAdmin
 from scoring.admin.social import SocialMetricAdmin, SocialPollAdmin, SocialScoreAdmin
@@ -10,6 +11,7 @@ __all__ = [
     "HolderScoreFreezeAdmin",
     "LatestTokenScoreAdmin",
     "RiskMetricAdmin",
+    "ScorePolicyAdmin",
     "SelloffEventAdmin",
     "SocialMetricAdmin",
     "SocialPollAdmin",
