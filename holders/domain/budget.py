@@ -15,9 +15,7 @@ WARN, STOP = Fraction(75, 100), Fraction(85, 100)
 """Parts of the month's budget."""
 DAY_ALERT = Fraction(3, 100)
 """A day that costs more than this part of the month is told of."""
-HIT_RATE = Fraction(7, 10)
-"""Part of the wallets that are expected to be known already."""
-HOLDERS_A_CREDIT, CREDITS_A_WALLET = 1_000, 2
+HOLDERS_A_PAGE, CREDITS_A_PAGE, CREDITS_A_WALLET = 1_000, 1, 2
 
 PACES = (
     (Fraction(40, 100), 100),
@@ -42,16 +40,10 @@ class Light(StrEnum):
     STOP = "stop"
 
 
-def cost(*, holders: int, wallets: int) -> int:
-    """Return the credits for listing ``holders`` and looking up ``wallets`` that are not known yet."""
-    return -(-holders // HOLDERS_A_CREDIT) + CREDITS_A_WALLET * wallets
-
-
-def expected_cost(*, holders: int, wallets: int) -> int:
-    """Return the credits for an analysis of which the usual part of ``wallets`` is known already."""
-    return cost(
-        holders=holders, wallets=-((-wallets * (HIT_RATE.denominator - HIT_RATE.numerator)) // HIT_RATE.denominator)
-    )
+def cost(*, holders: int, wallets: int, a_page: int = CREDITS_A_PAGE, a_wallet: int = CREDITS_A_WALLET) -> int:
+    """Return the credits for listing ``holders`` and looking up ``wallets`` that are not known yet, at the seed's prices or
+    at those of who is asked."""
+    return -(-holders // HOLDERS_A_PAGE) * a_page + wallets * a_wallet
 
 
 def analyses_per_hour(use: Fraction) -> int:

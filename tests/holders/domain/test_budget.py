@@ -27,10 +27,9 @@ def test_a_look_up_costs_what_the_model_says(holders: int, wallets: int, credits
     assert budget.cost(holders=holders, wallets=wallets) == credits_asked
 
 
-def test_seven_of_ten_wallets_are_expected_to_be_known() -> None:
-    """Of 500 wallets 150 are looked up, and of one the one."""
-    assert budget.expected_cost(holders=10_000, wallets=500) == 310
-    assert budget.expected_cost(holders=0, wallets=1) == 2
+def test_a_provider_may_ask_other_prices() -> None:
+    """Helius counts ten for a page, and a wallet costs what its source says."""
+    assert budget.cost(holders=1_001, wallets=3, a_page=10, a_wallet=20) == 80
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""Analyse the holders of named tokens now, or of those that are due."""
+
+import json
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from holders.choices import JobReason
+from holders.domain.priority import OPERATOR
+from holders.models import HolderScoreJob
+from holders.services import agenda, analyses
+from megatron.clients import registry
+from megatron.core import clock, queue
+
+EXAMPLES = """
+examples:
+  manage.py analyse 6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P1 --no-look-ups
+  manage.py analyse --due --limit 20 --json
+
+Named tokens are put before all others in the queue and analysed here, each wish with the same evidence as any other job. With
+--due it is the queue's own order. A run that is cut short loses nothing: workers take up what is left. Exit status 1 when an
+analysis failed (it is tried again by itself), 2 for a wrong call.
+"""
+
+
+class Command(BaseCommand):
+    help = "Analyse the holders of named tokens now, or of those that are due."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        return super().create_parser(
+            prog_name, subcommand, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("mints", nargs="*", metavar="MINT", help="whose holders")
+        parser.add_argument("--due", action="store_true", help="those that are due, the most urgent first")
+        parser.add_argument("--limit", type=int, default=100, metavar="N", help="with --due: so many at most")
+        parser.add_argument("--no-look-ups", action="store_true", help="from our own trades, without any call")
+        parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        mints, due = list(dict.fromkeys(options["mints"])), options["due"]
+        if bool(mints) == due or options["limit"] < 1:
+            raise CommandError("Name the mints, or say --due with a limit of at least 1.", returncode=2)
+        keys = self._ask_for(mints) if mints else []
+        total = len(mints) if mints else options["limit"]
+        with _progress(quiet=options["json"]) as bar:
+            task = bar.add_task("analyse", total=total, told="")
+            for done in _drain(mints, total, alone=options["no_look_ups"]):
+                bar.update(task, advance=1, told=f"{done.token_mint[:8]}… {_words(done)}")
+                if due:
+                    keys.append(done.pk)
+        rows = {row.pk: row for row in HolderScoreJob.objects.filter(pk__in=keys)}
+        found = [_result(rows[key]) for key in dict.fromkeys(keys)]
+        self._show(found, as_json=options["json"])
+        if any(it["state"] != "finished" for it in found):
+            raise CommandError("Not every analysis came to its end; the queue desk has the reasons.", returncode=1)
+
+    def _ask_for(self, mints: Sequence[str]) -> list[Any]:
+        keys = []
+        for mint in mints:
+            asked = agenda.schedule(token_mint=mint, priority=OPERATOR, reason=JobReason.OPERATOR, now=clock.utc_now())
+            if asked is None:
+                raise CommandError(f"{mint} is not stored, or has graduated: its score is frozen.", returncode=2)
+            if asked.quarantined_at is not None:
+                raise CommandError(
+                    f"{mint} was set aside: {asked.last_error} Release it on the queue desk.", returncode=1
+                )
+            keys.append(asked.pk)
+        return keys
+
+    def _show(self, found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps({"analyses": found}))
+            return
+        table = Table(box=None)
+        for name in ("mint", "state", "holders", "wallets", "looked up", "credits", "why not"):
+            table.add_column(name)
+        for it in found:
+            table.add_row(*("—" if value is None else str(value) for value in it.values()))
+        Console(file=self.stdout).print(table)  # type: ignore[arg-type]  # Django's wrapper writes like a file
+
+
+def _drain(mints: Sequence[str], limit: int, *, alone: bool) -> Iterator[HolderScoreJob]:
+    """Do jobs one after the other, each with its own time, and yield it as its attempt left it."""
+    taken: list[HolderScoreJob] = []
+    for _ in range(limit):
+        taken.clear()
+        analyses.run_due(
+            holder_source=None if alone else registry.holders(),
+            wallet_source=None if alone else registry.wallets(),
+            now=clock.utc_now(),
+            limit=1,
+            only=mints,
+            seen=taken.append,
+        )
+        if not taken:
+            return
+        yield HolderScoreJob.objects.get(pk=taken[0].pk)
+
+
+def _words(job: HolderScoreJob) -> str:
+    return queue.state_of(job, now=clock.utc_now()) + (f": {job.last_error[:60]}" if job.last_error else "")
+
+
+def _result(job: HolderScoreJob) -> dict[str, Any]:
+    """Return what a person wants to know of a job."""
+    said, wallets = job.evidence, job.evidence.get("wallets", {})
+    return {
+        "mint": job.token_mint,
+        "state": queue.state_of(job, now=clock.utc_now()),
+        "holders": said.get("quality", {}).get("holders"),
+        "wallets": wallets.get("sampled"),
+        "looked_up": wallets.get("looked_up"),
+        "credits": job.credits_used,
+        "reason": said.get("skipped") or job.last_error or None,
+    }
+
+
+def _progress(*, quiet: bool) -> Progress:
+    """Return a progress bar on standard error, where it does not mix with results; nothing without a terminal."""
+    bar = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    hidden = quiet or not console.is_terminal
+    return Progress(*bar, TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=console, disable=hidden)
