@@ -6,7 +6,8 @@ What no source tells is unknown, and a block of which nothing is known has no po
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import timedelta
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any, Final, Self
 
 from scoring.domain.points import ZERO, Component, Part, text
@@ -39,6 +40,7 @@ BLOCK_MOST: Final = Decimal(111)
 MOST: Final = 3 * BLOCK_MOST
 MOST_PEOPLE: Final = 2**31 - 1
 """What a column of counts can hold, and more people than any network has."""
+_LONGEST_FRESH_HOURS: Final = 24
 _CENT: Final = Decimal("0.01")
 _RANGES: Final[Mapping[str, tuple[int, int, type[int] | type[Decimal]]]] = {
     "twitter_engagement_rate": (0, 100, Decimal),
@@ -108,6 +110,7 @@ class Scored:
 
 def score(figures: Figures, terms: Section) -> Scored:
     """Return the points of ``figures``. Raises ``PolicyMalformed`` for terms that make no line, or a block above 111."""
+    fresh(terms)
     x, community, virality = (terms.section(name) for name in ("twitter", "community", "virality"))
     return Scored(
         _block(
@@ -157,6 +160,16 @@ def _block(name: str, lines: tuple[Component, ...]) -> Part:
             f"social.{name}: its lines give {text(together)} points; write {text(BLOCK_MOST)} at most."
         )
     return Part(name, lines, BLOCK_MOST)
+
+
+def fresh(terms: Section) -> timedelta:
+    """Return how old a figure may be. Raises ``PolicyMalformed``."""
+    hours = terms.number("fresh_hours")
+    if not 0 < hours <= _LONGEST_FRESH_HOURS:
+        raise PolicyMalformed(
+            f"social.fresh_hours is {text(hours)}: write hours above 0, {_LONGEST_FRESH_HOURS} at most."
+        )
+    return timedelta(minutes=int((hours * 60).to_integral_value(ROUND_CEILING)))
 
 
 def growth(now: int | None, before: int | None) -> Decimal | None:

@@ -62,7 +62,7 @@ def poll_due(*, sources: Sequence[SocialSource], now: datetime, most: int) -> Po
     worth = reads.worth_asking(now=now, limit=most * (EVERY // MINUTE))
     turns = social_turns.take(sources=usable, worth=worth, most=most, now=now)
     answers = _ask(usable, turns, now)
-    fresh = timedelta(hours=int(policies.active().social.number("fresh_hours")))
+    fresh = social.fresh(policies.active().social)
     with transaction.atomic():
         stored = _store(answers, now)
         social_turns.settle(answers=answers, now=now)
@@ -78,7 +78,7 @@ def score(*, token_ids: Collection[UUID], now: datetime) -> int:
     written. One that says what the newest said is not written again for a day."""
     policy = policies.active()
     terms = policy.social
-    known = reads.figures(token_ids=token_ids, now=now, fresh=timedelta(hours=int(terms.number("fresh_hours"))))
+    known = reads.figures(token_ids=token_ids, now=now, fresh=social.fresh(terms))
     newest = {
         row.token_id: (row.inputs, row.policy_version)
         for row in SocialScore.objects.filter(

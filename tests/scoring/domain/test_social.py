@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -186,3 +187,15 @@ def test_an_impossible_figure_is_named(figures: Mapping[str, object], told: str 
     """Below zero, beyond all people, of another type, no number."""
     said = social.impossible(figures)
     assert said is None if told is None else told in str(said)
+
+
+def test_figures_are_fresh_for_as_long_as_the_terms_say() -> None:
+    """In hours with decimals; none at all, or more than a day, makes no sense."""
+    assert social.fresh(TERMS) == timedelta(hours=2)
+    for hours, told in [("0.5", None), ("0", "above 0"), ("25", "24 at most")]:
+        terms = Section("social", {**DEFAULT_TERMS["social"], "fresh_hours": hours})
+        if told is None:
+            assert social.fresh(terms) == timedelta(minutes=30)
+        else:
+            with pytest.raises(PolicyMalformed, match=told):
+                social.score(Figures(), terms)
