@@ -12,7 +12,7 @@ from django.db import transaction
 from holders.choices import Exclusion, HolderOrigin
 from holders.domain import exclusions
 from holders.domain.exclusions import Venues
-from holders.models import HolderSnapshot, TokenHolder
+from holders.models import HolderSnapshot, HolderUpdate, TokenHolder
 from holders.services import balances, books, measuring
 from holders.services.measuring import Found, Owner
 from megatron.clients.ports import HeldAccount, HolderList, HolderSource
@@ -77,7 +77,8 @@ def read(
 
 
 def scored(*, keys: Collection[tuple[str, datetime]], now: datetime) -> int:
-    """Mark measured snapshots, by mint and time, as done with by the room above; return how many were not yet."""
+    """Mark measured snapshots, by mint and time, as done with by the room above, and the differences that they brought as
+    processed; return how many snapshots were not marked yet."""
     marked = 0
     with transaction.atomic():
         for mint, at in sorted(keys):
@@ -85,6 +86,7 @@ def scored(*, keys: Collection[tuple[str, datetime]], now: datetime) -> int:
                 token_mint=mint, snapshot_time=at, measured_at__isnull=False, scored_at=None
             )
             marked += rows.update(scored_at=now)
+            HolderUpdate.objects.filter(token_mint=mint, update_time__lte=at, processed=False).update(processed=True)
     return marked
 
 

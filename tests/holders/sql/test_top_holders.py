@@ -1,0 +1,51 @@
+"""The view of the largest holdings."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from holders.models import TokenHolder
+from tests import factories
+from tests.factories import NOON, address
+from tests.holders import people
+
+pytestmark = pytest.mark.django_db
+
+TOP = (
+    "SELECT wallet_address, current_balance, percentage_held, is_creator, is_known_wallet, wallet_tags FROM top_holders"
+)
+
+
+def test_the_largest_come_with_share_creator_and_tags(sql: Callable[..., list[tuple[Any, ...]]]) -> None:
+    """Shares are of what circulated at the newest snapshot; flags are tags; who holds nothing is not in it."""
+    pool = factories.pool(factories.token(creator_address=address("creator")))
+    people.snapshot(pool)
+    people.holding(pool, address("creator"), 250)
+    people.holding(pool, address("smart"), 500, is_smart_money=True, is_insider=True, first_transaction_time=NOON)
+    people.holding(pool, address("gone"), 0)
+    assert sql(f"{TOP} ORDER BY current_balance DESC") == [
+        (address("smart"), 500, Decimal(50), False, False, ["smart_money", "insider"]),
+        (address("creator"), 250, Decimal(25), True, False, []),
+    ]
+    assert sql("SELECT first_seen, last_seen FROM top_holders WHERE wallet_address = %s", address("smart")) == [
+        (NOON, NOON)
+    ]
+
+
+def test_there_are_a_hundred_a_token_and_no_share_without_a_snapshot(sql: Callable[..., list[tuple[Any, ...]]]) -> None:
+    """The hundred largest of each token; what circulates is unknown until holders are listed."""
+    pool = factories.pool()
+    TokenHolder.objects.bulk_create(
+        TokenHolder(
+            token_mint=pool.token.mint_address,
+            wallet_address=address(f"holder {n}"),
+            current_balance=n,
+            last_updated=NOON,
+        )
+        for n in range(1, 104)
+    )
+    people.holding(factories.pool(), address("other"), 1)
+    query = "SELECT count(*), min(current_balance), count(percentage_held) FROM top_holders WHERE token_id = %s"
+    assert sql(query, pool.token_id) == [(100, 4, 0)]
