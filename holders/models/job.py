@@ -9,8 +9,8 @@ from megatron.core.models import Work
 
 class HolderScoreJob(Work):
     """One row is the wish that a token's holders be analysed. Unique by token while it is not done (G9): who asks again
-    raises the priority and brings ``due_at`` forward. Written by ``agenda``, the trigger on pools and ``analyses``. Done
-    ones are kept 30 days.
+    raises the priority and brings ``due_at`` forward. Written by ``agenda``, the trigger on pools and ``analyses``. Kept
+    30 days once done.
 
     A job that an operator set aside is not done: it stands in the way of a new one until it is released.
     """
