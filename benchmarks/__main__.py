@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-NEEDS_DATABASE = ("ingest", "queries", "freshness", "mixed", "caching", "holdings")
+NEEDS_DATABASE = ("ingest", "queries", "freshness", "mixed", "caching", "holdings", "rescoring", "totals")
 ALL = ("decode", "inequality", *NEEDS_DATABASE, "soak")
 IN_LANE = ("compression",)
 """Run by name only, inside tests/lanes/community, whose one database they use as it is."""
