@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
@@ -22,6 +22,9 @@ from tokens.models import Token
 from tokens.selectors import tokens
 
 _ADDRESS = re.compile("[1-9A-HJ-NP-Za-km-z]{32,44}")
+_MINT = OpenApiParameter(
+    "mint", {"type": "string", "pattern": f"^{_ADDRESS.pattern}$"}, "path", description="Address of the token"
+)
 
 
 class NoQuery(serializers.Serializer[Any]):
@@ -89,7 +92,7 @@ class SocialSerializer(serializers.Serializer[Any]):
 class SocialView(APIView):
     permission_classes = (CanRead,)
 
-    @extend_schema(operation_id="get_token_social", responses=SocialSerializer)
+    @extend_schema(operation_id="get_token_social", parameters=[_MINT], responses=SocialSerializer)
     def get(self, request: Request, mint: str) -> Response:
         """How a token is followed: its social points with their reasons, and what each source last said."""
         NoQuery(data=request.query_params.dict()).is_valid(raise_exception=True)
@@ -110,7 +113,7 @@ class SocialReadingListView(GenericAPIView[Any]):
 
     @extend_schema(
         operation_id="list_token_social_readings",
-        parameters=[ReadingQuery],
+        parameters=[_MINT, ReadingQuery],
         responses=SocialReadingSerializer(many=True),
     )
     def get(self, request: Request, mint: str) -> Response:
