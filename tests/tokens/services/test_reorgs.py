@@ -80,3 +80,14 @@ def test_taking_back_twice_takes_nothing_more(forked: World) -> None:
     assert ChainReorg.objects.count() == 1
     assert PoolMilestone.objects.exists()
     assert Token.objects.exists()
+
+
+def test_a_word_of_a_fork_that_comes_after_it_was_taken_back_changes_nothing(forked: World) -> None:
+    """What a node said of a fork and arrives only when its slots are compared leaves no row, whoever was slow."""
+    on_chain = forked.landings()
+    forked.follow(Feed(on_chain, at=forked.now))
+    finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    before = rows.snapshot()
+    kept = set(on_chain)
+    forked.follow(Feed([one for one in forked.landings(dropped=True) if one not in kept], at=forked.now))
+    assert rows.snapshot() == before

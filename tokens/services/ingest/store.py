@@ -1,7 +1,7 @@
 """One batch, one transaction: what decoding yielded becomes rows, or is kept with the reason why not."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,10 +12,11 @@ from django.db import DataError, IntegrityError, OperationalError, transaction
 from psycopg import errors
 
 from megatron.core import metrics, nudges
-from tokens.choices import Commitment, EventKind, RejectionReason
+from tokens.choices import Commitment, EventKind, Program, RejectionReason
 from tokens.domain.decode.results import Decoded, Outcome
 from tokens.domain.facts import Gathered, TradeFact
 from tokens.domain.gathering import Gatherer
+from tokens.models import VenueState
 from tokens.services import cache, metadata, prices
 from tokens.services.ingest import followups, parents, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
@@ -46,6 +47,8 @@ class Stored:
 
     transactions: int = 0
     duplicates: int = 0
+    late: int = 0
+    """Events that were not final, of slots that were compared already."""
     tokens: int = 0
     pools: int = 0
     new_pools: list[str] = field(default_factory=list)
@@ -57,6 +60,7 @@ class Stored:
     def __iadd__(self, other: "Stored") -> "Stored":
         self.transactions += other.transactions
         self.duplicates += other.duplicates
+        self.late += other.late
         self.tokens += other.tokens
         self.pools += other.pools
         self.new_pools += other.new_pools
@@ -134,9 +138,13 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     gatherer = Gatherer(parents.known_pools(nameless) if nameless else {})
     refused: list[Rejection] = []
     kinds: Counter[EventKind] = Counter()
+    compared = _compared(batch)
     for received in batch:
         decoded = received.decoded
         commitment = Commitment.CONFIRMED.value if decoded.commitment is None else int(decoded.commitment)
+        if _is_late(decoded, compared):
+            stored.late += len(decoded.events)
+            continue
         for event in decoded.events:
             kinds[event.kind] += 1
             gatherer.add(event, commitment=commitment, transaction_fee=decoded.transaction_fee)
@@ -182,6 +190,29 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     stored.tokens, stored.pools, stored.new_pools = written.new_tokens, len(written.new_pools), written.new_pools
     stored.rejected.update(rejection.reason.value for rejection in refused)
     return stored
+
+
+def _compared(batch: Sequence[Received]) -> dict[Program, range]:
+    """Return the slots of each venue that were compared with the finalized chain, if the batch brings what is not final.
+
+    What such a slot holds is stored, all of it. A feed's word about it that comes now is the same again, or what a node
+    said of a fork that was taken back since.
+    """
+    if all(one.decoded.commitment in (None, Commitment.FINALIZED) for one in batch):
+        return {}
+    states = VenueState.objects.values_list("venue", "watched_from_slot", "settled_slot")
+    return {
+        Program(venue): range(first, last + 1)
+        for venue, first, last in states
+        if first is not None and last is not None
+    }
+
+
+def _is_late(decoded: Decoded, compared: Mapping[Program, range]) -> bool:
+    """Say whether one of a transaction's programs was compared past it: then all of it is stored, if it is on the chain."""
+    if not compared or decoded.commitment in (None, Commitment.FINALIZED):
+        return False
+    return any(event.slot is not None and event.slot in compared.get(event.program, ()) for event in decoded.events)
 
 
 def _waiting(gathered: Gathered, batch: Sequence[Received]) -> list[Rejection]:
