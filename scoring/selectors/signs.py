@@ -1,6 +1,7 @@
 """The figures behind risk signs, from trades, holders and minutes: one statement for many tokens, each at its own time."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -37,12 +38,12 @@ WITH asked AS MATERIALIZED (
         count(*) FILTER (WHERE sells > 0 AND last_at > at - %(look_back)s) AS sold_active,
         coalesce(sum(sells) FILTER (WHERE last_at > at - %(look_back)s), 0) AS sells_of_those
     FROM wallets JOIN asked USING (n) GROUP BY n
-), alike AS (
+), alike AS MATERIALIZED (
     SELECT n, jsonb_agg(jsonb_build_array(trades, wallets) ORDER BY trades) AS alike
     FROM (SELECT n, trades, count(*) AS wallets FROM wallets WHERE trades > %(alike_above)s GROUP BY n, trades) AS shared
     JOIN crowd USING (n)
     WHERE wallets > 1 AND wallets > traders * %(alike_ratio)s GROUP BY n
-), born AS (
+), born AS MATERIALIZED (
     SELECT n, sum(wallets) AS born, max(wallets) AS together
     FROM (
         SELECT w.n, date_trunc('hour', k.first_seen_at), count(*) AS wallets
@@ -68,8 +69,8 @@ _HELD = """
     UNION ALL
     SELECT n, wallet, 'whale' FROM wallets JOIN asked USING (n)
     WHERE greatest(bought, sold) * 100 >= supply * %(whale_share)s
-), running AS (
-    SELECT n, wallet, block_time, buys, tokens,
+), running AS MATERIALIZED (
+    SELECT n, wallet, block_time, buys, tokens, sol_amount,
         sum(CASE WHEN buys THEN tokens ELSE -tokens END) OVER (
             PARTITION BY n, wallet ORDER BY slot, invariant, event_index, signature COLLATE "C"
         ) AS held
@@ -78,7 +79,7 @@ _HELD = """
     SELECT n, wallet, greatest(max(held), 0) - least(min(held), 0) AS peak,
         coalesce(sum(tokens) FILTER (WHERE NOT buys AND block_time > at - %(selling)s), 0) AS sold
     FROM running JOIN asked USING (n) GROUP BY n, wallet
-), inside AS (
+), inside AS MATERIALIZED (
     SELECT n, sum(peak) FILTER (WHERE role = 'creator') AS creator_peak,
         sum(sold) FILTER (WHERE role = 'creator') AS creator_sold,
         sum(peak) FILTER (WHERE role = 'insider') AS insiders_peak,
@@ -86,9 +87,9 @@ _HELD = """
     FROM watched JOIN held USING (n, wallet) GROUP BY n
 ), whale_trades AS MATERIALIZED (
     SELECT n, wallet, buys, block_time, sol_amount
-    FROM trades JOIN watched USING (n, wallet) JOIN held USING (n, wallet) JOIN asked USING (n)
+    FROM held JOIN watched USING (n, wallet) JOIN asked USING (n) JOIN running USING (n, wallet)
     WHERE role = 'whale' AND peak * 100 >= supply * %(whale_share)s AND block_time > at - %(selling)s
-), whales AS (
+), whales AS MATERIALIZED (
     SELECT DISTINCT ON (n) n, buys, block_time, wallets, sol
     FROM (
         SELECT s.n, s.buys, s.block_time, array_agg(DISTINCT o.wallet ORDER BY o.wallet) AS wallets, sum(o.sol_amount) AS sol
@@ -103,30 +104,36 @@ _HELD = """
 """
 
 # Whoever belongs to a group is at most so far from its smallest buy, in time and in amount: so each wallet is tried as the
-# smallest, and its neighbours are found by equal stretches of time, not by comparing all with all.
+# smallest, and its neighbours are found by equal stretches of time and bands of amount, not by comparing all with all.
 _JOINT = """
 , firsts AS MATERIALIZED (
     SELECT DISTINCT ON (n, wallet) n, wallet, extract(epoch FROM block_time)::bigint AS second, quote
     FROM trades WHERE buys AND quote > 0
     ORDER BY n, wallet, slot, invariant, event_index, signature COLLATE "C"
-), sized AS (
+), cells AS MATERIALIZED (
+    SELECT n, second / %(joint_within)s::bigint AS cell, floor(ln(quote::float8) / %(joint_band)s::float8) AS band, wallet,
+        second, quote
+    FROM firsts
+), tried AS MATERIALIZED (
+    SELECT n, cell + beside AS cell, band + above AS band, wallet, second, quote
+    FROM cells CROSS JOIN generate_series(-1, 1) AS beside CROSS JOIN generate_series(0, 1) AS above
+), sized AS MATERIALIZED (
     SELECT a.n, a.quote AS least, b.second, count(*) OVER near AS wallets, max(b.quote) OVER near AS most
-    FROM firsts a CROSS JOIN generate_series(-1, 1) AS beside
-    JOIN firsts b ON b.n = a.n AND b.second / %(joint_within)s::bigint = a.second / %(joint_within)s::bigint + beside
+    FROM tried a JOIN cells b USING (n, cell, band)
     WHERE b.quote >= a.quote AND b.quote * 100 <= a.quote * (100 + %(joint_apart)s)
         AND abs(b.second - a.second) <= %(joint_within)s::bigint
     WINDOW near AS (
         PARTITION BY a.n, a.wallet ORDER BY b.second
         RANGE BETWEEN CURRENT ROW AND %(joint_within)s::bigint FOLLOWING
     )
-), joint AS (
+), joint AS MATERIALIZED (
     SELECT DISTINCT ON (n) n, wallets, to_timestamp(second) AS at, least, most FROM sized
     ORDER BY n, wallets DESC, second, least
 )
 """
 
 _PRICES = """
-, minutes AS (
+, minutes AS MATERIALIZED (
     SELECT a.n, c.bucket, c.high, least(c.open, min(c.low) OVER before) AS low_before,
         least(c.close, min(c.low) OVER after) AS low_after
     FROM asked a
@@ -137,11 +144,11 @@ _PRICES = """
                    RANGE BETWEEN %(pump_within)s PRECEDING AND interval '1 microsecond' PRECEDING),
         after AS (PARTITION BY a.n ORDER BY c.bucket
                   RANGE BETWEEN interval '1 microsecond' FOLLOWING AND %(pump_within)s FOLLOWING)
-), pump AS (
+), pump AS MATERIALIZED (
     SELECT DISTINCT ON (n) n, bucket, low_before, high, low_after FROM minutes
     WHERE low_before > 0 AND low_after > 0
     ORDER BY n, least(high / (low_before * %(pump_times)s), high * %(dump_ratio)s / low_after) DESC, bucket
-), drained AS (
+), drained AS MATERIALIZED (
     SELECT a.n, count(*) AS pools, sum(taken.quote) AS removed,
         CASE WHEN bool_and(newest.quote_reserves IS NOT NULL) THEN sum(newest.quote_reserves) END AS reserve
     FROM asked a JOIN pools p ON p.token_id = a.token_id AND p.pool_type = 'graduated'
@@ -207,6 +214,8 @@ def _parameters(asked: Sequence[tuple[str, datetime]], rules: risk.Rules) -> dic
         "whales_within": limits.whales_within,
         "joint_within": int(limits.joint_within / timedelta(seconds=1)),
         "joint_apart": limits.joint_apart,
+        # A little wider than asked: what is exactly so far apart is never more than one band away.
+        "joint_band": math.log1p(float(limits.joint_apart) / 100) * 1.000001,
         "pump_within": limits.pump_within,
         "pump_times": limits.pump_times,
         "dump_ratio": limits.dump_ratio,
