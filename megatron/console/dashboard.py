@@ -11,6 +11,7 @@ from django.utils.text import Truncator
 
 from megatron.core import display
 from megatron.core.clock import utc_now
+from scoring.selectors import desk as scored
 from tokens.choices import AlertSeverity, Program
 from tokens.models import StreamCursor
 from tokens.selectors import alerts, desk, feeds, indexing
@@ -64,6 +65,8 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "is_old": until != now,
         "flow": _flow(since, until) if newest_at else None,
         "hot": desk.hot_tokens(since=since, until=until) if newest_at else [],
+        "best": scored.best(now=until) if newest_at else [],
+        "selloffs": scored.selloffs_now(),
         "newest": desk.newest_tokens(),
         "graduations": desk.latest_graduations(),
     }

@@ -4,14 +4,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, OuterRef, QuerySet, Subquery
+from django.db.models import Model
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from megatron.core.templatetags.console import copyable
 from scoring.domain.points import text
-from tokens.models import Token
 
 
 def token_link(key: UUID, symbol: str | None, mint: str) -> SafeString:
@@ -22,14 +21,8 @@ def token_link(key: UUID, symbol: str | None, mint: str) -> SafeString:
     )
 
 
-def with_token(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Bring along the token of rows that know its mint, for :func:`of_mint`."""
-    of = Token.objects.filter(mint_address=OuterRef("token_mint"))
-    return rows.annotate(token_pk=Subquery(of.values("pk")[:1]), symbol=Subquery(of.values("symbol")[:1]))
-
-
 def of_mint(row: Model) -> SafeString | str:
-    """Return the token of a row of :func:`with_token`; its mint when the token is not known."""
+    """Return the token of a row of ``desk.with_token``; its mint when the token is not known."""
     found: Any = row
     if found.token_pk is None:
         return copyable(found.token_mint)

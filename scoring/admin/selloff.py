@@ -12,6 +12,7 @@ from megatron.core.templatetags.console import ago
 from scoring.admin import cells
 from scoring.choices import SelloffStatus
 from scoring.models import SelloffEvent
+from scoring.selectors import desk
 
 _TONES = {SelloffStatus.OPEN: "danger", SelloffStatus.RECOVERED: "success", SelloffStatus.EXPIRED: "info"}
 
@@ -27,7 +28,7 @@ class SelloffEventAdmin(FactAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SelloffEvent]:
         """Bring the token along."""
-        return cells.with_token(super().get_queryset(request))
+        return desk.with_token(super().get_queryset(request))
 
     @display(description="Seen", ordering="detection_time")
     def seen(self, row: SelloffEvent) -> str:

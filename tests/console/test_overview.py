@@ -17,6 +17,7 @@ from django.urls import reverse
 from megatron.console import page
 from tests import factories, feeds
 from tests.factories import NOON
+from tests.scoring import shown
 from tokens.choices import GapCause
 from tokens.models import VenueState
 
@@ -122,13 +123,31 @@ def test_every_page_names_environment_and_mode(
 def test_the_overview_costs_the_same_for_any_number_of_rows(
     console: Client, django_assert_max_num_queries: object
 ) -> None:
-    """Eight hot, new and graduated tokens are read with 32 queries at most."""
+    """Eight hot, scored, new and graduated tokens and eight sell-offs are read with 35 queries at most."""
     for number in range(8):
         token = factories.token(is_graduated=True, graduation_timestamp=NOON)
         factories.transaction(factories.pool(token), block_time=NOON)
         factories.cursor(source=f"feed {number}")
-    with django_assert_max_num_queries(32):  # type: ignore[operator] # pytest-django's fixture is a context manager factory
+        factories.candle(token)
+        shown.newest_score(token)
+        shown.selloff(token)
+    with django_assert_max_num_queries(35):  # type: ignore[operator] # pytest-django's fixture is a context manager factory
         console.get(reverse("admin:index"))
+
+
+def test_the_overview_names_who_scores_most_and_what_falls(console: Client) -> None:
+    """Of the tokens that trade the best first; those without a score are in another table; an open sell-off by its fall."""
+    best, next_best, unscored = (factories.token(symbol=name) for name in ("BEST", "NEXT", "NONE"))
+    for token in (best, next_best, unscored):
+        factories.transaction(factories.pool(token))
+        factories.candle(token)
+    shown.newest_score(best, technical_score=300)
+    shown.newest_score(next_best)
+    shown.selloff(next_best)
+    answer = console.get(reverse("admin:index"))
+    assert [row.token for row in answer.context["best"]] == [best, next_best]
+    assert [(fall.symbol, fall.token_pk) for fall in answer.context["selloffs"]] == [("NEXT", next_best.pk)]
+    assert "33.3 %" in answer.content.decode()
 
 
 def test_no_page_refers_to_another_host(console: Client) -> None:
