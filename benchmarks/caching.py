@@ -1,4 +1,5 @@
-"""What part of the reads of 100,000 tokens comes from the cache: a Zipf load, real TTLs, and a Redis with little memory."""
+"""What part of the reads of 100,000 tokens comes from the cache: prices and scores as a list of tokens reads them, a Zipf
+load, real TTLs, and a Redis with little memory."""
 
 import multiprocessing
 import time
@@ -24,7 +25,8 @@ Counted = tuple[int, int]
 
 
 def run() -> list[Result]:
-    """Return hits over all reads of single tokens and of short lists, popular tokens more often (Zipf, exponent 1)."""
+    """Return hits over all reads of price and score of single tokens and of short lists, popular tokens more often (Zipf,
+    exponent 1)."""
     from django.db import connection
 
     tokens = _fill()
@@ -39,21 +41,37 @@ def run() -> list[Result]:
 
 def _read(tokens: list[UUID], seed: int) -> Counted:
     """Read until the time is over; return hits and misses after the warm-up."""
-    from megatron.core.clock import utc_now
-    from tokens.services import cache
-
     dice = np.random.default_rng(seed)
     weights = 1 / np.arange(1, len(tokens) + 1)
     chances = weights / weights.sum()
     begin, before = time.monotonic(), (0, 0)
     while (passed := time.monotonic() - begin) < WARM_SECONDS + SECONDS:
         if passed < WARM_SECONDS:
-            before = cache.MARKETS.hits, cache.MARKETS.misses
+            before = _counted()
         for rank in dice.choice(len(tokens), size=PAGE, p=chances):
-            cache.markets(ids=[tokens[rank]], now=utc_now())
-        page = [tokens[rank] for rank in dice.choice(len(tokens), size=PAGE, p=chances)]
-        cache.markets(ids=page, now=utc_now())
-    return cache.MARKETS.hits - before[0], cache.MARKETS.misses - before[1]
+            _look([tokens[rank]])
+        _look([tokens[rank] for rank in dice.choice(len(tokens), size=PAGE, p=chances)])
+    after = _counted()
+    return after[0] - before[0], after[1] - before[1]
+
+
+def _look(tokens: list[UUID]) -> None:
+    """Read what a list shows of its tokens."""
+    from megatron.core.clock import utc_now
+    from scoring.services import cache as scores
+    from tokens.services import cache as markets
+
+    now = utc_now()
+    markets.markets(ids=tokens, now=now)
+    scores.newest(ids=tokens, now=now)
+
+
+def _counted() -> Counted:
+    """Return the hits and misses of prices and scores together."""
+    from scoring.services.cache import SCORES
+    from tokens.services.cache import MARKETS
+
+    return MARKETS.hits + SCORES.hits, MARKETS.misses + SCORES.misses
 
 
 _TOKENS = """
@@ -66,9 +84,21 @@ SELECT id, address, token, mint, %s, 'pumpfun', 0.00000003, {values}
 FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[]) AS p(id, address, token, mint) ON CONFLICT DO NOTHING
 """
 
+_SCORES = """
+INSERT INTO token_scores (id, token_id, calculated_at, technical_score, holder_score, available_max, completeness,
+    policy_version, inputs, score_details)
+SELECT gen_random_uuid(), id, now(), 100 + n %% 200, n %% 333, 666, 66.6667, 1, '{}', '{}'
+FROM unnest(%s::uuid[]) WITH ORDINALITY AS t(id, n)
+"""
+_NEWEST = """
+INSERT INTO latest_token_scores (token_id, score_id, calculated_at, technical_score, holder_score, total_adjusted, total_ratio)
+SELECT token_id, id, calculated_at, technical_score, holder_score, total_adjusted, total_ratio FROM token_scores
+WHERE token_id = ANY(%s)
+"""
+
 
 def _fill() -> list[UUID]:
-    """Create the tokens with a priced curve each, in the order of their popularity."""
+    """Create the tokens with a priced curve and a score each, in the order of their popularity."""
     from django.db import connection
     from solders.pubkey import Pubkey
 
@@ -85,7 +115,9 @@ def _fill() -> list[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(_with_defaults(_TOKENS, Token), [tokens, mints])
         cursor.execute(_with_defaults(_POOLS, Pool), [programs.WRAPPED_SOL, pools, addresses, tokens, mints])
-        cursor.execute("ANALYZE tokens, pools")
+        cursor.execute(_SCORES, [tokens])
+        cursor.execute(_NEWEST, [tokens])
+        cursor.execute("ANALYZE tokens, pools, token_scores, latest_token_scores")
     return tokens
 
 
