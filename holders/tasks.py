@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from holders.domain.budget import Light
-from holders.services import agenda, analyses, budget, quality
+from holders.services import agenda, analyses, books, budget, quality
 from megatron.clients import registry
 from megatron.core import clock
 
@@ -36,3 +36,9 @@ def rank_smart_money() -> int:
     """Rank the wallets of smart money anew, and forget measurements whose snapshots are gone; return how many went."""
     quality.refresh_smart_money()
     return quality.forget(now=clock.utc_now())
+
+
+@shared_task
+def forget_holder_updates() -> int:
+    """Remove differences from lists of holders that were processed long ago; return how many."""
+    return books.forget(now=clock.utc_now())
