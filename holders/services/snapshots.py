@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from holders.choices import Exclusion, HolderOrigin
 from holders.domain import exclusions
 from holders.domain.exclusions import Venues
-from holders.models import HolderSnapshot, HolderUpdate, TokenHolder
+from holders.models import HolderSnapshot, TokenHolder
 from holders.services import balances, books, measuring
 from holders.services.measuring import Found, Owner
 from megatron.clients.ports import HeldAccount, HolderList, HolderSource
@@ -76,18 +76,25 @@ def read(
     return _store(token, _by_owner(listed, HolderOrigin.IMPORTED, knows_slot=slot is not None), now)
 
 
+_MARK = """
+WITH keys AS (
+    SELECT mint, at FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) AS k(mint, at)
+), processed AS (
+    UPDATE holder_updates u SET processed = true FROM (SELECT mint, max(at) AS at FROM keys GROUP BY mint) AS k
+    WHERE u.token_mint = k.mint AND u.update_time <= k.at AND NOT u.processed
+)
+UPDATE holder_snapshots s SET scored_at = %(now)s FROM keys
+WHERE s.token_mint = keys.mint AND s.snapshot_time = keys.at AND s.measured_at IS NOT NULL AND s.scored_at IS NULL
+"""
+
+
 def scored(*, keys: Collection[tuple[str, datetime]], now: datetime) -> int:
     """Mark measured snapshots, by mint and time, as done with by the room above, and the differences that they brought as
-    processed; return how many snapshots were not marked yet."""
-    marked = 0
-    with transaction.atomic():
-        for mint, at in sorted(keys):
-            rows = HolderSnapshot.objects.filter(
-                token_mint=mint, snapshot_time=at, measured_at__isnull=False, scored_at=None
-            )
-            marked += rows.update(scored_at=now)
-            HolderUpdate.objects.filter(token_mint=mint, update_time__lte=at, processed=False).update(processed=True)
-    return marked
+    processed; return how many snapshots were not marked yet. One statement."""
+    mints, ats = [mint for mint, _ in keys], [at for _, at in keys]
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, {"mints": mints, "ats": ats, "now": now})
+        return int(cursor.rowcount)
 
 
 def _by_owner(listed: HolderList, origin: HolderOrigin, *, knows_slot: bool = True) -> Found:
