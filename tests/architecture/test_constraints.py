@@ -14,6 +14,7 @@ from tests.holders.models import test_jobs as jobs
 from tests.holders.models import test_wallets as wallets
 from tests.scoring.models import test_social as social
 from tests.scoring.models import test_holder_rules as scores
+from tests.scoring.models import test_total_rules as totals
 from tests.tokens.models import test_alerts_and_drift as drift
 from tests.tokens.models import test_constraints as tokens
 from tests.tokens.models import test_retention_policy as retention
@@ -64,6 +65,8 @@ def broken() -> set[str]:
         *wallets.FIELDS,
         *scores.BROKEN,
         *scores.FIELDS,
+        *totals.BROKEN,
+        *totals.FIELDS,
         *social.BROKEN,
         *social.FIELDS,
     ]
@@ -78,6 +81,8 @@ def broken() -> set[str]:
         streams.TWINS,
         streams.FORKS,
         social.TWINS,
+        totals.TWINS,
+        {totals.ALONE},
         scores.TWINS,
     )
     return {case[0] for case in named}.union(*twins, cellar.BROKEN, IN_OTHER_WORDS)
