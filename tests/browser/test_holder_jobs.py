@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -29,7 +30,7 @@ def fill() -> None:
     """Create jobs of every kind, and a month of which three quarters are used."""
     now = utc_now()
     usage(timestamp=now, credits_used=760_000)
-    jobs = (
+    jobs: tuple[dict[str, Any], ...] = (
         {"priority": 1100, "reason": JobReason.MILESTONE_CROSSED},
         {"priority": 900, "reason": JobReason.FIRST_ANALYSIS},
         {"priority": 600, "attempts": 1, "leased_until": now + timedelta(minutes=9)},

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from holders.models import HolderScoreJob, HolderSnapshot, WalletAnalysis, WalletQualityMetric
-from holders.services import analyses
+from holders.services import quality
 from megatron.clients.errors import TryLater
 from megatron.core import nudges
 from megatron.core.clock import utc_now
@@ -89,7 +89,7 @@ def test_a_failure_is_told_and_stays_in_the_queue(monkeypatch: pytest.MonkeyPatc
     def fail(**_: Any) -> None:
         raise TryLater("busy")
 
-    monkeypatch.setattr(analyses.quality, "measure", fail)
+    monkeypatch.setattr(quality, "measure", fail)
     with pytest.raises(CommandError) as error:
         call(mint, "--no-look-ups")
     assert error.value.returncode == 1

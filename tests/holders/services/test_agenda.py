@@ -93,7 +93,7 @@ def test_a_job_that_was_set_aside_stays_as_it_is() -> None:
 def test_a_graduated_or_unknown_token_is_not_queued() -> None:
     """Its score is frozen, or there is nothing to analyse."""
     graduated = curve(status=PoolStatus.COMPLETE)
-    asked = {"priority": 300, "reason": JobReason.OPERATOR, "now": NOON}
+    asked: dict[str, Any] = {"priority": 300, "reason": JobReason.OPERATOR, "now": NOON}
     assert agenda.schedule(token_mint=mint(graduated), **asked) is None
     assert agenda.schedule(token_mint=factories.address("nobody's"), **asked) is None
 

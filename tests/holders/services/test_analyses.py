@@ -9,7 +9,7 @@ import pytest
 
 from holders.choices import HolderOrigin
 from holders.models import HolderScoreJob, HolderSnapshot, TokenHolder
-from holders.services import analyses
+from holders.services import analyses, budget, quality, snapshots, wallets
 from megatron.clients import meter
 from megatron.clients.errors import TryLater
 from megatron.core import nudges
@@ -104,9 +104,9 @@ class Stages:
 def stages(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Stages:
     settings.CREDITS_PER_MONTH = {"helius": 100_000}
     made = Stages()
-    monkeypatch.setattr(analyses.snapshots, "take", made.take)
-    monkeypatch.setattr(analyses.wallets, "analyse", made.analyse)
-    monkeypatch.setattr(analyses.quality, "measure", made.measure)
+    monkeypatch.setattr(snapshots, "take", made.take)
+    monkeypatch.setattr(wallets, "analyse", made.analyse)
+    monkeypatch.setattr(quality, "measure", made.measure)
     return made
 
 
@@ -161,7 +161,7 @@ def test_a_job_goes_through_its_three_stages(stages: Stages, rung: list[str]) ->
 
 def test_the_most_urgent_goes_first_and_then_the_longest_waiting(stages: Stages) -> None:
     """Larger is more urgent; what is not due yet waits, however urgent."""
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
     for priority, minutes in ((200, 0), (900, 5), (900, 9), (50, 1)):
         curve_job(priority=priority, scheduled_at=NOON - minutes * MINUTE)
     curve_job(priority=1_000, due_at=NOON + MINUTE)
@@ -198,7 +198,7 @@ def test_a_worker_that_dies_is_taken_over_where_it_stood(stages: Stages, stage: 
 def test_a_killed_workers_credits_count(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
     """They were set aside before each call: 50 for the list, 145 for seven wallets; nobody lived to say that it was less."""
     row = curve_job(priority=300)
-    monkeypatch.setattr(analyses.budget, "settle", lambda **_: None)
+    monkeypatch.setattr(budget, "settle", lambda **_: None)
     stages.fail["analyse"] = Killed()
     with pytest.raises(Killed):
         run()
@@ -328,7 +328,7 @@ def test_excluded_accounts_are_not_looked_at(stages: Stages, monkeypatch: pytest
         asked.append(given["wallets"])
         return Told(1, None)
 
-    monkeypatch.setattr(analyses.wallets, "analyse", analyse)
+    monkeypatch.setattr(wallets, "analyse", analyse)
     curve_job()
     run()
     assert list(asked[0]) == [factories.address(f"holder {number}") for number in range(1, 8)]
