@@ -65,6 +65,9 @@ _NAVIGATION = [
             _list("Score history", "timeline", "scoring.tokenscore"),
             _list("Score policies", "rule_settings", "scoring.scorepolicy"),
             _list("Sell-offs", "trending_down", "scoring.selloffevent"),
+            _list("Markets", "monitoring", "scoring.technicalscore"),
+            _list("Trading activity", "swap_calls", "scoring.activitymetric"),
+            _list("Markets to score", "pending_actions", "scoring.technicaldue"),
         ],
     },
     {

@@ -5,8 +5,10 @@ from scoring.admin.policy import ScorePolicyAdmin
 from scoring.admin.score import LatestTokenScoreAdmin, TokenScoreAdmin
 from scoring.admin.selloff import SelloffEventAdmin
 from scoring.admin.social import SocialMetricAdmin, SocialPollAdmin, SocialScoreAdmin
+from scoring.admin.technical import ActivityMetricAdmin, TechnicalDueAdmin, TechnicalScoreAdmin
 
 __all__ = [
+    "ActivityMetricAdmin",
     "HolderScoreAdmin",
     "HolderScoreFreezeAdmin",
     "LatestTokenScoreAdmin",
@@ -16,5 +18,7 @@ __all__ = [
     "SocialMetricAdmin",
     "SocialPollAdmin",
     "SocialScoreAdmin",
+    "TechnicalDueAdmin",
+    "TechnicalScoreAdmin",
     "TokenScoreAdmin",
 ]

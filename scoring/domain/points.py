@@ -15,8 +15,12 @@ def text(number: Decimal | int | None) -> str | None:
     """Return ``number`` as it is written in stored inputs and reasons: no exponent, no trailing zeros; None stays."""
     if number is None:
         return None
-    shown = f"{Decimal(number) or ZERO:f}"
-    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+    shown = str(number)
+    if "E" in shown:
+        shown = f"{number:f}"
+    if "." in shown:
+        shown = shown.rstrip("0").rstrip(".")
+    return "0" if shown == "-0" else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +113,12 @@ class Read(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _Piece:
     low: Decimal | None
-    above_low: bool
-    """Whether the low bound itself belongs to the piece below."""
     high: Decimal | None
     to_high: bool
     """Whether the high bound itself belongs to this piece."""
     first: Decimal
     last: Decimal
+    words: str
 
     def holds(self, value: Decimal) -> bool:
         return self.high is None or value < self.high or (self.to_high and value == self.high)
@@ -125,11 +128,6 @@ class _Piece:
             return self.first
         way = (max(value, self.low) - self.low) / (self.high - self.low)
         return self.first + (self.last - self.first) * way
-
-    def words(self) -> str:
-        low = None if self.low is None else f"{'above' if self.above_low else 'at least'} {self.low:f}"
-        high = None if self.high is None else f"{'at most' if self.to_high else 'below'} {self.high:f}"
-        return " and ".join(bound for bound in (low, high) if bound) or "any value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +141,8 @@ class Ramp:
     """
 
     pieces: tuple[_Piece, ...]
+    most: Decimal
+    """The most points that the table gives."""
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]], *, name: str) -> Self:
@@ -153,17 +153,14 @@ class Ramp:
                 raise PolicyMalformed(f"{name}: order the rows by their bounds; only the last row has none.")
         if not pieces or pieces[-1].high is not None:
             raise PolicyMalformed(f"{name}: end with a row that has points and no bound.")
-        return cls(pieces)
+        return cls(pieces, max(max(piece.first, piece.last) for piece in pieces))
 
     def at(self, value: Decimal) -> Read:
         """Return the points of ``value`` and where in the table it is."""
-        piece = next(piece for piece in self.pieces if piece.holds(value))
-        return Read(piece.points(value), piece.words())
-
-    @property
-    def most(self) -> Decimal:
-        """The most points that the table gives."""
-        return max(max(piece.first, piece.last) for piece in self.pieces)
+        for piece in self.pieces:
+            if piece.holds(value):
+                return Read(piece.points(value), piece.words)
+        raise AssertionError("The last row of a table has no bound.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +171,8 @@ class Steps(Ramp):
     def of(cls, rows: Sequence[Mapping[str, Any]], *, name: str) -> Self:
         if any("points" not in row for row in rows):
             raise PolicyMalformed(f'{name}: give each row "points"; this table has no slopes.')
-        pieces = Ramp.of(rows, name=name).pieces
-        return cls(pieces)
+        table = Ramp.of(rows, name=name)
+        return cls(table.pieces, table.most)
 
 
 def _pieces(rows: Sequence[Mapping[str, Any]], name: str) -> Iterable[_Piece]:
@@ -196,8 +193,17 @@ def _pieces(rows: Sequence[Mapping[str, Any]], name: str) -> Iterable[_Piece]:
         first, last = _ends(row, where)
         if first != last and (low is None or high is None or low >= high):
             raise PolicyMalformed(f"{where}: a slope needs a beginning and a greater end.")
-        yield _Piece(low, above_low, high, "to" in row, first, last)
+        yield _Piece(low, high, "to" in row, first, last, _words(low, above_low, high, "to" in row))
         low, above_low = high, "to" in row
+
+
+def _words(low: Decimal | None, above_low: bool, high: Decimal | None, to_high: bool) -> str:
+    bounds = []
+    if low is not None:
+        bounds.append(f"{'above' if above_low else 'at least'} {low:f}")
+    if high is not None:
+        bounds.append(f"{'at most' if to_high else 'below'} {high:f}")
+    return " and ".join(bounds) or "any value"
 
 
 def _ends(row: Mapping[str, Any], where: str) -> tuple[Decimal, Decimal]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,55 +20,46 @@ WITH asked AS MATERIALIZED (
 ), hour AS MATERIALIZED (
     SELECT c.token_id, c.bucket, c.open, c.close, c.volume_usd
     FROM asked JOIN price_candles_1m c USING (token_id)
-    WHERE c.bucket > %(now)s - interval '61 minutes' AND c.bucket <= %(now)s
+    WHERE c.bucket > %(m61)s AND c.bucket <= %(now)s
 ), minutes AS (
     SELECT token_id,
         array_agg(close ORDER BY bucket DESC) AS closes,
         (array_agg(open ORDER BY bucket DESC))[count(*)] AS opened,
-        (array_agg(close ORDER BY bucket DESC) FILTER (WHERE bucket <= %(now)s - interval '6 minutes'))[1] AS before_5m,
-        (array_agg(close ORDER BY bucket DESC) FILTER (WHERE bucket <= %(now)s - interval '16 minutes'))[1] AS before_15m,
-        (array_agg(close ORDER BY bucket DESC) FILTER (WHERE bucket <= %(now)s - interval '31 minutes'))[1] AS before_30m,
+        (array_agg(close ORDER BY bucket DESC) FILTER (WHERE bucket <= %(m6)s))[1] AS before_5m,
+        (array_agg(close ORDER BY bucket DESC) FILTER (WHERE bucket <= %(m16)s))[1] AS before_15m,
+        (array_agg(close ORDER BY bucket DESC) FILTER (WHERE bucket <= %(m31)s))[1] AS before_30m,
         array_agg(bucket ORDER BY bucket DESC) FILTER (WHERE {ended}) AS ended_at,
         array_agg(close ORDER BY bucket DESC) FILTER (WHERE {ended}) AS ended,
-        array_agg(close < open ORDER BY bucket DESC) FILTER (WHERE bucket > %(now)s - interval '31 minutes') AS reds,
+        array_agg(close < open ORDER BY bucket DESC) FILTER (WHERE bucket > %(m31)s) AS reds,
         sum(volume_usd) FILTER (WHERE bucket >= %(hour)s) AS volume_usd
     FROM hour GROUP BY token_id
-), traders AS MATERIALIZED (
-    SELECT t.token_id, t.user_address,
-        {bands},
-        sum(v.value) AS volume, count(*) AS trades,
-        count(*) FILTER (WHERE t.type = 'buy') AS buys_1h,
-        count(*) FILTER (WHERE t.type = 'buy' AND {five}) AS buys_5m,
-        count(*) FILTER (WHERE t.type = 'sell' AND {five}) AS sells_5m,
-        count(*) FILTER (WHERE t.type = 'buy' AND {one}) AS buys_1m,
-        count(*) FILTER (WHERE t.type = 'sell' AND {one}) AS sells_1m,
-        sum(CASE WHEN t.type = 'buy' THEN t.sol_amount ELSE -t.sol_amount END) FILTER (WHERE {one}) AS flow_1m,
-        sum(CASE WHEN t.type = 'buy' THEN t.sol_amount ELSE -t.sol_amount END) FILTER (WHERE {five}) AS flow_5m,
-        sum(t.sol_amount) FILTER (WHERE t.type = 'buy') AS bought_sol,
-        sum(t.sol_amount) FILTER (WHERE t.type = 'sell') AS sold_sol,
-        max(t.sol_amount) FILTER (WHERE t.type = 'buy') AS largest_buy,
-        max(t.sol_amount) FILTER (WHERE t.type = 'sell') AS largest_sell
-    FROM asked
-    JOIN transactions t ON t.token_id = asked.token_id
-        AND t.block_time > %(now)s - interval '1 hour' AND t.block_time <= %(now)s
-    JOIN pools p ON p.id = t.pool_id AND p.pool_type <> 'permissionless'
-    CROSS JOIN LATERAL (SELECT
+), trades AS MATERIALIZED (
+    SELECT t.token_id, t.user_address, t.type = 'buy' AS buys, t.sol_amount AS sol,
         coalesce(t.sol_amount, t.price_per_token * t.token_amount) AS value,
-        CASE WHEN t.block_time > %(now)s - interval '5 minutes' THEN 0
-             WHEN t.block_time > %(now)s - interval '15 minutes' THEN 1
-             WHEN t.block_time > %(now)s - interval '30 minutes' THEN 2 ELSE 3 END AS band
-    ) AS v
+        CASE WHEN t.type = 'buy' THEN t.sol_amount ELSE -t.sol_amount END AS flow, t.block_time > %(m1)s AS is_new,
+        CASE WHEN t.block_time > %(m5)s THEN 0 WHEN t.block_time > %(m15)s THEN 1 WHEN t.block_time > %(m30)s THEN 2 ELSE 3
+        END AS band
+    FROM asked
+    JOIN transactions t ON t.token_id = asked.token_id AND t.block_time > %(m60)s AND t.block_time <= %(now)s
+    JOIN pools p ON p.id = t.pool_id AND p.pool_type <> 'permissionless'
     WHERE t.type IN ('buy', 'sell') AND t.price_per_token > 0
-    GROUP BY t.token_id, t.user_address
+), traders AS (
+    SELECT token_id, max(volume) AS largest, count(*) AS traders,
+        count(*) FILTER (WHERE buys) AS buyers, count(*) FILTER (WHERE sells) AS sellers
+    FROM (
+        SELECT token_id, sum(value) AS volume, bool_or(buys) AS buys, NOT bool_and(buys) AS sells
+        FROM trades GROUP BY token_id, user_address
+    ) AS each_trader
+    GROUP BY token_id
 ), traded AS (
-    SELECT token_id, {band_sums},
-        max(volume) AS largest, sum(trades) AS trades, count(*) AS traders,
-        count(*) FILTER (WHERE buys_1h > 0) AS buyers, count(*) FILTER (WHERE trades > buys_1h) AS sellers,
-        sum(buys_1h) AS buys_1h, sum(trades - buys_1h) AS sells_1h, sum(buys_5m) AS buys_5m, sum(sells_5m) AS sells_5m,
-        sum(buys_1m) AS buys_1m, sum(sells_1m) AS sells_1m,
-        sum(flow_1m) AS flow_1m, sum(flow_5m) AS flow_5m, sum(bought_sol) AS bought, sum(sold_sol) AS sold,
-        max(largest_buy) AS largest_buy, max(largest_sell) AS largest_sell
-    FROM traders GROUP BY token_id
+    SELECT token_id, {bands},
+        count(*) AS trades, count(*) FILTER (WHERE buys) AS buys_1h, count(*) FILTER (WHERE NOT buys) AS sells_1h,
+        count(*) FILTER (WHERE band = 0 AND buys) AS buys_5m, count(*) FILTER (WHERE band = 0 AND NOT buys) AS sells_5m,
+        count(*) FILTER (WHERE is_new AND buys) AS buys_1m, count(*) FILTER (WHERE is_new AND NOT buys) AS sells_1m,
+        sum(flow) FILTER (WHERE is_new) AS flow_1m, sum(flow) FILTER (WHERE band = 0) AS flow_5m,
+        sum(sol) FILTER (WHERE buys) AS bought, sum(sol) FILTER (WHERE NOT buys) AS sold,
+        max(sol) FILTER (WHERE buys) AS largest_buy, max(sol) FILTER (WHERE NOT buys) AS largest_sell
+    FROM trades GROUP BY token_id
 )
 SELECT asked.mint_address, current.market_cap_usd, current.sold_pct, current.latest_price,
     carried.close, closes[1], opened, before_5m, before_15m, before_30m,
@@ -81,7 +72,7 @@ SELECT asked.mint_address, current.market_cap_usd, current.sold_pct, current.lat
     (SELECT sum(volume_usd) FROM price_candles_1h c
       WHERE c.token_id = asked.token_id AND c.bucket > %(hour)s - interval '1 day' AND c.bucket < %(hour)s),
     (SELECT sum(volume_usd) FROM price_candles_1m c
-      WHERE c.token_id = asked.token_id AND c.bucket >= %(now)s - interval '1 day'
+      WHERE c.token_id = asked.token_id AND c.bucket >= %(m1440)s
         AND c.bucket < %(hour)s - interval '23 hours'),
     minutes.volume_usd,
     buyers, sellers, buys_1h, sells_1h, buys_5m, sells_5m, buys_1m, sells_1m, flow_1m, flow_5m, bought, sold,
@@ -95,10 +86,11 @@ LEFT JOIN LATERAL (
 ) AS current ON true
 LEFT JOIN minutes ON minutes.token_id = asked.token_id
 LEFT JOIN traded ON traded.token_id = asked.token_id
+LEFT JOIN traders ON traders.token_id = asked.token_id
 LEFT JOIN LATERAL (
     SELECT close FROM price_candles_1m c
-    WHERE c.token_id = asked.token_id AND c.bucket <= %(now)s - interval '61 minutes'
-      AND c.bucket > %(now)s - interval '1 day 61 minutes'
+    WHERE c.token_id = asked.token_id AND c.bucket <= %(m61)s
+      AND c.bucket > %(m1501)s
     ORDER BY c.bucket DESC LIMIT 1
 ) AS carried ON true
 LEFT JOIN LATERAL ({progress}) AS progress ON true
@@ -114,28 +106,24 @@ _PROGRESS = """
                 (x.quote_reserves - c.virtual_sol_reserves + c.real_sol_reserves) * 100 / c.quote_target, 4)))
               FROM transactions x
               WHERE x.token_id = c.token_id AND x.pool_id = c.id AND x.quote_reserves IS NOT NULL
-                AND x.block_time <= %(now)s - step.back * interval '5 minutes' AND x.block_time > %(now)s - interval '1 day'
+                AND x.block_time <= %(now)s - step.back * interval '5 minutes' AND x.block_time > %(m1440)s
               ORDER BY x.block_time DESC, x.slot DESC, x.quote_reserves * x.token_reserves DESC, x.event_index DESC LIMIT 1)
         END ORDER BY step.back DESC) AS steps
     FROM pools c CROSS JOIN generate_series(0, 6) AS step(back)
     WHERE c.token_id = asked.token_id AND c.pool_type = 'initial' AND c.quote_target > 0
 """
 
-_SIDES = ("buy", "sell")
-_BANDS = [f"{side}_{band}" for side in _SIDES for band in range(4)]
+_BANDS = {f"{side}_{band}": (side, band) for side in ("buys", "NOT buys") for band in range(4)}
 _STATEMENT = _FACTS.format(
-    ended="bucket > %(now)s - interval '11 minutes' AND bucket <= %(now)s - interval '1 minute'",
-    five="v.band = 0",
-    one="t.block_time > %(now)s - interval '1 minute'",
+    ended="bucket > %(m11)s AND bucket <= %(m1)s",
     bands=", ".join(
-        f"sum(v.value) FILTER (WHERE t.type = '{side}' AND v.band = {band}) AS {side}_{band}"
-        for side in _SIDES
-        for band in range(4)
+        f'sum(value) FILTER (WHERE {side} AND band = {band}) AS "{name}"' for name, (side, band) in _BANDS.items()
     ),
-    band_sums=", ".join(f"sum({name}) AS {name}" for name in _BANDS),
-    band_names=", ".join(_BANDS),
+    band_names=", ".join(f'"{name}"' for name in _BANDS),
     progress=_PROGRESS,
 )
+_AGO = (1, 5, 6, 11, 15, 16, 30, 31, 60, 61, 1440, 1501)
+"""Minutes that the statement looks back: as parameters, or PostgreSQL would subtract for every row."""
 _ZERO = Decimal(0)
 _ACTIVITY = (
     "unique_buyers_1h",
@@ -174,7 +162,8 @@ def markets(*, mints: Sequence[str], now: datetime) -> Sequence[Market]:
     """
     hour = now.replace(minute=0, second=0, microsecond=0)
     with connection.cursor() as cursor:
-        cursor.execute(_STATEMENT, {"mints": list(mints), "now": now, "hour": hour})
+        ago = {f"m{minutes}": now - timedelta(minutes=minutes) for minutes in _AGO}
+        cursor.execute(_STATEMENT, {"mints": list(mints), "now": now, "hour": hour, **ago})
         return [_market(row, now) for row in cursor.fetchall()]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from scoring.domain.points import text
+from megatron.core import ids
 from scoring.domain.technical.scored import Technical, Terms
 from scoring.domain.technical.scored import score as score_facts
 from scoring.selectors import technical as reads
@@ -16,7 +16,7 @@ from scoring.selectors.technical import Market
 from scoring.services import policies, selloffs, totals
 from tokens.services import traded
 
-AT_ONCE = 500
+AT_ONCE = 2_000
 """Tokens that one statement reads and one transaction writes."""
 PAUSE = timedelta(seconds=5)
 """A token is scored at most so often, but for a trade of more than 5 SOL."""
@@ -74,7 +74,7 @@ _SCORE_COLUMNS = (
 )
 _INSERT_SCORES = f"""
 INSERT INTO technical_scores (id, {_SCORE_COLUMNS})
-SELECT event_id(timestamp, token_mint), {_SCORE_COLUMNS}
+SELECT id, {_SCORE_COLUMNS}
 FROM jsonb_populate_recordset(NULL::technical_scores, %s::jsonb)
 ON CONFLICT DO NOTHING
 """
@@ -86,7 +86,7 @@ _ACTIVITY_COLUMNS = (
 )
 _INSERT_ACTIVITY = f"""
 INSERT INTO activity_metrics (id, new_holders_1h, {_ACTIVITY_COLUMNS})
-SELECT event_id(timestamp, token_mint),
+SELECT id,
     (SELECT h.new_holders_1h FROM holder_snapshots h WHERE h.token_mint = r.token_mint
         AND h.snapshot_time <= r.timestamp AND h.snapshot_time > r.timestamp - interval '1 hour'
       ORDER BY h.snapshot_time DESC LIMIT 1),
@@ -101,6 +101,9 @@ ON CONFLICT DO NOTHING
 """
 
 
+_KEY = ("id", "token_mint", "timestamp")
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
     """Which tokens got a score, and whether others still wait."""
@@ -109,10 +112,10 @@ class Scored:
     more: bool = False
 
 
-def score(*, mints: Sequence[str] | None, now: datetime, limit: int = 2_000) -> Scored:
+def score(*, mints: Sequence[str] | None, now: datetime, limit: int = 10_000) -> Scored:
     """Score ``mints``, or with None up to ``limit`` of the tokens whose turn it is, as of ``now``.
 
-    A transaction for each 500 tokens: scores, activity, opened sell-offs and totals are committed together, the next
+    A transaction for each 2,000 tokens: scores, activity, opened sell-offs and totals are committed together, the next
     turns after them, so that a worker that dies leaves its tokens due again after a minute. A token's turn comes five
     seconds after the last at the earliest, at once after a trade of more than 5 SOL, and when a window of 5, 15, 30 or
     60 minutes has run empty. Any number of workers may do it.
@@ -161,19 +164,25 @@ def _score(mints: Sequence[str], now: datetime) -> list[str]:
     """Score up to :data:`AT_ONCE` tokens in a transaction; return the known ones of them."""
     if not mints:
         return []
-    policy = policies.active()
-    terms = Terms.of(policy.technical)
     with transaction.atomic():
-        selloffs.follow(now=now, mints=mints)
-        markets = reads.markets(mints=mints, now=now)
-        rows = [row_of(market, score_facts(terms, market.facts), policy.version, now) for market in markets]
-        activity = [{"token_mint": it.mint, "timestamp": now.isoformat(), **_texts(it.activity)} for it in markets]
-        with connection.cursor() as cursor:
-            cursor.execute(_INSERT_SCORES, [json.dumps(rows)])
-            cursor.execute(_INSERT_ACTIVITY, [json.dumps(activity)])
-        scored = [market.mint for market in markets]
+        scored = write(mints=mints, now=now)
         totals.refresh(mints=scored, now=now)
     return scored
+
+
+@transaction.atomic
+def write(*, mints: Sequence[str], now: datetime) -> list[str]:
+    """Write the scores and the activity of ``mints`` as of ``now``, without their totals; return the known mints."""
+    policy = policies.active()
+    terms = Terms.of(policy.technical)
+    selloffs.follow(now=now, mints=mints)
+    markets = reads.markets(mints=mints, now=now)
+    rows = [row_of(market, score_facts(terms, market.facts), policy.version, now) for market in markets]
+    activity = [{name: row[name] for name in _KEY} | _texts(it.activity) for row, it in zip(rows, markets, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_SCORES, [json.dumps(rows)])
+        cursor.execute(_INSERT_ACTIVITY, [json.dumps(activity)])
+    return [market.mint for market in markets]
 
 
 def row_of(market: Market, told: Technical, version: int, now: datetime) -> dict[str, Any]:
@@ -204,6 +213,7 @@ def row_of(market: Market, told: Technical, version: int, now: datetime) -> dict
         "volume_24h_usd": market.volume_24h_usd,
     }
     return {
+        "id": str(ids.event_id(now, market.mint)),
         "token_mint": market.mint,
         "timestamp": now.isoformat(),
         **_texts(numbers),
@@ -215,7 +225,7 @@ def row_of(market: Market, told: Technical, version: int, now: datetime) -> dict
 
 
 def _texts(numbers: Any) -> dict[str, str | None]:
-    return {name: text(number) for name, number in numbers.items()}
+    return {name: None if number is None else str(number) for name, number in numbers.items()}
 
 
 def _chunks(mints: list[str]) -> Iterator[list[str]]:

@@ -12,8 +12,9 @@ from tests.holders.models import test_balances as balances
 from tests.holders.models import test_constraints as holders
 from tests.holders.models import test_jobs as jobs
 from tests.holders.models import test_wallets as wallets
-from tests.scoring.models import test_social as social
 from tests.scoring.models import test_holder_rules as scores
+from tests.scoring.models import test_social as social
+from tests.scoring.models import test_technical as technical
 from tests.scoring.models import test_total_rules as totals
 from tests.tokens.models import test_alerts_and_drift as drift
 from tests.tokens.models import test_constraints as tokens
@@ -67,6 +68,8 @@ def broken() -> set[str]:
         *scores.FIELDS,
         *totals.BROKEN,
         *totals.FIELDS,
+        *technical.BROKEN,
+        *technical.FIELDS,
         *social.BROKEN,
         *social.FIELDS,
     ]
@@ -80,6 +83,7 @@ def broken() -> set[str]:
         drift.SNAPSHOTS,
         streams.TWINS,
         streams.FORKS,
+        technical.TWINS,
         social.TWINS,
         totals.TWINS,
         {totals.ALONE},
