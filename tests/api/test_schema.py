@@ -15,7 +15,7 @@ from megatron.core import api_keys
 from megatron.core.choices import Scope
 from tests import factories, feeds
 from tests.factories import NOON
-from tests.scoring import following
+from tests.scoring import following, holder_rows
 from tokens.choices import PoolType
 
 pytestmark = pytest.mark.django_db
@@ -27,11 +27,13 @@ OPERATIONS = (
     "/api/v1/alerts/",
     "/api/v1/credits/",
     "/api/v1/gaps/",
+    "/api/v1/holder-scores/",
     "/api/v1/indexing/",
     "/api/v1/pools/",
     "/api/v1/pools/{address}/",
     "/api/v1/price-sources/",
     "/api/v1/reorgs/",
+    "/api/v1/risks/",
     "/api/v1/sol-usd/",
     "/api/v1/sol-usd/candles/",
     "/api/v1/sources/",
@@ -78,6 +80,8 @@ def schema(headers: dict[str, str], kept_connection: None) -> Any:
     factories.milestone(curve)
     factories.transaction(curve)
     factories.candle(curve.token)
+    holder_rows.holder_score(token_mint=curve.token.mint_address)
+    holder_rows.risk_metric(token_mint=curve.token.mint_address)
     factories.sol_usd()
     factories.cursor()
     factories.rejected()

@@ -13,7 +13,7 @@ from tests import factories, feeds
 from tests.factories import NOON
 from tests.holders.building import job, usage
 from tests.query_counts import assert_query_count
-from tests.scoring import following
+from tests.scoring import following, holder_rows
 from tokens.models import Pool, Token, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +39,8 @@ ADDRESSES = (
     "reorgs/",
     "credits/",
     "holder-jobs/",
+    "holder-scores/",
+    "risks/",
 )
 PAGES = (
     "",
@@ -60,6 +62,9 @@ PAGES = (
     "scoring/socialmetric/",
     "scoring/socialscore/",
     "scoring/socialpoll/",
+    "scoring/holderscore/",
+    "scoring/holderscorefreeze/",
+    "scoring/riskmetric/",
 )
 
 
@@ -83,6 +88,9 @@ def fill(rows: int) -> None:
         following.metric(token)
         following.score(token)
         following.poll(token)
+        holder_rows.holder_score(token_mint=token.mint_address)
+        holder_rows.risk_metric(token_mint=token.mint_address)
+        holder_rows.freeze()
         usage(endpoint=f"method {number}", timestamp=utc_now())
         job(token_mint=token.mint_address)
 
