@@ -231,8 +231,8 @@ def test_splitting_a_wallet_into_twins_never_looks_more_organic() -> None:
 
 
 def test_a_thousand_holders_cost_as_many_queries_as_one(curve: Pool) -> None:
-    """The statements are the same; only their answers grow."""
-    hold(curve, "one", 10)
+    """The statements are the same; only their answers grow. Two of them write flags where somebody has one."""
+    hold(curve, "one", 100)
     people.snapshot(curve)
     with assert_query_count("quality.measure"):
         quality.measure(token_mint=curve.token.mint_address, snapshot_time=NOON, now=NOON)
