@@ -174,9 +174,7 @@ class RankedView(GenericAPIView[LatestTokenScore]):
 
 
 class ScoreView(ReadView):
-    @extend_schema(
-        operation_id="get_token_score", parameters=[queries.MINT, queries.Query], responses=TokenScoreSerializer
-    )
+    @extend_schema(operation_id="get_token_score", parameters=[queries.MINT], responses=TokenScoreSerializer)
     def get(self, request: Request, mint: str) -> Response:
         """What a token scores now, with the blocks of its parts, multipliers and red flags."""
         queries.asked(request, queries.Query)
