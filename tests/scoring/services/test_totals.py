@@ -3,18 +3,22 @@
 from datetime import timedelta
 from decimal import Decimal
 from threading import Thread
+from typing import Any
 
 import pgtrigger
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from scoring.models import LatestTokenScore, TokenScore
+from scoring.selectors import scores
 from scoring.services import totals
 from tests import factories
 from tests.factories import NOON
 from tests.scoring import parts
 from tokens.models import Token
+from tokens.services import rankings
 
 pytestmark = pytest.mark.django_db
 
@@ -174,6 +178,31 @@ def test_what_is_no_token_or_has_no_part_is_passed_over() -> None:
     token = factories.token()
     assert totals.refresh(mints=[token.mint_address, factories.address("nobody")], now=NOON) == 0
     assert LatestTokenScore.objects.count() == 0
+
+
+def test_the_tokens_with_the_most_volume_have_their_newest_scores(sql: Any) -> None:
+    """The view is refreshed without blocking readers, as before; an unknown part is NULL."""
+    token = factories.token(creation_timestamp=None)
+    parts.holder(token)
+    refreshed(token)
+    rankings.refresh_top_tokens()
+    rankings.refresh_top_tokens()
+    assert sql("SELECT mint_address, technical_score, holder_score FROM top_tokens_by_usd_volume") == [
+        (token.mint_address, None, Decimal("274.75"))
+    ]
+
+
+def test_a_list_by_score_reads_an_index_and_no_history(sql: Any) -> None:
+    """The first page in each order comes off its index, however many scores there were before."""
+    for column in ("total_ratio", "total_adjusted", "technical_score", "holder_score", "social_score"):
+        page = scores.ranked().order_by(F(column).desc(nulls_last=True), F("token").desc())[:50]
+        statement, values = page.query.sql_with_params()
+        sql("SET LOCAL enable_seqscan = off")
+        sql("SET LOCAL enable_sort = off")
+        plan = "\n".join(line for (line,) in sql(f"EXPLAIN {statement}", *values))
+        name = {"total_ratio": "ratio", "total_adjusted": "total"}.get(column, column.removesuffix("_score"))
+        assert f"idx_latest_scores_{name}" in plan, plan
+        assert "Sort" not in plan
 
 
 def test_the_number_of_queries_does_not_grow() -> None:
