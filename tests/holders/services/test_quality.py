@@ -32,7 +32,7 @@ def curve() -> Pool:
     return factories.pool(factories.token(creator_address=CREATOR, creation_timestamp=BORN))
 
 
-def measure(of: Pool, **fields: Any) -> WalletQualityMetric:
+def measure(of: Pool, **fields: Any) -> Any:
     people.snapshot(of, **fields)
     quality.measure(token_mint=of.token.mint_address, snapshot_time=NOON, now=NOON + SECOND)
     return WalletQualityMetric.objects.get(token_mint=of.token.mint_address)
@@ -65,7 +65,7 @@ def test_ratios_are_of_the_wallets_that_were_looked_up(curve: Pool) -> None:
     assert (row.known_dumper_ratio, row.known_dumpers) == (Decimal("0.333333"), 1)
     assert row.data_completeness == Decimal("86.6667")
     assert row.classes == {"bot": 1, "known_dumper": 1, "smart_money": 1, "whale": 4}
-    held = TokenHolder.objects.get(wallet_address=bot)
+    held: Any = TokenHolder.objects.get(wallet_address=bot)
     assert (held.is_bot, held.is_smart_money, held.is_mev_bot, held.flagged_at) == (True, False, False, NOON)
     assert [item["evidence"][0]["words"] for item in held.flags] == ["is bot", "holds 10.0 % of what circulates"]
 
@@ -127,7 +127,7 @@ def test_one_transaction_with_two_buyers_has_one_payer(curve: Pool) -> None:
     alone = hold(curve, "alone", 10)
     measure(curve)
     assert (flags(curve, one), flags(curve, two), flags(curve, alone)) == (["bundler"], ["bundler"], [])
-    (group,) = WalletCluster.objects.all()
+    group: Any = WalletCluster.objects.get()
     assert (group.kind, group.members, group.balance, group.share_pct) == ("bundle", sorted([one, two]), 20, 2)
 
 
@@ -138,7 +138,7 @@ def test_groups_of_one_funder_are_found_and_replaced(curve: Pool) -> None:
     for wallet in (one, two):
         people.analysis(wallet, **people.funding(wallet, by=rich, at=NOON - DAY))
     row = measure(curve)
-    (group,) = WalletCluster.objects.all()
+    group: Any = WalletCluster.objects.get()
     assert (group.kind, group.members, group.funders, group.share_pct) == ("funding", sorted([one, two]), [rich], 4)
     assert (row.clusters, row.clustered_percentage) == (1, 4)
     people.trade(curve, two, 30, at=NOON + HOUR, buy=False)
@@ -199,7 +199,7 @@ def test_a_measured_snapshot_is_ready_to_be_scored(curve: Pool) -> None:
     """It is marked, and the room above reads spread and quality together; measured again it is scored again."""
     people.judged(hold(curve, "bot", 100), "bot")
     measure(curve)
-    (read,) = measures.since(cursor=None, limit=9)
+    read: Any = measures.since(cursor=None, limit=9)[0]
     assert (read.measured_at, read.bot_ratio, read.wallets_enriched, read.total_holders) == (NOON + SECOND, 1, 1, 4)
     assert read.classes == {"bot": 1, "whale": 1}
     HolderSnapshot.objects.update(scored_at=NOON)
@@ -208,7 +208,7 @@ def test_a_measured_snapshot_is_ready_to_be_scored(curve: Pool) -> None:
     assert WalletQualityMetric.objects.count() == 1
 
 
-def measured(balances: Sequence[int]) -> WalletQualityMetric:
+def measured(balances: Sequence[int]) -> Any:
     curve = factories.pool(factories.token(creation_timestamp=BORN))
     for number, balance in enumerate(balances):
         wallet = hold(curve, f"{number} of {len(balances)} {balances[0]}", balance)

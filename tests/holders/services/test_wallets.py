@@ -25,7 +25,7 @@ W = address("somebody")
 MINUTE = timedelta(minutes=1)
 
 
-def stored(wallet: str = W) -> WalletAnalysis:
+def stored(wallet: str = W) -> Any:
     return WalletAnalysis.objects.get(wallet_address=wallet)
 
 
