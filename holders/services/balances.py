@@ -300,15 +300,19 @@ ON CONFLICT (token_mint, wallet_address) DO UPDATE SET
     {", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS.replace(" ", "").split(","))}, updated_at = %s
 """
 
+# In the order in which others lock these rows.
 _REVALUE = f"""
+WITH locked AS MATERIALIZED (
+    SELECT *, %(now)s::timestamptz AS as_of FROM token_holders
+     WHERE token_mint = ANY (%(mints)s) AND traded_balance > 0 AND (%(again)s OR last_updated <> %(now)s)
+     ORDER BY token_mint, wallet_address FOR UPDATE
+)
 UPDATE token_holders h SET hold_hours = fresh.hours, unrealized_pnl_sol = fresh.unrealized_sol,
        unrealized_pnl = fresh.unrealized_usd, diamond_hands_score = fresh.diamond, last_updated = %(now)s,
        updated_at = %(now)s
   FROM (
       SELECT v.id, now.hours, worth.unrealized_sol, worth.unrealized_usd, worth.diamond
-        FROM (SELECT *, %(now)s::timestamptz AS as_of FROM token_holders
-               WHERE token_mint = ANY (%(mints)s) AND traded_balance > 0 AND (%(again)s OR last_updated <> %(now)s)) AS v
-        JOIN tokens k ON k.mint_address = v.token_mint {_CURRENT_POOL} {_VALUED}
+        FROM locked AS v JOIN tokens k ON k.mint_address = v.token_mint {_CURRENT_POOL} {_VALUED}
   ) AS fresh
  WHERE h.id = fresh.id
 """
