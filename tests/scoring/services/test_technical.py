@@ -1,11 +1,12 @@
 """Technical scores: whose turn it is, what is written, and that it can be computed again."""
 
-from datetime import timedelta
+import threading
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from scoring.domain.technical.facts import Facts
@@ -221,3 +222,49 @@ def test_the_newest_score_of_each_token_is_in_the_view() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT token_mint, timestamp, total_score FROM latest_technical_scores")
         assert cursor.fetchall() == [(mint, NOW + MINUTE, newest(pool).total_score)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_score_each_token_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers that begin at the same moment share the tokens: each has one score, and no turn is left."""
+    monkeypatch.setattr(technical, "AT_ONCE", 2)
+    mints = sorted(traded().token.mint_address for _ in range(7))
+    start, done = threading.Barrier(2), list[str]()
+
+    def work(now: datetime) -> None:
+        try:
+            start.wait(timeout=10)
+            done.extend(technical.score(mints=None, now=now).mints)
+        finally:
+            connections.close_all()
+
+    workers = [threading.Thread(target=work, args=[NOW + turn * SECOND]) for turn in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=60)
+    assert sorted(done) == mints
+    assert sorted(TechnicalScore.objects.values_list("token_mint", flat=True)) == mints
+    assert not TechnicalDue.objects.filter(due_at__lte=NOW + 2 * SECOND).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_candles_do_not_wait_for_scores() -> None:
+    """While a worker's scores are not committed, the candles of the same token are computed and heard of later."""
+    pool = traded()
+    technical.hear(now=NOW)
+    rolls = list[int]()
+
+    def roll() -> None:
+        try:
+            traded(of=pool)
+            rolls.append(TokenTraded.objects.count())
+        finally:
+            connections.close_all()
+
+    with transaction.atomic():
+        technical.write(mints=[pool.token.mint_address], now=NOW)
+        worker = threading.Thread(target=roll)
+        worker.start()
+        worker.join(timeout=20)
+        assert rolls == [1]
