@@ -94,7 +94,7 @@ def run() -> list[Result]:
     slow = SAMPLE / _timed(lambda: _each(mints[::step][:SAMPLE], terms, version))
     return [
         Result("rescoring_vs_per_token", ours, "tokens/s", slow, ours / slow),
-        Result("rescoring_database_ms", in_database, "ms/token", 10, in_database / 10),
+        Result("rescoring_database_ms", in_database, "ms/token", 10, 10 / in_database),
     ]
 
 
