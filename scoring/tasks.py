@@ -24,7 +24,7 @@ def score_holders() -> int:
     Wakes itself again while there are more: only then nothing is left that belongs before a freeze.
     """
     now = clock.utc_now()
-    scored = holder.score_measured(now=now)
+    scored = holder.score_measured(now=now, limit=holder.BATCH)
     if scored >= holder.BATCH:
         score_holders.delay()
     else:

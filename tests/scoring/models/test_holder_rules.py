@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.scoring.holder_rows import freeze, holder_score, risk_metric
 pytestmark = pytest.mark.django_db
 
 MINT = factories.address("scored twice")
+PUBLISHED = Path(__file__).parents[2] / "tokens" / "sql" / "published" / "001_latest_holder_scores_v2.sql"
 
 BROKEN: list[Case] = [
     ("valid_progress", holder_score, {"progress_quote_pct": None}),
@@ -154,3 +156,19 @@ def test_frozen_copies_and_risks_stay() -> None:
         lambda: RiskMetric.objects.filter(pk=risk.pk).update(rug_risk_score=0),
     ):
         assert "Cannot" in refused(change)
+
+
+def test_the_view_shows_what_the_seeds_query_shows() -> None:
+    """Of tokens that have not graduated the newest rows, with the newest risks, are those of the published query."""
+    for name in ("a", "b"):
+        mint = factories.token(mint_address=factories.address(name)).mint_address
+        for minutes in (0, 1):
+            holder_score(token_mint=mint, timestamp=NOON + timedelta(minutes=minutes), activity_score=minutes)
+            risk_metric(token_mint=mint, timestamp=NOON + timedelta(minutes=2 * minutes), rug_risk_score=minutes)
+    with connection.cursor() as cursor:
+        cursor.execute(PUBLISHED.read_text())
+        theirs = cursor.fetchall()
+        cursor.execute("SELECT * FROM latest_holder_scores_v2 ORDER BY token_mint")
+        ours = [row[: len(theirs[0])] for row in cursor.fetchall()]
+    assert ours == theirs
+    assert [(row[2], row[10]) for row in ours] == [(141, 1), (141, 1)]
