@@ -13,6 +13,7 @@ from schemathesis import GenerationMode
 
 from megatron.core import api_keys
 from megatron.core.choices import Scope
+from scoring.services import totals
 from tests import factories, feeds
 from tests.factories import NOON
 from tests.scoring import following, holder_rows
@@ -34,6 +35,7 @@ OPERATIONS = (
     "/api/v1/price-sources/",
     "/api/v1/reorgs/",
     "/api/v1/risks/",
+    "/api/v1/scores/",
     "/api/v1/sol-usd/",
     "/api/v1/sol-usd/candles/",
     "/api/v1/sources/",
@@ -41,6 +43,9 @@ OPERATIONS = (
     "/api/v1/tokens/hot/",
     "/api/v1/tokens/{mint}/",
     "/api/v1/tokens/{mint}/candles/",
+    "/api/v1/tokens/{mint}/score/",
+    "/api/v1/tokens/{mint}/score/explain/",
+    "/api/v1/tokens/{mint}/scores/",
     "/api/v1/tokens/{mint}/social/",
     "/api/v1/tokens/{mint}/social/readings/",
     "/api/v1/tokens/{mint}/transactions/",
@@ -90,6 +95,7 @@ def schema(headers: dict[str, str], kept_connection: None) -> Any:
     feeds.reorg()
     following.metric(curve.token)
     following.score(curve.token)
+    totals.refresh(mints=[curve.token.mint_address], now=NOON)
     return schemathesis.openapi.from_wsgi("/api/schema", get_wsgi_application(), headers=headers)
 
 

@@ -9,6 +9,7 @@ from django.test import Client
 from megatron.core import api_keys
 from megatron.core.choices import Scope
 from megatron.core.clock import utc_now
+from scoring.services import totals
 from tests import factories, feeds
 from tests.factories import NOON
 from tests.holders.building import job, usage
@@ -40,6 +41,10 @@ ADDRESSES = (
     "credits/",
     "holder-jobs/",
     "holder-scores/",
+    "scores/",
+    "tokens/{mint}/score/",
+    "tokens/{mint}/score/explain/",
+    "tokens/{mint}/scores/",
     "risks/",
 )
 PAGES = (
@@ -65,6 +70,9 @@ PAGES = (
     "scoring/holderscore/",
     "scoring/holderscorefreeze/",
     "scoring/riskmetric/",
+    "scoring/scorepolicy/",
+    "scoring/latesttokenscore/",
+    "scoring/tokenscore/",
 )
 
 
@@ -93,6 +101,7 @@ def fill(rows: int) -> None:
         holder_rows.freeze()
         usage(endpoint=f"method {number}", timestamp=utc_now())
         job(token_mint=token.mint_address)
+        totals.refresh(mints=[token.mint_address], now=at)
 
 
 def named(address: str) -> str:
