@@ -176,7 +176,7 @@ def _slow(mint: str, terms: Terms, version: int) -> None:
     traders = hour.values("user_address").distinct().count()
     volume = minutes.filter(bucket__gt=_ago(1440)).aggregate(volume=Sum("volume_usd"))["volume"]
     market = Market(mint, facts, pool.bonding_curve_progress, traders, volume, {})
-    row = technical.row_of(market, score_facts(terms, facts), version, NOW)
+    row = technical.row_of(market=market, told=score_facts(terms, facts), version=version, now=NOW)
     TechnicalScore(**{**row, "timestamp": NOW}).save(force_insert=True)
     flows: dict[str, Any] = {}
     for label, ago in (("1m", 1), ("5m", 5), ("1h", 60)):

@@ -177,7 +177,10 @@ def write(*, mints: Sequence[str], now: datetime) -> list[str]:
     terms = Terms.of(policy.technical)
     selloffs.follow(now=now, mints=mints)
     markets = reads.markets(mints=mints, now=now)
-    rows = [row_of(market, score_facts(terms, market.facts), policy.version, now) for market in markets]
+    rows = [
+        row_of(market=market, told=score_facts(terms, market.facts), version=policy.version, now=now)
+        for market in markets
+    ]
     activity = [{name: row[name] for name in _KEY} | _texts(it.activity) for row, it in zip(rows, markets, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_SCORES, [json.dumps(rows)])
@@ -185,7 +188,7 @@ def write(*, mints: Sequence[str], now: datetime) -> list[str]:
     return [market.mint for market in markets]
 
 
-def row_of(market: Market, told: Technical, version: int, now: datetime) -> dict[str, Any]:
+def row_of(*, market: Market, told: Technical, version: int, now: datetime) -> dict[str, Any]:
     """Return the columns of ``technical_scores`` as JSON: numbers as text, so that nothing is lost."""
     found, facts = told.measured, market.facts
     cap, curve, health, selloff = told.parts
