@@ -42,6 +42,7 @@ def derive(*, mints: Collection[str], now: datetime) -> Derived:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         hold(mints)
+        cursor.execute("SET LOCAL work_mem = '64MB'")  # a popular token's trades are sorted in memory
         cursor.execute(_STALE, {"mints": sorted(set(mints))})
         stale = cursor.fetchall()
         written = gone = 0
@@ -227,12 +228,16 @@ def _row(key: tuple[UUID, str], position: Position, digest: int, later: int) -> 
     )
 
 
-_CURRENT_POOL = """
-LEFT JOIN LATERAL (
-    SELECT CASE WHEN quote_mint = 'So11111111111111111111111111111111111111112' THEN latest_price END AS price,
-           latest_price_usd AS price_usd
-      FROM pools WHERE token_id = k.id AND pool_type IN ('initial', 'graduated')
-     ORDER BY pool_type = 'graduated' DESC, id LIMIT 1) AS pool ON true
+# Once a token, not once a holder.
+_PRICED = """
+priced AS MATERIALIZED (
+    SELECT k.mint_address AS mint, pool.* FROM tokens k LEFT JOIN LATERAL (
+        SELECT CASE WHEN quote_mint = 'So11111111111111111111111111111111111111112' THEN latest_price END AS price,
+               latest_price_usd AS price_usd
+          FROM pools WHERE token_id = k.id AND pool_type IN ('initial', 'graduated')
+         ORDER BY pool_type = 'graduated' DESC, id LIMIT 1) AS pool ON true
+     WHERE k.mint_address IN (SELECT {mint} FROM {rows})
+)
 """
 
 # What follows from a row's own columns, the price and the time. The domain's unrealized, hold_hours, sold_ratio and
@@ -288,13 +293,13 @@ WITH folded AS (
            div(2 * spent * whole * 1e20 + bought * 1e9, nullif(2 * bought * 1e9, 0)) * 1e-20 AS avg_buy,
            div(2 * earned * whole * 1e20 + sold * 1e9, nullif(2 * sold * 1e9, 0)) * 1e-20 AS avg_sell
       FROM folded
-)
+), {_PRICED.format(mint="mint", rows="folded")}
 INSERT INTO token_holders (id, token_mint, wallet_address, {_COLUMNS})
 SELECT gen_random_uuid(), v.mint, v.wallet, v.current_balance, v.initial_balance, v.peak_balance, v.traded_balance,
        v.first_at, v.last_at, v.held_since, v.held_until, now.hours, v.total_bought, v.total_sold, v.untracked_sold,
        v.buys, v.sells, v.buys + v.sells, v.cost_sol, v.cost_usd, v.avg_buy, v.avg_sell, v.realized_sol, v.realized_usd,
        worth.unrealized_sol, worth.unrealized_usd, worth.diamond, now.sold, v.digest, v.as_of
-  FROM v JOIN tokens k ON k.id = v.token {_CURRENT_POOL} {_VALUED}
+  FROM v JOIN priced AS pool ON pool.mint = v.mint {_VALUED}
  ORDER BY v.mint, v.wallet
 ON CONFLICT (token_mint, wallet_address) DO UPDATE SET
     {", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS.replace(" ", "").split(","))}, updated_at = %s
@@ -306,13 +311,13 @@ WITH locked AS MATERIALIZED (
     SELECT *, %(now)s::timestamptz AS as_of FROM token_holders
      WHERE token_mint = ANY (%(mints)s) AND traded_balance > 0 AND (%(again)s OR last_updated <> %(now)s)
      ORDER BY token_mint, wallet_address FOR UPDATE
-)
+), {_PRICED.format(mint="token_mint", rows="locked")}
 UPDATE token_holders h SET hold_hours = fresh.hours, unrealized_pnl_sol = fresh.unrealized_sol,
        unrealized_pnl = fresh.unrealized_usd, diamond_hands_score = fresh.diamond, last_updated = %(now)s,
        updated_at = %(now)s
   FROM (
       SELECT v.id, now.hours, worth.unrealized_sol, worth.unrealized_usd, worth.diamond
-        FROM locked AS v JOIN tokens k ON k.mint_address = v.token_mint {_CURRENT_POOL} {_VALUED}
+        FROM locked AS v JOIN priced AS pool ON pool.mint = v.token_mint {_VALUED}
   ) AS fresh
  WHERE h.id = fresh.id
 """
