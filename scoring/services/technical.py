@@ -41,12 +41,14 @@ ON CONFLICT (token_id) DO UPDATE SET
         ELSE least(d.due_at, greatest(%(now)s, d.scored_at + %(pause)s)) END
 """
 
+# Materialized: a subquery that a join runs again would lock, and take, others each time.
 _CLAIM = """
-UPDATE technical_scores_due d SET due_at = %(lease)s, scored_at = %(now)s
-FROM (
+WITH picked AS MATERIALIZED (
     SELECT token_id FROM technical_scores_due WHERE due_at <= %(now)s
     ORDER BY due_at, token_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-) AS picked, tokens t
+)
+UPDATE technical_scores_due d SET due_at = %(lease)s, scored_at = %(now)s
+FROM picked, tokens t
 WHERE d.token_id = picked.token_id AND t.id = d.token_id
 RETURNING t.mint_address
 """

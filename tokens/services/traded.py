@@ -19,9 +19,10 @@ class Traded(NamedTuple):
 
 
 _TAKE = """
-DELETE FROM tokens_traded t USING (
+WITH picked AS MATERIALIZED (
     SELECT token_id FROM tokens_traded ORDER BY token_id LIMIT %s FOR UPDATE SKIP LOCKED
-) AS picked
+)
+DELETE FROM tokens_traded t USING picked
 WHERE t.token_id = picked.token_id
 RETURNING t.token_id, t.traded_at, t.big_at
 """
