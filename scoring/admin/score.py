@@ -37,11 +37,11 @@ class LatestTokenScoreAdmin(FactAdmin):
 
     @display(description="Points", ordering=F("total_adjusted").desc(nulls_last=True))
     def total(self, row: LatestTokenScore) -> str:
-        return "—" if row.score is None else f"{row.score.total_adjusted} of {row.score.available_max}"
+        return "—" if row.score is None else _total(row.score)
 
     @display(description="Share", ordering=F("total_ratio").desc(nulls_last=True))
     def share(self, row: LatestTokenScore) -> str:
-        return "—" if row.total_ratio is None else f"{row.total_ratio * 100:.1f} %"
+        return "—" if row.total_ratio is None else cells.unbroken(f"{row.total_ratio * 100:.1f} %")
 
     @display(description="Technical", ordering=F("technical_score").desc(nulls_last=True))
     def technical(self, row: LatestTokenScore) -> str:
@@ -106,7 +106,7 @@ class TokenScoreAdmin(FactAdmin):
 
     @display(description="Points")
     def total(self, row: TokenScore) -> str:
-        return f"{row.total_adjusted} of {row.available_max}"
+        return _total(row)
 
     @display(description="Technical")
     def technical(self, row: TokenScore) -> str:
@@ -125,7 +125,14 @@ class TokenScoreAdmin(FactAdmin):
         return _flags(row)
 
 
+def _total(score: TokenScore) -> str:
+    return cells.unbroken(f"{score.total_adjusted} of {score.available_max}")
+
+
 def _flags(score: TokenScore | None) -> tuple[str, str] | str:
+    """Return the raised flags, two by name: the token's page tells all, with reasons."""
     if score is None or not score.red_flags:
         return "—"
-    return "hard" if score.is_disqualified else "soft", ", ".join(words.said(name) for name in score.red_flags)
+    named, more = score.red_flags[:2], len(score.red_flags) - 2
+    told = ", ".join(words.said(name) for name in named)
+    return "hard" if score.is_disqualified else "soft", f"{told} +{more}" if more > 0 else told

@@ -56,7 +56,7 @@ def chart(course: Sequence[Point]) -> dict[str, Any]:
     """Return the lines of a score's course: total and parts."""
     times = [int(at.timestamp()) for at, *_ in course]
     columns = list(zip(*(values for _, *values in course), strict=True))
-    names = (("Total", ""), *((label, key) for key, label in NAMES.items()))
+    names = (("Total", "main"), *((label, key) for key, label in NAMES.items()))
     lines = [
         {
             "name": name,

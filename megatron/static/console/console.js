@@ -210,8 +210,8 @@
       chart.applyOptions(frame(colour));
       drawn.forEach((added, index) => {
         const own = tint(colour, index);
-        const filling = many ? 0 : 0.28;
-        added.applyOptions({ lineColor: own, lineWidth: many && index ? 1 : 2, topColor: faded(own, filling), bottomColor: faded(own, filling / 14) });
+        const filling = many || given.lines[index].tone ? 0 : 0.28;
+        added.applyOptions({ lineColor: own, lineWidth: (many || given.lines[index].tone) && index ? 1 : 2, topColor: faded(own, filling), bottomColor: faded(own, filling / 14) });
       });
       legend.querySelectorAll("span").forEach((name, index) => { name.style.color = tint(colour, index); });
     }

@@ -66,7 +66,7 @@ def test_tokens_are_in_the_order_of_their_points(console: Client) -> None:
     assert order(q="low") == ["low"]
     page = console.get(page_of("latesttokenscore")).content.decode()
     assert "Honeypot, Pump dump" in page
-    assert "130 of 666" in page
+    assert "130\u00a0of\u00a0666" in page
 
 
 @pytest.mark.parametrize("column", ["total_adjusted", "total_ratio", "technical_score", "holder_score", "social_score"])
