@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 
 from megatron.core.clock import utc_now
 from scoring.domain.verdicts import Facts
+from scoring.models import TokenScore
 from tests import factories
 from tests.browser.conftest import Visit
 from tests.holders import shown as holders
@@ -121,7 +122,7 @@ def test_a_token_shows_its_points_and_who_holds_it(visit: Visiting, admin: User,
 def test_scores_fit_narrow_screens_and_can_be_read(visit: Visiting, admin: User, scored: Token, scheme: str) -> None:
     """At 390 pixels nothing scrolls sideways, and each text of the panels has a contrast of 4.5 at least."""
     tab = visit(user=admin, width=390, scheme=scheme)
-    score = scored.scores.latest("calculated_at")
+    score = TokenScore.objects.filter(token=scored).latest("calculated_at")
     paths = [
         page_of(scored),
         reverse("admin:index"),
