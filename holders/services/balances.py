@@ -180,14 +180,15 @@ SELECT string_agg(int4send(token), ''), string_agg(convert_to(rpad(wallet, 44), 
 ) AS traded
 """
 
+# Of a token without rows the trades are counted only.
 _STALE = f"""
 SELECT k.id, coalesce(traded.trades, 0) FROM tokens k
   LEFT JOIN LATERAL (
-      SELECT count(*) AS trades, bit_xor({_DIGEST}) AS digest
-        FROM transactions t WHERE t.token_id = k.id AND t.type IN ('buy', 'sell')) AS traded ON true
-  LEFT JOIN LATERAL (
       SELECT sum(transaction_count) AS trades, bit_xor(trades_digest) AS digest
         FROM token_holders WHERE token_mint = k.mint_address AND transaction_count > 0) AS kept ON true
+  LEFT JOIN LATERAL (
+      SELECT count(*) AS trades, bit_xor(CASE WHEN kept.digest IS NOT NULL THEN {_DIGEST} END) AS digest
+        FROM transactions t WHERE t.token_id = k.id AND t.type IN ('buy', 'sell')) AS traded ON true
  WHERE k.mint_address = ANY (%(mints)s)
    AND (traded.trades, traded.digest) IS DISTINCT FROM (coalesce(kept.trades, 0), kept.digest)
  ORDER BY k.id
