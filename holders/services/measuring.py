@@ -42,6 +42,7 @@ class Found:
 
 
 def save(
+    *,
     token: Token,
     found: Found,
     holders: Mapping[str, int],

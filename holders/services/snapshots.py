@@ -162,7 +162,7 @@ def _store(token: Token, found: Found | None, now: datetime) -> Taken | None:
     if found.origin != HolderOrigin.TRADES and not found.missing and found.slot is not None:
         updates = books.correct(token=token, held=whole, excluded=excluded.keys(), slot=found.slot, now=now)
         balances.revalue(mints=[mint], now=now)
-    measuring.save(token, found, holders, excluded, now)
+    measuring.save(token=token, found=found, holders=holders, excluded=excluded, now=now)
     return Taken(
         snapshot_time=now,
         total_holders=len(holders),

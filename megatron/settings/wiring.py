@@ -36,7 +36,11 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "scoring.tasks.plan_holder_analyses": ("score", timedelta(seconds=30), "Plan analyses of holders by the scores"),
     "holders.tasks.watch_credits": ("slow", timedelta(minutes=5), "Look whether credits run short"),
     "holders.tasks.rank_smart_money": ("slow", time(3, 50, tzinfo=UTC), "Rank the wallets of smart money"),
-    "holders.tasks.forget_holder_updates": ("slow", time(3, 45, tzinfo=UTC), "Forget differences from lists of holders"),
+    "holders.tasks.forget_holder_updates": (
+        "slow",
+        time(3, 45, tzinfo=UTC),
+        "Forget differences from lists of holders",
+    ),
     "holders.tasks.forget_analyses": ("slow", time(3, 40, tzinfo=UTC), "Forget analyses that were done long ago"),
     "tokens.tasks.fill_usd": ("slow", timedelta(minutes=1), "Fill USD values whose price came later"),
     "tokens.tasks.fetch_metadata": ("slow", timedelta(seconds=30), "Fetch the documents of new tokens"),

@@ -153,7 +153,7 @@ def _read(written: str) -> dict[str, Any]:
 
 
 def _differences(first: Any, second: Any) -> list[tuple[str, str, str]]:
-    old, new = policies.differences(first, second)
+    old, new = policies.differences(first=first, second=second)
     rows = [(road, _said(old[road]), _said(new[road])) for road in sorted(old)]
     more = len(rows) - _SHOWN
     return rows if more <= 0 else [*rows[:_SHOWN], (f"… and {more} more", "", "")]

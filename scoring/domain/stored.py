@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
+from typing import Any, ClassVar, Protocol, TypeVar, cast, get_args
 
 from scoring.domain.points import text
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-    F = TypeVar("F", bound=DataclassInstance)
-else:
-    F = TypeVar("F")
+class _Facts(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-def as_json(facts: "DataclassInstance") -> dict[str, Any]:
+F = TypeVar("F", bound=_Facts)
+
+
+def as_json(facts: _Facts) -> dict[str, Any]:
     """Return what :func:`from_json` reads: numbers as text, lists for tuples, null for unknown."""
     return {name: _written(value) for name, value in asdict(facts).items()}
 

@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ('inputs', models.JSONField(help_text='Everything that the points follow from, numbers as text')),
                 ('policy_version', models.PositiveIntegerField(help_text='The version of the policy that made it')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, help_text='Audit only')),
-                ('token', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tokens.token')),
+                ('token', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tokens.token')),
             ],
             options={
                 'db_table': 'social_scores',
@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ('links', models.JSONField(help_text='Addresses by network, as strangers wrote them, safe to show', null=True)),
                 ('raw_data', models.JSONField(help_text='What else the source said', null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, help_text='Audit only')),
-                ('token', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tokens.token')),
+                ('token', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tokens.token')),
             ],
             options={
                 'db_table': 'social_metrics',

@@ -40,7 +40,8 @@ BEGIN
     FOR key IN
         SELECT conname, conrelid::regclass AS held, confrelid::regclass AS named, attname
           FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
-         WHERE contype = 'f' AND conrelid IN ('token_scores'::regclass, 'latest_token_scores'::regclass)
+         WHERE contype = 'f' AND conrelid IN (
+               'token_scores'::regclass, 'latest_token_scores'::regclass, 'technical_scores_due'::regclass, 'social_polls'::regclass)
     LOOP
         EXECUTE format(
             'ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES %s ON DELETE CASCADE'

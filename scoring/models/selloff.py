@@ -11,8 +11,8 @@ _EXACT = models.DecimalField(max_digits=60, decimal_places=20)
 
 
 class SelloffEvent(Row):
-    """One row is one sell-off of one token: open, then recovered or expired. Unique by ``id``, one open a token. Opened
-    by the trigger of ``technical_scores``, closed by ``selloffs.follow``. Kept for ever.
+    """One row is one sell-off of one token: open, then recovered or expired. Unique by ``id``, one open a token.
+    Written by the trigger of ``technical_scores``, closed by ``selloffs.follow``. Kept for ever.
 
     Prices are quote per whole token.
     """

@@ -39,7 +39,8 @@ class SocialMetric(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(timestamp, token_id, source)")
-    token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False)
+    # Without a key in the database: a token that only a dropped fork created goes, whatever was asked about it meanwhile.
+    token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     timestamp = HypertableTimeField(interval="7 days", help_text="When it was asked")
     source = models.CharField(max_length=20, choices=SocialOrigin)
 
@@ -102,7 +103,8 @@ class SocialScore(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(calculated_at, token_id)")
-    token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False)
+    # Without a key in the database: a token that only a dropped fork created goes, whatever was asked about it meanwhile.
+    token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     calculated_at = HypertableTimeField(interval="7 days", help_text="From when on it holds")
     twitter_score = models.DecimalField(max_digits=5, decimal_places=2, null=True, help_text="Points, 0 to 111")
     community_score = models.DecimalField(max_digits=5, decimal_places=2, null=True, help_text="Points, 0 to 111")

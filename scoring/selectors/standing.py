@@ -26,9 +26,10 @@ Point = tuple[datetime, int, Decimal | None, Decimal | None, Decimal | None]
 
 def newest(*, token: Token, limit: int, and_before: datetime) -> tuple[Sequence[TokenScore], TokenScore | None]:
     """Return a token's ``limit`` latest scores, the newest first, and the one that held at ``and_before``. One query."""
-    latest = scores.history(token=token).order_by(*NEWEST)[:limit]
+    # The newest is explained by its inputs, which histories leave out.
+    latest = scores.history(token=token).defer(None).order_by(*NEWEST)[:limit]
     # Half-open: what began at that moment held then.
-    held = scores.history(token=token, before=and_before + timedelta(microseconds=1)).order_by(*NEWEST)[:1]
+    held = scores.history(token=token, before=and_before + timedelta(microseconds=1)).defer(None).order_by(*NEWEST)[:1]
     rows = sorted({row.pk: row for row in latest.union(held, all=True)}.values(), key=_when, reverse=True)
     return rows[:limit], next((row for row in rows if row.calculated_at <= and_before), None)
 

@@ -87,7 +87,7 @@ def publish(
     made = ScorePolicy.objects.create(
         version=newest + 1, active=True, terms=terms, reason=reason.replace("\0", ""), created_by=operator
     )
-    old, new = differences(before.terms if before else {}, terms)
+    old, new = differences(first=before.terms if before else {}, second=terms)
     audit.record(
         actor=operator,
         action="score_policy.publish",
@@ -101,19 +101,19 @@ def publish(
     return made
 
 
-def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def differences(*, first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the terms that differ, by their road (``holder.window.holders_at_least``), as each of the two says them."""
-    old, new = flat(first), flat(second)
+    old, new = _flat(first), _flat(second)
     roads = [road for road in {**old, **new} if old.get(road) != new.get(road)]
     return {road: old.get(road) for road in roads}, {road: new.get(road) for road in roads}
 
 
-def flat(terms: Mapping[str, Any], road: str = "") -> dict[str, Any]:
+def _flat(terms: Mapping[str, Any], road: str = "") -> dict[str, Any]:
     """Return ``terms`` by their roads; a table is one term."""
     found: dict[str, Any] = {}
     for name, value in terms.items():
         here = f"{road}.{name}" if road else name
-        found |= flat(value, here) if isinstance(value, Mapping) else {here: value}
+        found |= _flat(value, here) if isinstance(value, Mapping) else {here: value}
     return found
 
 

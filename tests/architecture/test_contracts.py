@@ -85,6 +85,7 @@ BESIDE_ADAPTERS = {
     "registry",
     "stream_account",
     "subscriptions",
+    "token_accounts",
     "websocket",
     "yellowstone_json",
 }

@@ -34,13 +34,15 @@ PATIENCE = {
 }
 """How long a due candle may wait for more trades: a day's candle need not be read again for every trade of the day."""
 
+# Picked once: as a part of the join it could be run again for each row, and then takes more than its limit.
 _CLAIM = """
-DELETE FROM candles_due d USING (
+WITH picked AS MATERIALIZED (
     SELECT interval, token_id, bucket FROM candles_due
     WHERE interval = %s AND marked_at <= %s
     ORDER BY marked_at, token_id, bucket LIMIT %s
     FOR UPDATE SKIP LOCKED
-) AS picked
+)
+DELETE FROM candles_due d USING picked
 WHERE d.interval = picked.interval AND d.token_id = picked.token_id AND d.bucket = picked.bucket
 RETURNING d.token_id, d.bucket
 """

@@ -255,4 +255,5 @@ _HANGS_ON_TOKENS = (
     "price_candles_1d",
     "candles_due",
     "token_metadata",
+    "tokens_traded",
 )
