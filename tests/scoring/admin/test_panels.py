@@ -49,11 +49,11 @@ def context(token: Token) -> Any:
 
 def test_the_newest_score_is_read_with_its_course(scored: Token, django_assert_num_queries: Any) -> None:
     """As many queries for one score as for hundreds: two for scores, one for the rows behind them, one for the policy, and
-    two that say why the holders' and the social part are unknown."""
+    one that says why the social part is unknown."""
     for seconds in range(200):
         shown.token_score(scored, calculated_at=NOON - 30 * MINUTE + timedelta(seconds=seconds))
     context(scored)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         it = context(scored)
     assert (it["score"].total_adjusted, it["score"].available_max, it["multiplier"]) == (358, 666, "1.15")
     assert [label for label, _ in it["multipliers"]] == ["Strong curve"]
