@@ -13,6 +13,9 @@ from megatron.core import api_keys, cache
 from megatron.core.choices import Scope
 from tests import factories
 from tests.factories import NOON
+from tests.holders import people
+from tests.holders.shown import snapshot
+from tests.scoring.shown import newest_score
 from tokens.models import Pool, Token, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +45,15 @@ def keys() -> dict[str, str]:
     factories.sol_usd()
     factories.cursor()
     factories.rejected()
-    return {"mint": token.mint_address, "address": pool.pool_address, "signature": trade.signature}
+    newest_score(token)
+    snapshot(token)
+    wallet = people.analysis().wallet_address
+    return {
+        "mint": token.mint_address,
+        "address": pool.pool_address,
+        "signature": trade.signature,
+        "wallet": wallet,
+    }
 
 
 def _patterns(resolver: URLResolver, before: str = "") -> list[str]:
