@@ -7,6 +7,7 @@ token is frozen once is a rule of ``holder_score_freezes``, and that nothing is 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -22,6 +23,7 @@ from scoring.models import HolderScore, HolderScoreFreeze, RiskMetric
 from scoring.selectors import signs
 from scoring.services import policies, totals
 from tokens.models import Token
+from tokens.services import marks
 
 BATCH = 100
 """Snapshots that one transaction scores."""
@@ -66,6 +68,8 @@ def score_measured(*, now: datetime, limit: int = BATCH) -> int:
     RiskMetric.objects.bulk_create(risks, ignore_conflicts=True)
     snapshots.scored(keys=[(one.token_mint, one.snapshot_time) for one in read], now=now)
     totals.refresh(mints={one.token_mint for one in read}, now=now)
+    reached = {one.token_mint: one.bonding_curve_progress for one in scores if one.bonding_curve_progress is not None}
+    transaction.on_commit(partial(marks.holders_scored, progress=reached), robust=True)
     return len(read)
 
 

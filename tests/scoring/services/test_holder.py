@@ -44,6 +44,17 @@ def graduate(token: Token, at: Any = NOON) -> None:
     Token.objects.filter(pk=token.pk).update(is_graduated=True, graduation_timestamp=at)
 
 
+def test_a_token_remembers_how_far_its_curve_was_when_it_was_scored(
+    token: Token, django_capture_on_commit_callbacks: Any
+) -> None:
+    """The seed's column says at which progress the holders were scored last, after the commit of the score."""
+    snapshot(token.mint_address, bonding_curve_progress=Decimal("31.4567"))
+    with django_capture_on_commit_callbacks(execute=True):
+        service.score_measured(now=NOON + MINUTE)
+    token.refresh_from_db()
+    assert token.last_holder_score_progress == Decimal("31.46")
+
+
 def test_what_was_measured_is_scored(token: Token) -> None:
     """A snapshot becomes a score with its lines and inputs, risks and a total, and is not read again."""
     snapshot(token.mint_address)
