@@ -19,6 +19,24 @@ from tokens.services import retention
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
 DAY = timedelta(days=1)
+SEEDS = (
+    "tokens.migrations.0002_retention_figures",
+    "tokens.migrations.0009_system_metrics",
+    "tokens.migrations.0010_prices_of_other_quotes_and_sources",
+    "holders.migrations.0001_api_credit_usage",
+    "holders.migrations.0003_balances_and_snapshots",
+    "scoring.migrations.0002_holder_scores_and_risk",
+    "scoring.migrations.0004_social_metrics_and_scores",
+    "scoring.migrations.0005_technical_scores",
+)
+SCORES = (
+    "holder_scores",
+    "risk_metrics",
+    "social_metrics",
+    "social_scores",
+    "technical_scores",
+    "activity_metrics",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +44,8 @@ def figures(level) -> None:
     """Decision C4's figures, and a server that has the licensed features."""
     assert level == "community", "These tests need TimescaleDB's licensed features: run tests/lanes/community."
     RetentionPolicy.objects.all().delete()
-    import_module("tokens.migrations.0002_retention_figures").seed(apps, connection.schema_editor())
+    for migration in SEEDS:
+        import_module(migration).seed(apps, connection.schema_editor())
 
 
 def jobs(sql, procedure: str) -> dict[str, dict[str, str]]:
@@ -65,11 +84,14 @@ def test_c4_the_migrations_set_the_jobs_of_the_policy_table(sql):
         "system_metrics": "30 days",
         "api_credit_usage": "90 days",
         "quote_usd_prices": "90 days",
+        "holder_snapshots": "180 days",
+        **dict.fromkeys(SCORES, "60 days"),
     }
     compressed = {table: config["compress_after"] for table, config in jobs(sql, "policy_compression").items()}
-    assert compressed == dict.fromkeys(
-        ("transactions", "price_candles_1m", "sol_usd_prices", "quote_usd_prices"), "7 days"
-    )
+    assert compressed == {
+        **dict.fromkeys(("transactions", "price_candles_1m", "sol_usd_prices", "quote_usd_prices"), "7 days"),
+        **dict.fromkeys(("holder_snapshots", *SCORES), "30 days"),
+    }
     assert retention.apply(now=NOON).changed == ()
 
 

@@ -60,6 +60,13 @@ def test_time_fields_make_hypertables_where_the_server_can(sql, level):
         "quote_usd_prices": timedelta(days=7),
         "system_metrics": timedelta(days=7),
         "api_credit_usage": timedelta(days=7),
+        "holder_snapshots": timedelta(days=7),
+        "holder_scores": timedelta(days=7),
+        "risk_metrics": timedelta(days=7),
+        "social_metrics": timedelta(days=7),
+        "social_scores": timedelta(days=7),
+        "technical_scores": timedelta(days=1),
+        "activity_metrics": timedelta(days=1),
     }
 
 
