@@ -19,10 +19,7 @@ def tables() -> list[str]:
 
 def fields(table: str) -> "list[Field[Any, Any]]":
     """Return the exported columns of a table, in order. Raises ``KeyError`` for a table that is not exported."""
-    for model in apps.get_app_config("tokens").get_models():
-        if model._meta.db_table == table:
-            return [field for field in model._meta.concrete_fields if not isinstance(field, BinaryField)]
-    raise KeyError(table)
+    return [field for field in _options(table).concrete_fields if not isinstance(field, BinaryField)]
 
 
 def time_column(table: str) -> str | None:
@@ -36,7 +33,7 @@ def stream(*, table: str, start: Any = None, end: Any = None) -> Iterator[list[t
     ``start`` and ``end`` bound the time of a time series, half-open. Raises ``KeyError`` for a table that is not
     exported. One transaction: all rows are of one snapshot.
     """
-    exported, time = fields(table), time_column(table)
+    exported, time, key = fields(table), time_column(table), _options(table).pk.column
     where, params = [], []
     if time is not None:
         for bound, sign in ((start, ">="), (end, "<")):
@@ -45,8 +42,15 @@ def stream(*, table: str, start: Any = None, end: Any = None) -> Iterator[list[t
                 params.append(bound)
     columns = ", ".join(f'"{field.column}"' for field in exported)
     condition = f" WHERE {' AND '.join(where)}" if where else ""
-    order = f'"{time}", "id"' if time is not None else '"id"'
+    order = f'"{time}", "{key}"' if time is not None else f'"{key}"'
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(f'SELECT {columns} FROM "{table}"{condition} ORDER BY {order}', params)
         while rows := cursor.fetchmany(_CHUNK):
             yield rows
+
+
+def _options(table: str) -> Any:
+    for model in apps.get_app_config("tokens").get_models():
+        if model._meta.db_table == table:
+            return model._meta
+    raise KeyError(table)

@@ -6,6 +6,7 @@ import pytest
 
 from tests import factories
 from tests.factories import NOON
+from tokens.models import TokenTraded
 from tokens.services import exports
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,7 @@ def test_tables_are_the_rooms() -> None:
         "system_metrics",
         "token_metadata",
         "tokens",
+        "tokens_traded",
         "transactions",
         "venue_states",
     ]
@@ -55,6 +57,14 @@ def test_another_table_is_refused(ask: object) -> None:
     """A name that is not one of the tables never reaches SQL."""
     with pytest.raises(KeyError):
         ask('tokens"; DROP TABLE tokens; --')  # type: ignore[operator] # each of the three takes a name
+
+
+def test_a_table_is_in_the_order_of_its_key() -> None:
+    """Its rows are sorted by the key whatever that is called."""
+    tokens = sorted((factories.token() for _ in range(3)), key=lambda token: token.pk)
+    for token in reversed(tokens):
+        TokenTraded.objects.create(token=token, traded_at=NOON)
+    assert [row[0] for rows in exports.stream(table="tokens_traded") for row in rows] == [token.pk for token in tokens]
 
 
 @pytest.mark.parametrize(
