@@ -29,7 +29,6 @@ class Ledger:
     usd_nano: Column
     at_micros: Column
     slot: Column
-    digest: Column
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -38,11 +37,6 @@ class Ledger:
 def owners(ledger: Ledger) -> Column:
     """Return the row at which each owner's trades begin."""
     return np.flatnonzero(np.diff(ledger.owner, prepend=-1))
-
-
-def digests(ledger: Ledger) -> Column:
-    """Return for each owner a number by which a change of its trades is seen: the digests of its trades, xor-ed."""
-    return np.bitwise_xor.reduceat(ledger.digest, owners(ledger)) if len(ledger) else ledger.digest
 
 
 def taken(ledger: Ledger, wanted: Column) -> Ledger:

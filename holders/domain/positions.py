@@ -101,17 +101,15 @@ class Position:
         self.buys += more.buys
 
     def _sell(self, more: Round) -> None:
-        known = min(more.raw_out, self.held)
-        paid, paid_usd = _part_of(self.cost, known, self.held), _part_of(self.cost_usd, known, self.held)
-        self.realized = _plus(self.realized, _less(_part_of(more.lamports_out, known, more.raw_out), paid))
-        self.realized_usd = _plus(self.realized_usd, _less(_part_of(more.usd_out, known, more.raw_out), paid_usd))
-        self.cost, self.cost_usd = _less(self.cost, paid), _less(self.cost_usd, paid_usd)
+        known, held, sold = min(more.raw_out, self.held), self.held, more.raw_out
+        self.cost, self.realized = _sale(self.cost, self.realized, more.lamports_out, known, held, sold)
+        self.cost_usd, self.realized_usd = _sale(self.cost_usd, self.realized_usd, more.usd_out, known, held, sold)
         self.earned = _plus(self.earned, more.lamports_out)
-        if self.held and known == self.held:
+        if held and known == held:
             self.held_until = more.last_at
         self.held -= known
-        self.sold += more.raw_out
-        self.untracked += more.raw_out - known
+        self.sold += sold
+        self.untracked += sold - known
         self.sells += more.sells
 
 
@@ -218,12 +216,16 @@ def _plus(known: int | None, more: int | None) -> int | None:
     return None if known is None or more is None else known + more
 
 
-def _less(known: int | None, less: int | None) -> int | None:
-    return None if known is None or less is None else known - less
+def _sale(
+    cost: int | None, realized: int | None, brought: int | None, known: int, held: int, sold: int
+) -> tuple[int | None, int | None]:
+    """Return cost and profit after ``sold`` brought so much, when ``known`` of it is part of what was held.
 
-
-def _part_of(value: int | None, part: int, whole: int) -> int | None:
-    """Return the part of ``value`` that belongs to ``part`` of ``whole``, rounded down; nothing of nothing."""
-    if value is None:
-        return None
-    return value * part // whole if whole else 0
+    Parts are rounded down; there is no part of nothing.
+    """
+    if cost is None:
+        return None, None
+    paid = cost * known // held if held else 0
+    if realized is None or brought is None:
+        return cost - paid, None
+    return cost - paid, realized + (brought * known // sold if sold else 0) - paid

@@ -8,6 +8,7 @@ and no others. ``holders.domain.positions`` has the arithmetic.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +16,8 @@ import numpy as np
 from django.db import connection, transaction
 
 from holders.domain import ledger
-from holders.domain.ledger import Ledger
 from holders.domain.positions import Position
+from holders.selectors import trades
 
 _AT_ONCE = 300_000
 """Trades in memory at a time, about 60 MB."""
@@ -87,6 +88,7 @@ class _Stored:
     digest: int
     trades: int
     chain_slot: int | None
+    chain_balance: Decimal | None
     is_whole: bool
 
 
@@ -95,23 +97,26 @@ def _fold(tokens: list[UUID], now: datetime) -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(_STORED, {"tokens": tokens, "now": now})
         stored = {(token, wallet): _Stored(*rest) for token, wallet, *rest in cursor.fetchall()}
-    keys, trades = _read(tokens)
-    found = ledger.digests(trades).tolist()
+    keys, found, table = trades.of_tokens(tokens=tokens)
     kept = [stored.get(key) for key in keys]
     wanted = np.array(
         [row is None or (row.is_whole and row.digest != digest) for row, digest in zip(kept, found, strict=True)],
         dtype=bool,
     )
-    later = ledger.traded_since(trades, [row.chain_slot if row else None for row in kept])
-    rows = [
-        _row(keys[owner], position, found[owner], later[owner])
-        for owner, position in (ledger.positions(ledger.taken(trades, wanted)) if len(keys) else ())
-    ]
+    later = ledger.traded_since(table, [row.chain_slot if row else None for row in kept])
+    rows = []
+    for owner, position in ledger.positions(ledger.taken(table, wanted)) if len(keys) else ():
+        row = kept[owner]
+        rows.append(_row(keys[owner], position, found[owner], later[owner], row.chain_balance if row else None))
     missing = stored.keys() - set(keys)
     gone = [key for key in missing if stored[key].is_whole and stored[key].trades]
     with connection.cursor() as cursor:
         if rows:
-            cursor.execute(_UPSERT, [*map(_literal, zip(*rows, strict=True)), now, now])
+            values: list[Any] = [*map(_literal, zip(*rows, strict=True)), now]
+            if stored:
+                cursor.execute(_UPSERT, [*values, now])
+            else:
+                cursor.execute(_INSERT, values)
         if gone:
             cursor.execute(_GONE, [[token for token, _ in gone], [wallet for _, wallet in gone], now])
     return len(rows), len(gone)
@@ -122,64 +127,6 @@ def _literal(values: Iterable[Any]) -> str:
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
-def _read(tokens: list[UUID]) -> tuple[list[tuple[UUID, str]], Ledger]:
-    """Return the wallets of ``tokens`` in order, and their trades as columns."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TRADES, [tokens])
-        whole = {name: value or b"" for (name, _), value in zip(_KINDS, cursor.fetchone() or (), strict=True)}
-    column = {name: np.frombuffer(whole[name], dtype=kind) for name, kind in _KINDS}
-    begins = np.ones(len(column["wallet"]), dtype=bool)
-    for name in ("token", "wallet"):
-        begins[1:] &= column[name][1:] == column[name][:-1]
-    begins[1:] = ~begins[1:]
-    of, wallets = column["token"][begins].tolist(), column["wallet"][begins].tolist()
-    keys = [(tokens[place], wallet.decode().rstrip()) for place, wallet in zip(of, wallets, strict=True)]
-    amounts = column["raw"].astype(np.int64).view(np.uint64) ^ np.uint64(1 << 63)
-    fits = not len(amounts) or int(amounts.max()) < 1 << 63
-    numbers = {name: column[name].astype(np.int64) for name in ("lamports", "usd_nano", "at_micros", "slot", "digest")}
-    return keys, Ledger(
-        owner=np.cumsum(begins) - 1,
-        buys=column["buys"] != 0,
-        raw=amounts.astype(np.int64 if fits else object),
-        **numbers,
-    )
-
-
-_KINDS = (
-    ("token", ">i4"),
-    ("wallet", "S44"),
-    ("buys", ">i4"),
-    ("at_micros", ">i8"),
-    ("slot", ">i8"),
-    ("raw", ">i8"),
-    ("lamports", ">i8"),
-    ("usd_nano", ">i8"),
-    ("digest", ">i8"),
-)
-"""Columns as the database packs them, one string of bytes each: a hundred thousand rows would cost ten times as much."""
-
-_DIGEST = "hash_record_extended(ROW (t.id, t.slot, t.sol_amount, t.sol_amount_usd, k.decimals), 0)"
-"""Whatever of a trade a holder's row follows from; the id stands for what never changes under it."""
-
-# Amounts are sent less 2⁶³, so that all of u64 fits; a value that is not known is -1.
-_TRADES = f"""
-SELECT string_agg(int4send(token), ''), string_agg(convert_to(rpad(wallet, 44), 'UTF8'), ''),
-       string_agg(int4send(buys::int), ''), string_agg(timestamptz_send(at), ''), string_agg(int8send(slot), ''),
-       string_agg(int8send(raw), ''), string_agg(int8send(lamports), ''), string_agg(int8send(usd), ''),
-       string_agg(int8send(digest), '')
-  FROM (
-    SELECT w.place::int - 1 AS token, t.user_address AS wallet, t.type = 'buy' AS buys, t.block_time AS at, t.slot,
-           (CASE t.type WHEN 'buy' THEN t.amount_out ELSE t.amount_in END - 9223372036854775808)::bigint AS raw,
-           coalesce(t.sol_amount * 1000000000, -1)::bigint AS lamports,
-           coalesce(round(t.sol_amount_usd * 1000000000), -1)::bigint AS usd, {_DIGEST} AS digest
-      FROM unnest(%s::uuid[]) WITH ORDINALITY AS w(token_id, place)
-      JOIN tokens k ON k.id = w.token_id JOIN transactions t ON t.token_id = k.id
-     WHERE t.type IN ('buy', 'sell')
-     ORDER BY w.place, t.user_address COLLATE "C", t.slot, coalesce(t.quote_reserves * t.token_reserves, 0),
-              t.event_index, t.signature COLLATE "C"
-) AS traded
-"""
-
 # Of a token without rows the trades are counted only.
 _STALE = f"""
 SELECT k.id, coalesce(traded.trades, 0) FROM tokens k
@@ -187,7 +134,7 @@ SELECT k.id, coalesce(traded.trades, 0) FROM tokens k
       SELECT sum(transaction_count) AS trades, bit_xor(trades_digest) AS digest
         FROM token_holders WHERE token_mint = k.mint_address AND transaction_count > 0) AS kept ON true
   LEFT JOIN LATERAL (
-      SELECT count(*) AS trades, bit_xor(CASE WHEN kept.digest IS NOT NULL THEN {_DIGEST} END) AS digest
+      SELECT count(*) AS trades, bit_xor(CASE WHEN kept.digest IS NOT NULL THEN {trades.DIGEST} END) AS digest
         FROM transactions t WHERE t.token_id = k.id AND t.type IN ('buy', 'sell')) AS traded ON true
  WHERE k.mint_address = ANY (%(mints)s)
    AND (traded.trades, traded.digest) IS DISTINCT FROM (coalesce(kept.trades, 0), kept.digest)
@@ -195,7 +142,7 @@ SELECT k.id, coalesce(traded.trades, 0) FROM tokens k
 """
 
 _STORED = """
-SELECT k.id, h.wallet_address, h.trades_digest, h.transaction_count, h.chain_slot,
+SELECT k.id, h.wallet_address, h.trades_digest, h.transaction_count, h.chain_slot, h.chain_balance,
        h.first_transaction_time IS NULL OR NOT EXISTS (
            SELECT FROM retention_policies p
             WHERE p.table_name = 'transactions' AND h.first_transaction_time < %(now)s - p.drop_after)
@@ -203,7 +150,9 @@ SELECT k.id, h.wallet_address, h.trades_digest, h.transaction_count, h.chain_slo
 """
 
 
-def _row(key: tuple[UUID, str], position: Position, digest: int, later: int) -> tuple[Any, ...]:
+def _row(
+    key: tuple[UUID, str], position: Position, digest: int, later: int, on_chain: Decimal | None
+) -> tuple[Any, ...]:
     return (
         *key,
         position.held,
@@ -226,6 +175,7 @@ def _row(key: tuple[UUID, str], position: Position, digest: int, later: int) -> 
         position.spent,
         position.earned,
         digest,
+        on_chain,
     )
 
 
@@ -267,18 +217,17 @@ _COLUMNS = (
     " unrealized_pnl_sol, unrealized_pnl, diamond_hands_score, sold_ratio, trades_digest, last_updated"
 )
 
-_UPSERT = f"""
+# Of tokens without rows: nobody else writes theirs meanwhile, so that no row is looked up before it is written.
+_INSERT = f"""
 WITH folded AS (
-    SELECT f.*, k.mint_address AS mint, ('1e-' || k.decimals)::numeric AS unit, ('1e' || k.decimals)::numeric AS whole,
-           h.chain_balance
+    SELECT f.*, k.mint_address AS mint, ('1e-' || k.decimals)::numeric AS unit, ('1e' || k.decimals)::numeric AS whole
       FROM unnest(%s::uuid[], %s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::bigint[],
                   %s::bigint[], %s::bigint[], %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::int[],
                   %s::int[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
-                  %s::bigint[])
+                  %s::bigint[], %s::numeric[])
            AS f (token, wallet, held, initial, peak, later, first_at, last_at, since, until, bought, sold, untracked,
-                 buys, sells, cost, cost_usd, realized, realized_usd, spent, earned, digest)
+                 buys, sells, cost, cost_usd, realized, realized_usd, spent, earned, digest, chain_balance)
       JOIN tokens k ON k.id = f.token
-      LEFT JOIN token_holders h ON h.token_mint = k.mint_address AND h.wallet_address = f.wallet
 ), v AS (
     SELECT token, mint, wallet,
            CASE WHEN chain_balance IS NULL THEN held * unit ELSE greatest(0, chain_balance + later * unit) END
@@ -302,6 +251,9 @@ SELECT gen_random_uuid(), v.mint, v.wallet, v.current_balance, v.initial_balance
        worth.unrealized_sol, worth.unrealized_usd, worth.diamond, now.sold, v.digest, v.as_of
   FROM v JOIN priced AS pool ON pool.mint = v.mint {_VALUED}
  ORDER BY v.mint, v.wallet
+"""
+
+_UPSERT = f"""{_INSERT}
 ON CONFLICT (token_mint, wallet_address) DO UPDATE SET
     {", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS.replace(" ", "").split(","))}, updated_at = %s
 """

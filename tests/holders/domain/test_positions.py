@@ -115,7 +115,6 @@ def test_columns_give_what_a_loop_gives(rows: list[tuple[int, bool, int, int | N
         usd_nano=np.array(value, dtype=np.int64),
         at_micros=np.array([positions.micros(at(place)) for place in range(len(rows))], dtype=np.int64),
         slot=np.arange(len(rows), dtype=np.int64),
-        digest=np.array([place * 7 for place in range(len(rows))], dtype=np.int64),
     )
     expected = [
         positions.fold(

@@ -93,6 +93,20 @@ def test_price_and_time_move_a_holder_without_trades() -> None:
     assert (ann.unrealized_pnl_sol, ann.unrealized_pnl, ann.hold_hours) == (2, None, 49)
 
 
+def test_within_a_slot_the_reserves_tell_which_trade_came_first() -> None:
+    """A sale that follows its buy in the same slot is covered by it, whichever of the two was stored first."""
+    pool = factories.pool()
+    reserves = {"quote_reserves": 10**10}
+    trade(pool, "ann", -100, "3", token_reserves=2 * 10**12, **reserves)
+    trade(pool, "ann", 100, "1", token_reserves=10**12, **reserves)
+    trade(pool, "bob", -100, "3", token_reserves=10**12, **reserves)
+    trade(pool, "bob", 100, "1", token_reserves=2 * 10**12, **reserves)
+    derive(pool)
+    ann, bob = holder(pool, "ann"), holder(pool, "bob")
+    assert (ann.realized_pnl_sol, ann.untracked_sold, ann.current_balance) == (2, 0, 0)
+    assert (bob.realized_pnl_sol, bob.untracked_sold, bob.current_balance) == (0, 100, 100)
+
+
 def test_a_late_trade_gives_the_rows_of_a_derivation_from_nothing() -> None:
     """A buy that arrives after the sale it was for costs its wallet's row only, and all figures become those of order."""
     pool = factories.pool()
