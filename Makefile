@@ -35,8 +35,8 @@ help: ## Print this help
 run: environment ## Start everything and print the console's address; Ctrl-C stops it (PORT=, BIND=)
 	@exec $(BIN)/python -m megatron.embedded run --with-parent
 
-test: environment-dev ## Run the test suite on real databases (ARGS="-k candles" for a part)
-	@exec $(WITH) $(BIN)/python -m pytest -m "not browser" --ignore=tests/community $(ARGS)
+test: environment-dev ## Run the test suite on real databases, one a core and four at most (ARGS="-n0 -k candles" for a part)
+	@exec $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser" --ignore=tests/community $(ARGS)
 
 check: environment-dev ## Run every machine-checked rule: style, types, architecture, migrations, deployment, API schema
 	@.ci/checks $(BIN)
@@ -61,6 +61,8 @@ lane-community: environment-dev ## Run the TimescaleDB tests on a real one (need
 
 # What needs hypertables with COPY and several sessions; ARGS="tests --ignore=tests/community --ignore=tests/platform" is all.
 IN_APACHE := $(addprefix tests/tokens/,services sql models commands selectors) \
+    $(addprefix tests/holders/,sql $(patsubst %,services/test_%.py,agenda balances quality snapshots)) \
+    $(addprefix tests/scoring/,models selectors/test_hot.py $(patsubst %,services/test_%.py,cleaning holder selloffs social technical totals)) \
     $(addprefix tests/core/,timescale test_queue.py test_locks.py) \
     $(addprefix tests/architecture/,test_constraints.py test_schema_catalogue.py)
 lane-apache: environment-dev ## Run what needs a real TimescaleDB with several processes on one (as root, with debootstrap; ARGS= for more)
