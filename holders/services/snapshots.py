@@ -76,6 +76,7 @@ def read(
     return _store(token, _by_owner(listed, HolderOrigin.IMPORTED, knows_slot=slot is not None), now)
 
 
+# The bounds are for TimescaleDB: an update that only a join bounds would open every compressed chunk.
 _MARK = """
 WITH keys AS (
     SELECT mint, at FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) AS k(mint, at)
@@ -85,6 +86,7 @@ WITH keys AS (
 )
 UPDATE holder_snapshots s SET scored_at = %(now)s FROM keys
 WHERE s.token_mint = keys.mint AND s.snapshot_time = keys.at AND s.measured_at IS NOT NULL AND s.scored_at IS NULL
+    AND s.snapshot_time BETWEEN %(first)s AND %(last)s
 """
 
 
@@ -92,8 +94,9 @@ def scored(*, keys: Collection[tuple[str, datetime]], now: datetime) -> int:
     """Mark measured snapshots, by mint and time, as done with by the room above, and the differences that they brought as
     processed; return how many snapshots were not marked yet. One statement."""
     mints, ats = [mint for mint, _ in keys], [at for _, at in keys]
+    bounds = {"first": min(ats, default=now), "last": max(ats, default=now)}
     with connection.cursor() as cursor:
-        cursor.execute(_MARK, {"mints": mints, "ats": ats, "now": now})
+        cursor.execute(_MARK, {"mints": mints, "ats": ats, "now": now, **bounds})
         return int(cursor.rowcount)
 
 

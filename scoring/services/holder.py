@@ -230,15 +230,18 @@ WITH graduated AS (
         ORDER BY r.timestamp DESC LIMIT 1
     ) AS risk ON true
     ORDER BY g.mint LIMIT %(limit)s
-), frozen AS (
-    INSERT INTO holder_score_freezes (id, token_mint, graduated_at, frozen_at, score_time, score, risk)
-    SELECT event_id(timestamp, mint::text), mint, at, %(now)s, timestamp, score, risk FROM last ORDER BY mint
-    ON CONFLICT (token_mint) DO NOTHING
-    RETURNING token_mint, score_time
 )
-UPDATE holder_scores h SET is_frozen = true FROM frozen
-WHERE h.token_mint = frozen.token_mint AND h.timestamp = frozen.score_time
-RETURNING h.token_mint
+INSERT INTO holder_score_freezes (id, token_mint, graduated_at, frozen_at, score_time, score, risk)
+SELECT event_id(timestamp, mint::text), mint, at, %(now)s, timestamp, score, risk FROM last ORDER BY mint
+ON CONFLICT (token_mint) DO NOTHING
+RETURNING token_mint, score_time
+"""
+
+# The bounds are for TimescaleDB: an update that only a join bounds would open every compressed chunk.
+_MARK_FROZEN = """
+UPDATE holder_scores h SET is_frozen = true
+FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) AS frozen(mint, at)
+WHERE h.token_mint = frozen.mint AND h.timestamp = frozen.at AND h.timestamp BETWEEN %(first)s AND %(last)s
 """
 
 
@@ -251,7 +254,10 @@ def freeze_graduated(*, now: datetime, limit: int = 500) -> int:
     locks.hold_until_commit("scoring.holder")
     with connection.cursor() as cursor:
         cursor.execute(_FREEZE, {"now": now, "final": now - FINAL_AFTER, "since": now - KEPT, "limit": limit})
-        mints = [mint for (mint,) in cursor.fetchall()]
-    if mints:
-        totals.refresh(mints=mints, now=now)
+        frozen = dict(cursor.fetchall())
+        if not frozen:
+            return 0
+        mints, ats = list(frozen), list(frozen.values())
+        cursor.execute(_MARK_FROZEN, {"mints": mints, "ats": ats, "first": min(ats), "last": max(ats)})
+    totals.refresh(mints=mints, now=now)
     return len(mints)

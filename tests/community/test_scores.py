@@ -120,3 +120,21 @@ def test_the_newest_scores_are_found_in_compressed_chunks(sql):
     assert [row[1] for row in before] == [EARLY + timedelta(days=9)] * 2
     compress(sql, HolderScore, RiskMetric, TechnicalScore)
     assert newest() == before
+
+
+def test_new_snapshots_and_scores_leave_compressed_chunks_alone(sql):
+    """Marking, measuring and freezing of today opens no compressed chunk: not a row of the past is written."""
+    old, token = factories.token(), factories.token()
+    for at in (EARLY, EARLY + timedelta(days=9)):
+        for series in (HolderSnapshot, HolderScore, RiskMetric):
+            SERIES[series](old, at)
+    HolderSnapshot.objects.update(scored_at=NOON)
+    compress(sql, HolderSnapshot, HolderScore, RiskMetric)
+    snapshot(token.mint_address, NOON - timedelta(hours=2))
+    partial = "SELECT count(*) FROM _timescaledb_catalog.chunk WHERE status & 8 > 0"
+    assert sql(partial) == [(0,)]
+    assert service.score_measured(now=NOON) == 1
+    assert (HolderSnapshot.objects.filter(scored_at=None).count(), sql(partial)) == (0, [(0,)])
+    Token.objects.filter(pk=token.pk).update(is_graduated=True, graduation_timestamp=NOON - timedelta(hours=1))
+    assert service.freeze_graduated(now=NOON) == 1
+    assert sql(partial) == [(0,)]

@@ -158,6 +158,7 @@ WITH due AS (
     UPDATE transactions t
     SET price_per_token_usd = t.price_per_token * due.usd, sol_amount_usd = due.amount * due.usd
     FROM due WHERE due.usd IS NOT NULL AND t.id = due.id AND t.block_time = due.block_time
+      AND t.block_time >= %(start)s AND t.block_time < %(end)s
     RETURNING t.token_id, t.block_time
 ), marked AS (
 {_MARK_FILLED})
