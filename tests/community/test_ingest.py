@@ -5,14 +5,16 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
+from tests import factories
 from tests.factories import NOON
 from tests.tokens.services.building import received, trade
 from tests.tokens.services.capture import Message, messages, play, rows
 from tokens.models import CandleDue, PriceCandle1m, Transaction
-from tokens.services import candles, ingest
+from tokens.services import candles, ingest, prices
 
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
+WEEK = timedelta(days=7)
 COLUMNS = "token_id, bucket, open, high, low, close, volume_token, volume_sol, trade_count, buyer_count, seller_count"
 
 
@@ -89,3 +91,19 @@ def test_c1_the_aggregate_equals_the_candles_of_real_trades(traffic, sql):
     table = sql(f"SELECT {COLUMNS} FROM price_candles_1m ORDER BY token_id, bucket")
     assert len(table) > 10
     assert sql(f"SELECT {COLUMNS} FROM price_candles_1m_cagg ORDER BY token_id, bucket") == table
+
+
+def test_prices_that_come_late_open_only_the_chunks_of_their_time(sql, level):
+    """Filling the USD values of an hour gives its trades theirs and leaves the compressed chunks of other days closed."""
+    pool = factories.pool()
+    for at in (NOON - timedelta(days=20), NOON):
+        factories.transaction(pool, block_time=at)
+    if level == "community":
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+        sql("SELECT compress_chunk(chunk) FROM show_chunks('transactions', older_than => %s) AS chunk", NOON - WEEK)
+    factories.sol_usd(NOON)
+    assert prices.fill(start=NOON, end=NOON + timedelta(hours=1), now=NOON) == 1
+    usd = Transaction.objects.order_by("block_time").values_list("sol_amount_usd", flat=True)
+    assert [value is None for value in usd] == [True, False]
+    if level == "community":
+        assert sql("SELECT status FROM _timescaledb_catalog.chunk WHERE status > 0") == [(1,)]

@@ -117,6 +117,7 @@ def test_two_threads_ask_for_one_job() -> None:
     assert [row.priority for row in HolderScoreJob.objects.all()] == [800]
 
 
+@pytest.mark.community
 def test_a_curve_is_planned_by_its_tier() -> None:
     """Never analysed: now. Analysed: when its tier's interval is over, if that is before the planner looks again."""
     of = curve()
@@ -301,6 +302,7 @@ def test_a_curve_that_passes_a_threshold_upwards_asks_for_one_job(
     assert rows == wanted
 
 
+@pytest.mark.community
 def test_a_threshold_raises_the_job_that_waits() -> None:
     """The trigger makes the same row more urgent that anybody else asked for, and due at once."""
     of = factories.pool(real_token_reserves=ON_SALE // 2)

@@ -195,6 +195,7 @@ def test_flags_of_a_later_snapshot_stay(curve: Pool) -> None:
     assert (held.is_bot, held.is_smart_money, held.flags) == (True, False, [])
 
 
+@pytest.mark.community
 def test_a_measured_snapshot_is_ready_to_be_scored(curve: Pool) -> None:
     """It is marked, and the room above reads spread and quality together; measured again it is scored again."""
     people.judged(hold(curve, "bot", 100), "bot")
@@ -261,6 +262,7 @@ def smart(name: str, **fields: Any) -> str:
     return people.judged(address(name), "smart_money", **{**defaults, **fields}).wallet_address
 
 
+@pytest.mark.community
 def test_the_database_knows_smart_money_and_ranks_the_best() -> None:
     """Above 60 % and 10 tokens, those that earned most first; an unknown wallet is none."""
     best, second = smart("best", total_profit_usd=Decimal(9)), smart("second")

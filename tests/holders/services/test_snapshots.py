@@ -16,7 +16,7 @@ from tests.factories import NOON, address
 from tests.holders.listing import Lists, listed, wallet
 from tokens.models import Pool, Transaction
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
 SLOT = 430_000_000
 ANN, BOB, CY = wallet("ann"), wallet("bob"), wallet("cy")

@@ -11,7 +11,7 @@ from tests import factories
 from tests.factories import NOON, address
 from tests.holders import people
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
 TOP = (
     "SELECT wallet_address, current_balance, percentage_held, is_creator, is_known_wallet, wallet_tags FROM top_holders"

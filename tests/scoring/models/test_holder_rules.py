@@ -131,6 +131,7 @@ def refused(change: Any) -> str:
     return str(said.value).split("\n")[0]
 
 
+@pytest.mark.community
 def test_a_score_never_changes() -> None:
     """Points, inputs and times of a stored score stay; freezing it is the only change, and final."""
     rows = HolderScore.objects.filter(pk=holder_score().pk)
@@ -141,12 +142,14 @@ def test_a_score_never_changes() -> None:
     assert refused(lambda: rows.update(is_frozen=True)).startswith("A holder score never changes")
 
 
+@pytest.mark.community
 def test_nothing_is_added_to_a_frozen_token() -> None:
     """Once a token's score is frozen no later one is stored, whoever writes it."""
     freeze(token_mint=MINT)
     assert refused(lambda: holder_score(token_mint=MINT)) == f"The holder score of {MINT} is frozen"
 
 
+@pytest.mark.community
 def test_frozen_copies_and_risks_stay() -> None:
     """A frozen copy is neither edited nor removed, and risks are not edited."""
     copy, risk = freeze(), risk_metric()
@@ -158,6 +161,7 @@ def test_frozen_copies_and_risks_stay() -> None:
         assert "Cannot" in refused(change)
 
 
+@pytest.mark.community
 def test_the_view_shows_what_the_seeds_query_shows() -> None:
     """Of tokens that have not graduated the newest rows, with the newest risks, are those of the published query."""
     for name in ("a", "b"):

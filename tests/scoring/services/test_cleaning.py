@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(days=61)
 
 
+@pytest.mark.community
 def test_old_scores_of_tokens_that_never_graduated_go() -> None:
     """60 days are kept; the newest of a quiet token goes too, and with it its place in the lists."""
     quiet, alive = factories.token(), factories.token()

@@ -55,6 +55,7 @@ def test_a_token_remembers_how_far_its_curve_was_when_it_was_scored(
     assert token.last_holder_score_progress == Decimal("31.46")
 
 
+@pytest.mark.community
 def test_what_was_measured_is_scored(token: Token) -> None:
     """A snapshot becomes a score with its lines and inputs, risks and a total, and is not read again."""
     snapshot(token.mint_address)
@@ -176,6 +177,7 @@ def scored_and_graduated(token: Token) -> None:
     graduate(token)
 
 
+@pytest.mark.community
 def test_g4_the_last_score_before_graduation_is_frozen_once(token: Token, sql: Callable[..., Any]) -> None:
     """It is marked, copied whole with its risks, shown by the view, and never frozen again."""
     scored_and_graduated(token)
@@ -189,6 +191,7 @@ def test_g4_the_last_score_before_graduation_is_frozen_once(token: Token, sql: C
     assert service.freeze_graduated(now=NOON + 9 * MINUTE) == 0
 
 
+@pytest.mark.community
 def test_g4_a_frozen_score_stays_whatever_comes(token: Token, sql: Callable[..., Any]) -> None:
     """Snapshots before and after graduation that are measured later add nothing; the seed's view would hide the row."""
     scored_and_graduated(token)
@@ -200,6 +203,7 @@ def test_g4_a_frozen_score_stays_whatever_comes(token: Token, sql: Callable[...,
     assert sql(LATEST, token.mint_address) == [(NOON - 5 * MINUTE, 97, True)]
 
 
+@pytest.mark.community
 def test_a_frozen_score_outlives_its_row(token: Token, sql: Callable[..., Any]) -> None:
     """When retention has dropped the rows, the view still shows score and risks as they were."""
     scored_and_graduated(token)

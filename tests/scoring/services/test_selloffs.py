@@ -11,7 +11,7 @@ from tests import factories
 from tests.scoring.market import NOW, rolled, trade
 from tokens.models import Pool
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.community]
 MINUTE = timedelta(minutes=1)
 
 

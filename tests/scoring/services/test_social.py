@@ -101,6 +101,7 @@ def test_a_source_that_answered_is_asked_again_after_ten_minutes() -> None:
     assert SocialMetric.objects.count() == 3
 
 
+@pytest.mark.community
 def test_a_reading_is_stored_with_its_growth_against_the_same_source() -> None:
     """An hour and a day before, by at most half an hour and three hours more; another source's figures are no measure."""
     token = traded()
@@ -121,6 +122,7 @@ def test_a_reading_is_stored_with_its_growth_against_the_same_source() -> None:
     assert (row.twitter_followers, row.total_social_mentions, row.raw_data) == (None, None, {"a": "bc"})
 
 
+@pytest.mark.community
 def test_points_follow_from_what_is_fresh_and_the_total_with_them() -> None:
     """Known lines give points, a block of which nothing is known has none; the total counts the same points."""
     token = traded()

@@ -36,6 +36,7 @@ def newest(pool: Pool) -> TechnicalScore:
     return TechnicalScore.objects.filter(token_mint=pool.token.mint_address).latest("timestamp")
 
 
+@pytest.mark.community
 def test_a_token_that_traded_is_scored() -> None:
     """A trade whose candle was computed gets its token a score with its figures, an activity row and a total."""
     pool = traded()
@@ -56,6 +57,7 @@ def test_a_token_that_traded_is_scored() -> None:
     assert not TokenTraded.objects.exists()
 
 
+@pytest.mark.community
 def test_a_score_is_computed_again_from_its_inputs() -> None:
     """The stored facts and the policy that the row names give the row's points to the last digit."""
     pool = factories.pool()
@@ -164,6 +166,7 @@ def test_named_tokens_are_scored_whatever_their_turn() -> None:
     assert TechnicalScore.objects.filter(token_mint=mint).count() == 1
 
 
+@pytest.mark.community
 def test_activity_is_written_once_a_minute() -> None:
     """Two scores of one minute have one activity row, one of the next minute has its own."""
     mint = traded().token.mint_address
@@ -175,6 +178,7 @@ def test_activity_is_written_once_a_minute() -> None:
     ]
 
 
+@pytest.mark.community
 def test_a_fall_opens_one_event() -> None:
     """A fall of more than ten percent in fifteen minutes opens an event; further scores only lower its lowest price."""
     pool = factories.pool()
@@ -214,6 +218,7 @@ def test_queries_do_not_grow_with_the_tokens() -> None:
     assert asked(1) == asked(5)
 
 
+@pytest.mark.community
 def test_the_newest_score_of_each_token_is_in_the_view() -> None:
     """The view has a row a token, its newest."""
     pool = traded()

@@ -35,6 +35,7 @@ def newest(token: Token) -> TokenScore:
     return score
 
 
+@pytest.mark.community
 def test_a_total_is_the_sum_of_the_newest_rows_of_its_parts() -> None:
     """Older rows do not count, blocks are copied, and what was computed by the database is what the domain says."""
     token = factories.token()
@@ -180,6 +181,7 @@ def test_what_is_no_token_or_has_no_part_is_passed_over() -> None:
     assert LatestTokenScore.objects.count() == 0
 
 
+@pytest.mark.community
 def test_the_tokens_with_the_most_volume_have_their_newest_scores(sql: Any) -> None:
     """The view is refreshed without blocking readers, as before; an unknown part is NULL."""
     token = factories.token(creation_timestamp=None)
@@ -220,6 +222,7 @@ def test_the_number_of_queries_does_not_grow() -> None:
     assert asked(2) == asked(12)
 
 
+@pytest.mark.community
 def test_scores_of_a_token_of_a_dropped_fork_go_with_it() -> None:
     """What takes back a fork removes the token; its scores do not hold it."""
     token = factories.token()
