@@ -60,7 +60,8 @@ lane-community: environment-dev ## Run the TimescaleDB tests on a real one (need
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community $(ARGS)
 
 # What needs hypertables with COPY and several sessions; ARGS="tests --ignore=tests/community --ignore=tests/platform" is all.
-IN_APACHE := $(addprefix tests/tokens/,services sql models commands selectors) \
+IN_APACHE := $(addprefix tests/tokens/,services sql models selectors) \
+    $(patsubst %,tests/tokens/commands/test_%.py,backfill backfill_prices export import_sol_usd rebuild_candles replay) \
     $(addprefix tests/holders/,sql $(patsubst %,services/test_%.py,agenda balances quality snapshots)) \
     $(addprefix tests/scoring/,models selectors/test_hot.py $(patsubst %,services/test_%.py,cleaning holder selloffs social technical totals)) \
     $(addprefix tests/core/,timescale test_queue.py test_locks.py) \
