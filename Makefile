@@ -67,7 +67,7 @@ IN_APACHE := $(addprefix tests/tokens/,services sql models selectors) \
     $(addprefix tests/core/,timescale test_queue.py test_locks.py) \
     $(addprefix tests/architecture/,test_constraints.py test_schema_catalogue.py)
 lane-apache: environment-dev ## Run what needs a real TimescaleDB with several processes on one (as root, with debootstrap; ARGS= for more)
-	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -m "not browser" $(if $(ARGS),$(ARGS),$(IN_APACHE))
+	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser" $(if $(ARGS),$(ARGS),$(IN_APACHE))
 
 hosts: environment-dev ## Share the work among three hosts in network namespaces and cut one off (as root)
 	@exec $(WITH) $(BIN)/python -m tests.hosts $(ARGS)
