@@ -1,12 +1,9 @@
 """The API's doors to how a token is followed. Reading only."""
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,34 +12,14 @@ from rest_framework.views import APIView
 from megatron.core.access import CanRead
 from megatron.core.api import CursorPagination
 from megatron.core.api.fields import DecimalText
-from megatron.core.api.pagination import DEFAULT_SIZE, LARGEST_SIZE
+from scoring.api.queries import MINT, PageQuery, Query, asked, token_of
 from scoring.choices import SocialOrigin
 from scoring.selectors import social
-from tokens.models import Token
-from tokens.selectors import tokens
-
-_ADDRESS = re.compile("[1-9A-HJ-NP-Za-km-z]{32,44}")
-_MINT = OpenApiParameter(
-    "mint", {"type": "string", "pattern": f"^{_ADDRESS.pattern}$"}, "path", description="Address of the token"
-)
 
 
-class NoQuery(serializers.Serializer[Any]):
-    def to_internal_value(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        if unknown := sorted(set(data) - set(self.fields)):
-            known = ", ".join(sorted(self.fields)) or "none"
-            raise serializers.ValidationError({name: [f"Unknown parameter. Known here: {known}."] for name in unknown})
-        read: dict[str, Any] = super().to_internal_value(data)
-        return read
-
-
-class ReadingQuery(NoQuery):
+class ReadingQuery(PageQuery):
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a declared field, not Field.source
         SocialOrigin.choices, required=False, help_text="Only what this source said"
-    )
-    cursor = serializers.CharField(required=False, max_length=1000, help_text="From the page before: follow its `next`")
-    page_size = serializers.IntegerField(
-        default=DEFAULT_SIZE, min_value=1, max_value=LARGEST_SIZE, help_text="Rows a page"
     )
 
 
@@ -92,11 +69,11 @@ class SocialSerializer(serializers.Serializer[Any]):
 class SocialView(APIView):
     permission_classes = (CanRead,)
 
-    @extend_schema(operation_id="get_token_social", parameters=[_MINT], responses=SocialSerializer)
+    @extend_schema(operation_id="get_token_social", parameters=[MINT], responses=SocialSerializer)
     def get(self, request: Request, mint: str) -> Response:
         """How a token is followed: its social points with their reasons, and what each source last said."""
-        NoQuery(data=request.query_params.dict()).is_valid(raise_exception=True)
-        token = _token(mint)
+        asked(request, Query)
+        token = token_of(mint)
         found = {
             "mint": token.mint_address,
             "score": social.find_newest_score(token_id=token.pk),
@@ -113,22 +90,12 @@ class SocialReadingListView(GenericAPIView[Any]):
 
     @extend_schema(
         operation_id="list_token_social_readings",
-        parameters=[_MINT, ReadingQuery],
+        parameters=[MINT, ReadingQuery],
         responses=SocialReadingSerializer(many=True),
     )
     def get(self, request: Request, mint: str) -> Response:
         """What sources said of a token, newest first."""
-        query = ReadingQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        found = social.metrics(token_id=_token(mint).pk, source=query.validated_data.get("source"))
+        query = asked(request, ReadingQuery)
+        found = social.metrics(token_id=token_of(mint).pk, source=query.get("source"))
         rows = self.paginate_queryset(found) or []
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)
-
-
-def _token(mint: str) -> Token:
-    if not _ADDRESS.fullmatch(mint):
-        raise NotFound("A token's address has 32 to 44 base58 characters.")
-    try:
-        return tokens.get_token(mint)
-    except Token.DoesNotExist as error:
-        raise NotFound(f"No token {mint[:44]} is known.") from error
