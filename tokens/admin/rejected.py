@@ -28,8 +28,8 @@ class RejectedAdmin(FactAdmin):
     list_display = ("reason_cell", "detail_cell", "source", "waits_for_cell", "state", "attempts", "size", "came")
     list_display_links = ("reason_cell",)
     list_filter = ("status", "reason")
-    search_fields = ("=digest", "=waits_for", "=source")
-    search_help_text = "Exact digest, awaited key or source"
+    search_fields = ("=digest", "=waits_for", "=source", "=signature")
+    search_help_text = "Exact digest, awaited key, source or signature"
     ordering = ("-observed_at",)
     actions = ("play_again", "discard")
     change_form_template = "console/rejected_message.html"
@@ -37,6 +37,7 @@ class RejectedAdmin(FactAdmin):
         ("reason", "status"),
         "detail",
         ("source", "waits_for"),
+        "signature",
         ("observed_at", "resolved_at"),
         ("attempts", "digest"),
     )

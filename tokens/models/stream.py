@@ -175,8 +175,9 @@ class SlotGap(Work):
 
 
 class StreamSighting(models.Model):
-    """One row is a transaction that came and left no trade, so that comparing with the chain does not take it for a loss.
-    Unique by venue, signature and slot. Written by ``streams.sighted``. Kept until its slot is settled."""
+    """One row is where a transaction came from of which no trade tells: it left none, so that comparing with the chain
+    would take it for a loss, or it launched or graduated a token, which another fork may deny. Unique by venue, signature
+    and slot. Written by ``streams.sighted``. Kept until its slot is settled."""
 
     id = models.BigAutoField(primary_key=True)
     venue = models.CharField(max_length=50, choices=Program)
@@ -257,6 +258,9 @@ class RejectedMessage(Row):
     waits_for = models.CharField(
         max_length=100, null=True, blank=True, help_text="The fact that would let it in, e.g. a pool"
     )
+    signature = models.CharField(
+        max_length=100, null=True, blank=True, help_text="The transaction that it tells of, where it tells of one"
+    )
     payload = models.BinaryField(help_text="The message as it came")
     status = models.CharField(max_length=20, choices=RejectionStatus, default=RejectionStatus.WAITING)
     attempts = models.IntegerField(default=0, help_text="How often it was played again")
@@ -274,6 +278,9 @@ class RejectedMessage(Row):
             ),
             models.Index(
                 fields=["waits_for"], condition=Q(status=RejectionStatus.WAITING), name="idx_rejected_waits_for"
+            ),
+            models.Index(
+                fields=["signature"], condition=Q(status=RejectionStatus.WAITING), name="idx_rejected_signature"
             ),
         )
         constraints = (

@@ -26,13 +26,15 @@ BLOCK_WORTH = 4
 FEED = "chain"
 """The source of what was asked for and did not come by itself."""
 _TRADES = frozenset({EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT, EventKind.WITHDRAW})
+_STEPS = frozenset({EventKind.CREATE, EventKind.COMPLETE, EventKind.MIGRATE, EventKind.CREATE_POOL})
 PARTLY = (
     RejectionReason.TRUNCATED,
     RejectionReason.NEEDS_TRANSACTION,
     RejectionReason.NO_BLOCK_TIME,
     RejectionReason.NO_SLOT,
+    RejectionReason.UNKNOWN_POOL,
 )
-"""Why a transaction waits for the whole of itself, under its signature."""
+"""Why a transaction that came is not stored, or not all of it: the whole of it, as the chain has it, would do."""
 _SLACK = timedelta(hours=1)
 """How far a fork's clock may be from the chain's, with much to spare."""
 
@@ -63,7 +65,7 @@ class Stored:
     slots: dict[str, set[int]] = field(default_factory=dict)
     sighted: dict[str, set[int]] = field(default_factory=dict)
     partly: set[str] = field(default_factory=set)
-    """Those that came, but not whole: their messages wait, and perhaps some of their trades are stored."""
+    """Those that came and of which a message waits still; perhaps some of their trades are stored."""
 
     def __contains__(self, landed: Landed) -> bool:
         return self.has(landed.signature, landed.slot)
@@ -100,9 +102,9 @@ def stored(*, venue: Program, signatures: Collection[str], since: datetime | Non
             for signature, slot in cursor.fetchall():
                 have.sighted.setdefault(signature, set()).add(slot)
         waiting = RejectedMessage.objects.filter(
-            status=RejectionStatus.WAITING, reason__in=PARTLY, waits_for__in=signatures
+            status=RejectionStatus.WAITING, reason__in=PARTLY, signature__in=signatures
         )
-        have.partly = {signature for signature in waiting.values_list("waits_for", flat=True) if signature}
+        have.partly = {signature for signature in waiting.values_list("signature", flat=True) if signature}
     return have
 
 
@@ -160,7 +162,8 @@ def keep(*, venue: Program, fetched: Fetched, now: datetime) -> set[str]:
     # A later look at slots that are not settled yet must not take for missing what leaves no trade. Of settled ones nobody
     # remembers which that were.
     ahead = {key: slot for key, slot in places.items() if slot is not None and settled is not None and slot > settled}
-    streams.sighted(venue=venue, seen=[(key, slot) for key, slot in ahead.items() if key in silent])
+    steps = {one.decoded.signature for one in fetched.received if takes_a_step(one.decoded)}
+    streams.sighted(venue=venue, seen=[(key, slot) for key, slot in ahead.items() if key in silent | steps])
     answer(signatures=places.keys(), now=now)
     unheard = settled is None and bool(stored_now.transactions or stored_now.tokens)
     return {
@@ -177,7 +180,7 @@ def answer(*, signatures: Collection[str], now: datetime) -> None:
     What the chain itself does not have whole goes on waiting. A message that another worker plays right now is left to it.
     """
     waiting = RejectedMessage.objects.select_for_update(skip_locked=True).filter(
-        status=RejectionStatus.WAITING, reason__in=PARTLY, waits_for__in=signatures
+        status=RejectionStatus.WAITING, reason__in=PARTLY, signature__in=signatures
     )
     mine = list(waiting.exclude(source__startswith=f"{FEED}:").values_list("id", flat=True))
     RejectedMessage.objects.filter(id__in=mine).update(status=RejectionStatus.RESOLVED, resolved_at=now)
@@ -186,6 +189,11 @@ def answer(*, signatures: Collection[str], now: datetime) -> None:
 def leaves_trades(decoded: Decoded) -> bool:
     """Return whether a transaction leaves rows by which it is known to be stored."""
     return any(event.kind in _TRADES for event in decoded.events)
+
+
+def takes_a_step(decoded: Decoded) -> bool:
+    """Return whether a transaction says that a token was launched or graduates: tokens remember that without its slot."""
+    return any(event.kind in _STEPS or event.fields.get("pool_status") for event in decoded.events)
 
 
 def block(*, slot: int, payload: bytes) -> dict[str, ingest.Received]:

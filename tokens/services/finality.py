@@ -257,7 +257,8 @@ def _fetch(chain: ChainReader, page: _Page, missing: Sequence[Landed], again: se
 
 
 # What a token remembers of its launch and its graduation has no slot of its own; it is judged where its transaction was last
-# seen, and not before a node must know that slot: one that lags says of every newer one that there is none.
+# seen, and not before a node must know that slot: one that lags says of every newer one that there is none. What it said
+# where it was seen before may be what is remembered.
 # The rows of the window first: joined the other way round, a pool at a time, they would be gone through for each pool.
 _DOUBTFUL = """
 WITH recent AS MATERIALIZED (
@@ -266,20 +267,20 @@ WITH recent AS MATERIALIZED (
 )
 SELECT DISTINCT t.signature, t.slot FROM recent t JOIN pools p ON p.id = t.pool_id WHERE p.platform = %(platform)s
 UNION
-SELECT told.signature, NULL FROM (
+SELECT told.signature, seen.slot FROM (
     SELECT creation_signature AS signature, creation_timestamp AS at FROM tokens
     WHERE creation_timestamp >= %(since)s AND creation_timestamp <= %(until)s AND %(launches)s AND platform = %(platform)s
     UNION
     SELECT graduation_signature, graduation_timestamp FROM tokens
     WHERE is_graduated AND graduation_timestamp >= %(since)s AND graduation_timestamp <= %(until)s
       AND %(launches)s AND platform = %(platform)s
-) AS told, LATERAL (
-    SELECT max(slot) AS slot FROM (
+) AS told LEFT JOIN LATERAL (
+    SELECT slot, max(slot) OVER () AS newest FROM (
         SELECT slot FROM transactions t WHERE t.signature = told.signature
-        UNION ALL SELECT slot FROM stream_sightings s WHERE s.venue = %(venue)s AND s.signature = told.signature
+        UNION SELECT slot FROM stream_sightings s WHERE s.venue = %(venue)s AND s.signature = told.signature
     ) AS places
-) AS seen
-WHERE told.signature IS NOT NULL AND (seen.slot <= %(last)s OR (seen.slot IS NULL AND told.at <= %(passed)s))
+) AS seen ON true
+WHERE told.signature IS NOT NULL AND (seen.newest <= %(last)s OR (seen.newest IS NULL AND told.at <= %(passed)s))
 UNION
 SELECT migration_signature, migration_slot FROM pools
 WHERE migration_signature IS NOT NULL AND migration_slot > %(first)s AND migration_slot <= %(last)s

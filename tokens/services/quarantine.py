@@ -123,9 +123,7 @@ def divide(
             free.append(received)
             continue
         detail = f"{venue.label} is quarantined"
-        kept.append(
-            ingest.Rejection(received.source, received.payload, RejectionReason.QUARANTINED, detail, release_of(venue))
-        )
+        kept.append(ingest.refusal(received, RejectionReason.QUARANTINED, detail, release_of(venue)))
         others = tuple(event for event in decoded.events if event.program not in venues)
         if others and decoded.outcome is not Outcome.UNDECODABLE:
             free.append(ingest.Received(replace(decoded, events=others), received.source, received.payload))

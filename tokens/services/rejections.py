@@ -98,13 +98,6 @@ def retry_answered(*, now: datetime, limit: int = 1_000) -> Retried:
     return total
 
 
-_ASKABLE = (
-    RejectionReason.NO_BLOCK_TIME,
-    RejectionReason.NO_SLOT,
-    RejectionReason.NEEDS_TRANSACTION,
-    RejectionReason.TRUNCATED,
-    RejectionReason.UNKNOWN_POOL,
-)
 _KEPT_INSTEAD = {RejectionReason.TRUNCATED.value, RejectionReason.QUARANTINED.value}
 _ENOUGH = 5
 """So many questions in a row that nobody answers, and the chain is away."""
@@ -122,7 +115,7 @@ def complete(*, chain: ChainReader, now: datetime, limit: int = 200) -> Retried:
         F("observed_at") + Value(_FIRST_PAUSE) * Power(2.0, "attempts"), output_field=models.DateTimeField()
     )
     waiting = RejectedMessage.objects.filter(
-        status=RejectionStatus.WAITING, reason__in=_ASKABLE, attempts__lt=_MOST_ATTEMPTS
+        status=RejectionStatus.WAITING, reason__in=backfill.PARTLY, attempts__lt=_MOST_ATTEMPTS
     )
     # What the chain itself gave will not be more the next time.
     waiting = waiting.exclude(source__startswith=f"{backfill.FEED}:").alias(due=due).filter(due__lte=now)

@@ -92,5 +92,5 @@ def keepsake(received: ingest.Received, *, before: dict[Sighting, int]) -> inges
         if sighting.what.endswith(".unknown_event") and before.get(sighting, 0) < KEPT_A_DAY:
             detail = f"{drift.in_words(sighting)}; what is known of it was stored"
             waits_for = ingest.release_of(sighting.venue)
-            return ingest.Rejection(received.source, received.payload, RejectionReason.UNDECODABLE, detail, waits_for)
+            return ingest.refusal(received, RejectionReason.UNDECODABLE, detail, waits_for)
     return None

@@ -80,7 +80,7 @@ def moved(*, progress: Iterable[Progress], now: datetime) -> None:
 
 
 def sighted(*, venue: Program, seen: Sequence[tuple[str, int]]) -> None:
-    """Remember transactions, as (signature, slot), that came and left no trade."""
+    """Remember where transactions came that left no trade, or took a token a step further, as (signature, slot)."""
     if seen:
         with connection.cursor() as cursor:
             cursor.execute(

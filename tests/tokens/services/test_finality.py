@@ -5,10 +5,11 @@ from collections.abc import Collection
 import pytest
 
 from megatron.clients.errors import TryLater
+from tests import factories
 from tests.faults import rows
 from tests.tokens.services.live import VENUE, Feed, World, trades, world
-from tokens.choices import Commitment, GapCause, GapOutcome
-from tokens.models import SlotGap, SourceTally, StreamCursor, StreamSighting, Transaction, VenueState
+from tokens.choices import Commitment, GapCause, GapOutcome, RejectionReason, RejectionStatus
+from tokens.models import RejectedMessage, SlotGap, SourceTally, StreamCursor, StreamSighting, Transaction, VenueState
 from tokens.services import finality, gaps
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,6 +61,22 @@ def test_every_loss_is_found_stored_and_accounted_for(small: World) -> None:
     covered = {slot for gap in found for slot in range(gap.slot_from, (gap.slot_to or 0) + 1)}
     assert covered == set(lost.values())
     assert SourceTally.objects.get(source="solana-logs").missed == len(lost)
+    kept = rows.snapshot()["transactions"]
+    assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
+
+
+def test_what_waits_for_its_pool_is_stored_and_no_loss(small: World) -> None:
+    """A transaction that came and waits, because nobody knows its pool yet, is asked for and in no gap."""
+    landings = trades(small.landings())
+    waiting = {one.signature: one.slot for one in landings[5::7]}
+    heard(small, without=waiting)
+    for one in waiting:
+        factories.rejected(one.encode(), signature=one, waits_for="a pool", reason=RejectionReason.UNKNOWN_POOL)
+    done = settled(small)
+    assert done is not None
+    assert done.missing == 0
+    assert not SlotGap.objects.exclude(cause=GapCause.DISCONNECT).exists()
+    assert set(RejectedMessage.objects.values_list("status", flat=True)) == {RejectionStatus.RESOLVED}
     kept = rows.snapshot()["transactions"]
     assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
 

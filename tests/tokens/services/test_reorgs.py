@@ -91,3 +91,17 @@ def test_a_word_of_a_fork_that_comes_after_it_was_taken_back_changes_nothing(for
     kept = set(on_chain)
     forked.follow(Feed([one for one in forked.landings(dropped=True) if one not in kept], at=forked.now))
     assert rows.snapshot() == before
+
+
+@pytest.mark.parametrize("fork_first", [True, False])
+def test_a_graduation_that_only_a_fork_saw_is_taken_back(fork_first: bool) -> None:
+    """A trade empties its curve on a fork, lands again in the same second at the same place, and does not empty it."""
+    forked = world(seed=793, slots=46, per_slot=4.0, fork=Fork(38, 2), coins=10)
+    on_chain = forked.landings()
+    kept = set(on_chain)
+    fork = [one for one in forked.landings(dropped=True) if one not in kept]
+    until = next(place for place, one in enumerate(on_chain) if one.slot > fork[-1].slot)
+    for said in (on_chain[:until], fork, on_chain[until:]) if fork_first else (on_chain, fork):
+        forked.follow(Feed(said, at=forked.now))
+    finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    assert rows.differences(_only_curves(rows.snapshot()), _only_curves(rows.expected(forked.chain, forked.now))) == []

@@ -20,6 +20,8 @@ class Rejection:
     reason: RejectionReason
     detail: str
     waits_for: str | None = None
+    signature: str | None = None
+    """The transaction that the message tells of, where it tells of one."""
 
 
 def release_of(venue: Program | None) -> str | None:
@@ -29,8 +31,8 @@ def release_of(venue: Program | None) -> str | None:
 
 _KEEP = """
 INSERT INTO rejected_messages
-    (id, digest, source, reason, detail, waits_for, payload, status, attempts, observed_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, 'waiting', 0, %s)
+    (id, digest, source, reason, detail, waits_for, signature, payload, status, attempts, observed_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'waiting', 0, %s)
 ON CONFLICT (digest) DO UPDATE SET
     status = 'waiting', resolved_at = NULL, reason = EXCLUDED.reason, detail = EXCLUDED.detail, waits_for = EXCLUDED.waits_for
 WHERE rejected_messages.status = 'resolved'
@@ -50,6 +52,7 @@ def keep(*, rejections: Iterable[Rejection], now: datetime) -> None:
             rejection.reason.value,
             detail,
             rejection.waits_for,
+            rejection.signature,
             rejection.payload,
             now,
         )

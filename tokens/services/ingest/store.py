@@ -120,9 +120,8 @@ def _halved(batch: Sequence[Received], feed: str, now: datetime, error: Exceptio
     (received,) = batch
     detail = str(error).splitlines()[0]
     log.warning("ingest.refused", source=received.source, signature=received.decoded.signature, detail=detail)
-    refusal = Rejection(received.source, received.payload, RejectionReason.NOT_STORABLE, detail)
     with transaction.atomic():
-        refusals.keep(rejections=[refusal], now=now)
+        refusals.keep(rejections=[refusal(received, RejectionReason.NOT_STORABLE, detail)], now=now)
     return Stored(rejected=Counter([RejectionReason.NOT_STORABLE.value]))
 
 
@@ -150,14 +149,13 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
             gatherer.add(event, commitment=commitment, transaction_fee=decoded.transaction_fee)
         if decoded.outcome is Outcome.UNDECODABLE:
             detail, waits_for = f"{decoded.reason}: {decoded.detail}", refusals.release_of(decoded.refused_by)
-            refused.append(Rejection(received.source, received.payload, RejectionReason.UNDECODABLE, detail, waits_for))
+            refused.append(refusal(received, RejectionReason.UNDECODABLE, detail, waits_for))
         elif decoded.truncated:
             detail = "The log was cut; what came before the cut is stored"
-            reason = RejectionReason.TRUNCATED
-            refused.append(Rejection(received.source, received.payload, reason, detail, decoded.signature))
+            refused.append(refusal(received, RejectionReason.TRUNCATED, detail, decoded.signature))
         elif decoded.missing and not decoded.events:
             detail = "The log says that something happened, and not what"
-            refused.append(Rejection(received.source, received.payload, decoded.missing[0], detail, decoded.signature))
+            refused.append(refusal(received, decoded.missing[0], detail, decoded.signature))
     gathered = gatherer.result
     refused += _waiting(gathered, batch)
 
@@ -224,8 +222,13 @@ def _waiting(gathered: Gathered, batch: Sequence[Received]) -> list[Rejection]:
     for event, reason, pool in gathered.waiting:
         received = message_of[event.signature]
         detail = f"{event.kind.label} at {event.event_index}: {reason.label}"
-        refused.append(Rejection(received.source, received.payload, reason, detail, pool or event.signature))
+        refused.append(refusal(received, reason, detail, pool or event.signature))
     return refused
+
+
+def refusal(received: Received, reason: RejectionReason, detail: str, waits_for: str | None = None) -> Rejection:
+    """Return the message of a transaction that is not stored, or not all of it, as it is kept."""
+    return Rejection(received.source, received.payload, reason, detail, waits_for, received.decoded.signature)
 
 
 def _at(seconds: int) -> datetime:

@@ -40,7 +40,6 @@ LAST_ATTEMPTS = 5
 """How often a stopping monitor tries before it gives its last batch up to the gap that begins at its cursor."""
 
 _SUCCEEDED = (Outcome.EVENTS, Outcome.NOT_OURS)
-_TRADES = frozenset({EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT, EventKind.WITHDRAW})
 
 
 class NothingToFollow(Exception):
@@ -265,7 +264,7 @@ class Monitor:
             and not decoded.truncated
             # A log that names too little may stand for a launch or a migration.
             and (not decoded.missing or {event.kind for event in decoded.events} == {EventKind.OTHER})
-            and not any(event.kind in _TRADES for event in decoded.events)
+            and (backfill.takes_a_step(decoded) or not backfill.leaves_trades(decoded))
         ):
             self._sighted.append((decoded.signature, decoded.slot))
         return feed.player.take([decoded], source=feed.stream.source, payload=payload)
