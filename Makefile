@@ -54,7 +54,7 @@ soak: environment-dev ## Let the whole house live on a stand-in for the chain (M
 	@exec $(BIN)/python -m tests.soak --minutes $(MINUTES) --rate $(RATE) $(ARGS)
 
 browser: environment-dev ## Run the tests that look at the console with a headless Chromium
-	@exec $(WITH) $(BIN)/python -m pytest -m browser $(ARGS)
+	@exec $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 2 -m browser $(ARGS)
 
 lane-community: environment-dev ## Run the TimescaleDB tests on a real one (needs node and npm)
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community $(ARGS)

@@ -109,7 +109,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Megatron",
-    "DESCRIPTION": "Launchpad tokens, pools, trades and candles.",
+    "DESCRIPTION": "Launchpad tokens: pools, trades, candles, holders, wallets and scores.",
+    "DEFAULT_GENERATOR_CLASS": "megatron.core.api.openapi.KeptSchemaGenerator",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",

@@ -8,6 +8,7 @@ import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
@@ -111,6 +112,16 @@ def test_the_schema_lists_every_operation(schema: Any) -> None:
     described = {path: ways["get"] for path, ways in schema.raw_schema["paths"].items() if path.startswith("/api/v1/")}
     assert tuple(sorted(described)) == OPERATIONS
     assert tuple(sorted(path for path, get in described.items() if not get.get("parameters"))) == WITHOUT_PARAMETERS
+
+
+def test_every_asker_gets_the_same_schema(client: Client) -> None:
+    """It is made once a process, and neither showing it nor asking for another format changes it."""
+    first = client.get("/api/schema", headers={"accept": "application/json"})
+    written = client.get("/api/schema", headers={"accept": "application/yaml"})
+    again = client.get("/api/schema", headers={"accept": "application/json"})
+    assert (first.status_code, written.status_code) == (200, 200)
+    assert first.json() == again.json()
+    assert written.content != first.content
 
 
 @pytest.mark.parametrize(("path", "mode"), ASKED)

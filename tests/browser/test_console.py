@@ -158,7 +158,8 @@ def test_narrow_screens_never_scroll_sideways(visit: Visiting, admin: User, trad
     assert tab.do(steps)
 
 
-def test_every_page_of_the_navigation_opens_cleanly(visit: Visiting, admin: User, traded: Token) -> None:
+@pytest.mark.parametrize("half", [0, 1])
+def test_every_page_of_the_navigation_opens_cleanly(visit: Visiting, admin: User, traded: Token, half: int) -> None:
     """Each link of the navigation answers 200 without an error, a policy violation or a request to another host."""
     factories.rejected()
     factories.sol_usd()
@@ -169,7 +170,8 @@ def test_every_page_of_the_navigation_opens_cleanly(visit: Visiting, admin: User
     links = tab.do(
         lambda page: page.eval_on_selector_all("#nav-sidebar a[href^='/']", "all => all.map((a) => a.pathname)")
     )
-    statuses = {path: tab.open(path) for path in dict.fromkeys(links) if "logout" not in path}
+    paths = [path for path in dict.fromkeys(links) if "logout" not in path]
+    statuses = {path: tab.open(path) for path in paths[half::2]}
     assert len(statuses) >= 13
     assert set(statuses.values()) == {200}
 

@@ -1,8 +1,10 @@
-"""What the schema says about keys, sessions and problems. Loaded when the app is ready."""
+"""The schema of the API, and what it says about keys, sessions and problems. Loaded when the app is ready."""
 
+from functools import cache
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 
 from megatron.core.access import KEYWORD
 from megatron.core.api.problems import CONTENT_TYPE, TYPE_PREFIX
@@ -72,6 +74,19 @@ class OperatorSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-
             "name": "sessionid",
             "description": "An operator signed in to the console",
         }
+
+
+class KeptSchemaGenerator(SchemaGenerator):
+    """Makes the schema once a process: anybody may ask for it, it is the same for all, and it takes about a second."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        """Return the schema of every operation, whoever asks."""
+        return _schema()
+
+
+@cache
+def _schema() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
 
 
 def document_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
