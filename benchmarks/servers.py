@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
@@ -49,8 +49,7 @@ def redis_server(*, megabytes: int) -> Iterator[str]:
 @contextmanager
 def celery_worker(*, redis_url: str, concurrency: int = 1) -> Iterator[None]:
     """Run a Celery worker of the queue ``stream`` on the database of this process, ready before the block begins."""
-    address = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + str(connection.settings_dict["NAME"])).geturl()
-    environment = {**os.environ, "DATABASE_URL": address, "REDIS_URL": redis_url, "CACHE_URL": redis_url}
+    environment = {**os.environ, "DATABASE_URL": _address(), "REDIS_URL": redis_url, "CACHE_URL": redis_url}
     command = [sys.executable, "-m", "celery", "--quiet", "-A", "megatron", "worker", "--queues", "stream"]
     options = ["--concurrency", str(concurrency), "--loglevel", "WARNING", "--without-mingle", "--without-gossip"]
     worker = subprocess.Popen([*command, *options], env=environment, cwd=ROOT)
@@ -74,6 +73,13 @@ def use(redis_url: str) -> None:
 
     settings.CACHE_URL = redis_url
     app.conf.broker_url = settings.CELERY_BROKER_URL = redis_url
+
+
+def _address() -> str:
+    """Return the address of this process's database, wherever it has it from."""
+    told = connection.settings_dict
+    account = f"{quote(str(told['USER']), safe='')}:{quote(str(told['PASSWORD']), safe='')}"
+    return f"postgresql://{account}@{told['HOST']}:{told['PORT']}/{told['NAME']}"
 
 
 def _await_redis(url: str) -> None:

@@ -30,6 +30,15 @@ class SocialOrigin(TextChoices):
     TWEETSCOUT = "tweetscout", "TweetScout"
 
 
+class SellPressure(TextChoices):
+    """How hard a token is being sold."""
+
+    CRITICAL = "critical", "Critical"
+    HIGH = "high", "High"
+    MEDIUM = "medium", "Medium"
+    LOW = "low", "Low"
+
+
 class SelloffStatus(TextChoices):
     """How a sell-off stands."""
 

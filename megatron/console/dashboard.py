@@ -66,7 +66,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "flow": _flow(since, until) if newest_at else None,
         "hot": desk.hot_tokens(since=since, until=until) if newest_at else [],
         "best": scored.best(now=until) if newest_at else [],
-        "selloffs": scored.selloffs_now(),
+        "selloffs": scored.selloffs_now(now=until),
         "newest": desk.newest_tokens(),
         "graduations": desk.latest_graduations(),
     }

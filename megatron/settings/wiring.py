@@ -56,7 +56,12 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
 
 CELERY_TASK_ROUTES = {task: {"queue": queue} for task, (queue, _, _) in BEAT.items()}
 
-READINGS = ("megatron.core.readings.database", "tokens.selectors.gauges.read", "holders.selectors.gauges")
+READINGS = (
+    "megatron.core.readings.database",
+    "tokens.selectors.gauges.read",
+    "holders.selectors.gauges.read",
+    "scoring.selectors.gauges.read",
+)
 """Who reads gauges from the database when /metrics is asked."""
 
 TOKEN_PANELS = ("scoring.admin.panels.score", "scoring.admin.panels.risk", "holders.admin.panels.of")

@@ -10,16 +10,17 @@ from megatron.core.admin import FactAdmin
 from megatron.core.clock import utc_now
 from megatron.core.templatetags.console import ago
 from scoring.admin import cells
-from scoring.choices import SelloffStatus
+from scoring.choices import SelloffStatus, SellPressure
 from scoring.models import SelloffEvent
-from scoring.selectors import desk
+from scoring.selectors import desk, markets
 
 _TONES = {SelloffStatus.OPEN: "danger", SelloffStatus.RECOVERED: "success", SelloffStatus.EXPIRED: "info"}
+_PRESSURES = {SellPressure.CRITICAL: "danger", SellPressure.HIGH: "danger", SellPressure.MEDIUM: "warning"}
 
 
 @admin.register(SelloffEvent)
 class SelloffEventAdmin(FactAdmin):
-    list_display = ("seen", "token_cell", "state", "fell", "before", "lowest", "recovered", "lasted")
+    list_display = ("seen", "token_cell", "state", "pressure", "fell", "before", "lowest", "recovered", "lasted")
     list_display_links = ("seen",)
     list_filter = ("status",)
     search_fields = ("=token_mint",)
@@ -27,8 +28,8 @@ class SelloffEventAdmin(FactAdmin):
     ordering = ("-detection_time", "-id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SelloffEvent]:
-        """Bring the token along."""
-        return desk.with_token(super().get_queryset(request))
+        """Bring the token along, and what is being sold."""
+        return markets.with_sales(desk.with_token(super().get_queryset(request)), now=utc_now())
 
     @display(description="Seen", ordering="detection_time")
     def seen(self, row: SelloffEvent) -> str:
@@ -41,6 +42,11 @@ class SelloffEventAdmin(FactAdmin):
     @display(description="State", label=_TONES)
     def state(self, row: SelloffEvent) -> tuple[str, str]:
         return row.status, row.get_status_display()
+
+    @display(description="Pressure", label=_PRESSURES)
+    def pressure(self, row: SelloffEvent) -> tuple[str, str] | str:
+        found = markets.pressure_of(row)
+        return (found, found.label) if found else "—"
 
     @display(description="Fell")
     def fell(self, row: SelloffEvent) -> str:

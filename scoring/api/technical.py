@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -11,8 +11,10 @@ from rest_framework.response import Response
 from megatron.core.access import CanRead
 from megatron.core.api import CursorPagination
 from megatron.core.api.fields import DecimalText
+from megatron.core.clock import utc_now
 from scoring.api import queries
-from scoring.choices import SelloffStatus
+from scoring.choices import SelloffStatus, SellPressure
+from scoring.models import SelloffEvent
 from scoring.selectors import markets
 
 
@@ -68,6 +70,9 @@ class SelloffSerializer(serializers.Serializer[Any]):
     mint = serializers.CharField(source="token_mint")
     seen_at = serializers.DateTimeField(source="detection_time")
     status = serializers.ChoiceField(SelloffStatus.choices)
+    sell_pressure = serializers.SerializerMethodField(
+        help_text="How hard it is being sold, by its fall and the sales of five minutes; null when it is over"
+    )
     initial_price = DecimalText(help_text="Fifteen minutes before it was seen")
     lowest_price = DecimalText(help_text="The lowest while it was open")
     drop_percentage = DecimalText(help_text="Percent from the initial to the lowest price")
@@ -76,6 +81,10 @@ class SelloffSerializer(serializers.Serializer[Any]):
     recovery_percentage = DecimalText(help_text="Percent from the lowest to the recovery price")
     ended_at = serializers.DateTimeField(allow_null=True)
     duration_minutes = serializers.IntegerField(allow_null=True)
+
+    @extend_schema_field(serializers.ChoiceField(SellPressure.choices, allow_null=True))
+    def get_sell_pressure(self, row: SelloffEvent) -> str | None:
+        return markets.pressure_of(row)
 
 
 class TechnicalScoreListView(GenericAPIView[Any]):
@@ -113,4 +122,5 @@ class SelloffListView(GenericAPIView[Any]):
             after=asked.get("after"),
             before=asked.get("before"),
         )
+        found = markets.with_sales(found, now=utc_now())
         return self.get_paginated_response(self.get_serializer(self.paginate_queryset(found) or [], many=True).data)

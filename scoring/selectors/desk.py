@@ -7,7 +7,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from scoring.choices import SelloffStatus
 from scoring.models import LatestTokenScore, SelloffEvent
-from scoring.selectors import hot, scores
+from scoring.selectors import hot, markets, scores
 from tokens.models import Token
 
 COUNT_LIMIT = 100
@@ -30,7 +30,11 @@ def with_token(rows: QuerySet[SelloffEvent]) -> QuerySet[SelloffEvent]:
     return rows.annotate(token_pk=Subquery(of.values("pk")[:1]), symbol=Subquery(of.values("symbol")[:1]))
 
 
-def selloffs_now(*, limit: int = COUNT_LIMIT) -> Sequence[SelloffEvent]:
-    """Return the sell-offs that are open, the newest first, each with its token as :func:`with_token` brings it."""
+def selloffs_now(*, now: datetime, limit: int = COUNT_LIMIT) -> Sequence[SelloffEvent]:
+    """Return the sell-offs that are open, the newest first, each with its token as :func:`with_token` brings it and with
+    its ``pressure``."""
     rows = SelloffEvent.objects.filter(status=SelloffStatus.OPEN).order_by("-detection_time", "-id")
-    return list(with_token(rows)[:limit])
+    found = list(markets.with_sales(with_token(rows), now=now)[:limit])
+    for row in found:
+        row.pressure = markets.pressure_of(row)  # type: ignore[attr-defined]
+    return found

@@ -12,11 +12,39 @@ from holders.models import TokenHolder
 from tokens.models import Pool, Token, Transaction
 from tokens.selectors.tokens import current_of
 
+_WRITTEN = (
+    *("current_balance", "initial_balance", "peak_balance", "traded_balance", "first_transaction_time"),
+    *(
+        "last_transaction_time",
+        "held_since",
+        "held_until",
+        "hold_hours",
+        "total_bought",
+        "total_sold",
+        "untracked_sold",
+    ),
+    *("buy_count", "sell_count", "transaction_count", "cost_sol", "cost_usd", "avg_buy_price", "avg_sell_price"),
+    *("realized_pnl_sol", "realized_pnl", "unrealized_pnl_sol", "unrealized_pnl", "diamond_hands_score", "sold_ratio"),
+    "last_updated",
+)
 SOL = "So11111111111111111111111111111111111111112"
 
 
 def derive(mint: str, now: datetime) -> None:
-    """Create the row of each wallet that traded ``mint``; there is none yet."""
+    """Write the row of each wallet that traded ``mint``, whether there is one or not."""
+    for holder in holders(mint, now):
+        key = {"token_mint": holder.token_mint, "wallet_address": holder.wallet_address}
+        told = {name: getattr(holder, name) for name in _WRITTEN}
+        TokenHolder.objects.update_or_create(**key, defaults=told)
+
+
+def create(mint: str, now: datetime) -> None:
+    """Create the row of each wallet that traded ``mint``, all at once; there is none yet."""
+    TokenHolder.objects.bulk_create(holders(mint, now))
+
+
+def holders(mint: str, now: datetime) -> Iterator[TokenHolder]:
+    """Yield the row of each wallet that traded ``mint``."""
     token = Token.objects.get(mint_address=mint)
     pool = current_of(Pool.objects.filter(token=token))
     rows = Transaction.objects.filter(token=token, type__in=("buy", "sell"))
@@ -30,13 +58,11 @@ def derive(mint: str, now: datetime) -> None:
             row.signature,
         ),
     )
-    holders = []
     for wallet, trades in groupby(ordered, key=attrgetter("user_address")):
         position = Position()
         for one in positions.rounds(_trades(trades)):
             position.settle(one)
-        holders.append(_holder(token, pool, wallet, position, now))
-    TokenHolder.objects.bulk_create(holders)
+        yield _holder(token, pool, wallet, position, now)
 
 
 def _trades(rows: Iterator[Transaction]) -> Iterator[Trade]:

@@ -7,7 +7,7 @@ from django.db.models import Count, Min
 
 from megatron.core.metrics import Gauge
 from tokens.choices import CandleInterval
-from tokens.models import CandleDue, OperatorAlert, SlotGap, TokenMetadata, VenueState
+from tokens.models import CandleDue, OperatorAlert, SlotGap, TokenMetadata, TokenTraded, VenueState
 from tokens.selectors import indexing, prices
 
 COMPARED_WITHIN = timedelta(seconds=60)
@@ -58,6 +58,9 @@ def _candles(now: datetime) -> Iterator[Gauge]:
     oldest = CandleDue.objects.filter(interval=CandleInterval.M1).aggregate(at=Min("marked_at"))["at"]
     age = (now - oldest).total_seconds() if oldest else 0.0
     yield Gauge("candles_due_oldest_seconds", "Since the minute that waits longest was asked for", [({}, age)])
+    yield Gauge(
+        "tokens_traded", "Tokens that traded and are not scored since", [({}, float(TokenTraded.objects.count()))]
+    )
 
 
 def _gaps(now: datetime) -> Iterator[Gauge]:

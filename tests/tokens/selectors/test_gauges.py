@@ -26,6 +26,7 @@ def test_a_quiet_house_has_nothing_that_waits() -> None:
         "stream_silent_seconds": [],
         "candles_due": [({"interval": label}, 0.0) for label in ("1m", "5m", "1h", "1d")],
         "candles_due_oldest_seconds": [({}, 0.0)],
+        "tokens_traded": [({}, 0.0)],
         "gaps_open": [],
         "gap_oldest_seconds": [({}, 0.0)],
         "rejected_waiting": [],
