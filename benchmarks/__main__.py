@@ -1,4 +1,4 @@
-"""Run the benchmarks in a database of their own and write the figures to ``benchmarks/results/``.
+"""Run the benchmarks in a database of their own and write the figures to ``benchmarks/results/`` and docs/sizing.md.
 
 python -m benchmarks                  all of them
 python -m benchmarks decode ingest    some
@@ -9,9 +9,9 @@ import os
 import platform
 import sys
 from importlib import import_module
-from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+from benchmarks import table
+
 NEEDS_DATABASE = ("ingest", "queries", "freshness", "mixed", "caching", "holdings", "rescoring", "totals")
 ALL = ("decode", "inequality", *NEEDS_DATABASE, "soak")
 IN_LANE = ("compression",)
@@ -57,13 +57,13 @@ def _measure(names: list[str]) -> None:
         print(f"{name} …", file=sys.stderr, flush=True)
         for result in import_module(f"benchmarks.{name}").run():
             _keep(result)
+    table.write()
 
 
 def _keep(result) -> None:  # type: ignore[no-untyped-def]
-    RESULTS.mkdir(exist_ok=True)
     figures = {**result._asdict(), "value": round(result.value, 3), "baseline": round(result.baseline, 3)}
     figures |= {"ratio": round(result.ratio, 3), "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
-    (RESULTS / f"{result.name}.json").write_text(json.dumps(figures, indent=1) + "\n")
+    (table.RESULTS / f"{result.name}.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(
         f"{result.name:28} {result.value:12,.1f} {result.unit:9} baseline {result.baseline:12,.1f}  ratio {result.ratio:6.2f}"
     )

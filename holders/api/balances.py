@@ -1,12 +1,11 @@
 """The API's doors to who holds a token: the newest distribution, those before it, and the holders one by one."""
 
-import re
 from typing import Any
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,23 +15,7 @@ from holders.choices import Exclusion, HolderOrigin
 from holders.models import HolderSnapshot, TokenHolder
 from holders.selectors import distribution
 from megatron.core.access import CanRead
-from megatron.core.api import CursorPagination, DecimalText, conditional, etag
-from megatron.core.api.pagination import DEFAULT_SIZE, LARGEST_SIZE
-
-_BASE58 = "[1-9A-HJ-NP-Za-km-z]"
-_ADDRESS = re.compile(f"{_BASE58}{{32,44}}")
-_MINT = OpenApiParameter(
-    "mint", {"type": "string", "pattern": f"^{_BASE58}{{32,44}}$"}, "path", description="Mint of the token"
-)
-_PAGE = (
-    OpenApiParameter("cursor", str, description="From the page before: follow its `next`"),
-    OpenApiParameter(
-        "page_size",
-        {"type": "integer", "minimum": 1, "maximum": LARGEST_SIZE, "default": DEFAULT_SIZE},
-        description="Rows a page",
-    ),
-)
-_PAGED = {"cursor", "page_size"}
+from megatron.core.api import CursorPagination, DecimalText, conditional, etag, queries
 
 
 class SnapshotSerializer(serializers.Serializer[HolderSnapshot]):
@@ -140,10 +123,11 @@ class HolderSerializer(serializers.Serializer[TokenHolder]):
 class DistributionView(APIView):
     permission_classes = (CanRead,)
 
-    @extend_schema(operation_id="get_token_distribution", parameters=[_MINT], responses=DistributionSerializer)
+    @extend_schema(operation_id="get_token_distribution", parameters=[queries.MINT], responses=DistributionSerializer)
     def get(self, request: Request, mint: str) -> HttpResponseBase:
         """How the token is spread over its holders, as last listed."""
-        _check(request, mint, known=set())
+        queries.asked(request)
+        queries.checked_address(mint)
         row = distribution.newest(token_mint=mint)
         if row is None:
             raise NotFound(f"Nobody has listed the holders of {mint}.")
@@ -158,11 +142,14 @@ class SnapshotListView(GenericAPIView[Any]):
     ordering = ("-snapshot_time",)
 
     @extend_schema(
-        operation_id="list_token_snapshots", parameters=[_MINT, *_PAGE], responses=SnapshotSerializer(many=True)
+        operation_id="list_token_snapshots",
+        parameters=[queries.MINT, queries.PageQuery],
+        responses=SnapshotSerializer(many=True),
     )
     def get(self, request: Request, mint: str) -> Response:
         """The token's distributions, newest first."""
-        _check(request, mint, known=_PAGED)
+        queries.asked(request, queries.PageQuery)
+        queries.checked_address(mint)
         rows = self.paginate_queryset(distribution.snapshots(token_mint=mint)) or []
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)
 
@@ -173,18 +160,14 @@ class HolderListView(GenericAPIView[Any]):
     serializer_class = HolderSerializer
     ordering = ("-current_balance", "-id")
 
-    @extend_schema(operation_id="list_token_holders", parameters=[_MINT, *_PAGE], responses=HolderSerializer(many=True))
+    @extend_schema(
+        operation_id="list_token_holders",
+        parameters=[queries.MINT, queries.PageQuery],
+        responses=HolderSerializer(many=True),
+    )
     def get(self, request: Request, mint: str) -> Response:
         """Who holds the token, the largest first, with what they paid and earned."""
-        _check(request, mint, known=_PAGED)
+        queries.asked(request, queries.PageQuery)
+        queries.checked_address(mint)
         rows = self.paginate_queryset(distribution.holders(token_mint=mint)) or []
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)
-
-
-def _check(request: Request, mint: str, *, known: set[str]) -> None:
-    """Refuse parameters that nobody reads, and what is no address."""
-    if unknown := sorted(set(request.query_params) - known):
-        told = f"Unknown parameter. Known here: {', '.join(sorted(known)) or 'none'}."
-        raise ValidationError({name: [told] for name in unknown})
-    if not _ADDRESS.fullmatch(mint):
-        raise NotFound("Not a mint: it has 32 to 44 base58 characters.")

@@ -1,6 +1,5 @@
 """The API's door to the queue of holder analyses. Reading only: retrying and setting aside are an operator's."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -15,37 +14,17 @@ from holders.models import HolderScoreJob
 from holders.selectors import agenda
 from megatron.core import queue
 from megatron.core.access import CanRead
-from megatron.core.api import CursorPagination
-from megatron.core.api.pagination import DEFAULT_SIZE, LARGEST_SIZE
+from megatron.core.api import CursorPagination, queries
 from megatron.core.clock import utc_now
 
 STATES = ("waiting", "finished", "quarantined")
 
 
-class JobQuery(serializers.Serializer[Any]):
-    mint = serializers.RegexField(
-        r"\A[1-9A-HJ-NP-Za-km-z]{32,44}\Z",
-        required=False,
-        help_text="Jobs of this token",
-        error_messages={"invalid": "Must be an address: 32 to 44 base58 characters."},
+class JobQuery(queries.PageQuery):
+    mint = queries.Address(required=False, help_text="Jobs of this token")
+    state = queries.Choice(
+        STATES, required=False, help_text="Not done (also while a worker has it), done, or set aside"
     )
-    state = serializers.ChoiceField(
-        STATES,
-        required=False,
-        help_text="Not done (also while a worker has it), done, or set aside",
-        error_messages={"invalid_choice": f"Must be one of: {', '.join(STATES)}."},
-    )
-    cursor = serializers.CharField(required=False, max_length=1000, help_text="From the page before: follow its `next`")
-    page_size = serializers.IntegerField(
-        default=DEFAULT_SIZE, min_value=1, max_value=LARGEST_SIZE, help_text="Rows a page"
-    )
-
-    def to_internal_value(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        if unknown := sorted(set(data) - set(self.fields)):
-            known = ", ".join(sorted(self.fields))
-            raise serializers.ValidationError({name: [f"Unknown parameter. Known here: {known}."] for name in unknown})
-        read: dict[str, Any] = super().to_internal_value(data)
-        return read
 
 
 class JobSerializer(serializers.Serializer[HolderScoreJob]):
@@ -81,8 +60,7 @@ class JobListView(GenericAPIView[Any]):
     @extend_schema(operation_id="list_holder_jobs", parameters=[JobQuery], responses=JobSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Analyses of holders, the newest wish first: what waits, what is done and what it did cost."""
-        query = JobQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        found = agenda.jobs(token_mint=query.validated_data.get("mint"), state=query.validated_data.get("state"))
+        asked = queries.asked(request, JobQuery)
+        found = agenda.jobs(token_mint=asked.get("mint"), state=asked.get("state"))
         rows = self.paginate_queryset(found) or []
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)

@@ -1,12 +1,11 @@
 """The API's door to what is known of one wallet. Reading only."""
 
-import re
 from typing import Any
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,13 +14,9 @@ from holders.choices import ClusterKind, WalletClass, WalletOrigin
 from holders.models import WalletAnalysis, WalletCluster
 from holders.selectors import wallets
 from megatron.core.access import CanRead
-from megatron.core.api import Amount, DecimalText, conditional, etag
+from megatron.core.api import Amount, DecimalText, conditional, etag, queries
 
-_BASE58 = "[1-9A-HJ-NP-Za-km-z]"
-_ADDRESS = re.compile(f"{_BASE58}{{32,44}}")
-_WALLET = OpenApiParameter(
-    "wallet", {"type": "string", "pattern": f"^{_BASE58}{{32,44}}$"}, "path", description="Address of the wallet"
-)
+_WALLET = queries.address_in_path("wallet", "Address of the wallet")
 GROUPS = 20
 
 
@@ -97,12 +92,9 @@ class WalletView(APIView):
     @extend_schema(operation_id="get_wallet", parameters=[_WALLET], responses=WalletSerializer)
     def get(self, request: Request, wallet: str) -> HttpResponseBase:
         """Who a wallet is, as far as it was looked at: its classes with their evidence, its record and its groups."""
-        if unknown := sorted(request.query_params):
-            raise ValidationError({name: ["Unknown parameter. Known here: none."] for name in unknown})
-        if not _ADDRESS.fullmatch(wallet):
-            raise NotFound("Not an address: it has 32 to 44 base58 characters.")
+        queries.asked(request)
         try:
-            row = wallets.get_analysis(wallet=wallet)
+            row = wallets.get_analysis(wallet=queries.checked_address(wallet))
         except WalletAnalysis.DoesNotExist as error:
             raise NotFound(f"Nobody has looked at the wallet {wallet}.") from error
         row.__dict__["groups"] = list(wallets.clusters(wallets=[wallet])[:GROUPS])

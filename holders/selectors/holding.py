@@ -19,9 +19,11 @@ from tokens.models import Token
 MOST = 20_000
 """Holders that are judged one by one, the largest first."""
 
+# What is told of a wallet is put together by grouping and not by joins: how many wallets trade a new token is not
+# foreseen, and a loop of all of them over all of them would take minutes.
 _HOLDERS = """
 WITH trades AS (
-    SELECT user_address AS wallet, block_time, slot, event_index, signature, type = 'buy' AS is_buy,
+    SELECT user_address AS wallet, block_time, slot, type = 'buy' AS is_buy,
            CASE WHEN type = 'buy' THEN amount_out ELSE amount_in END AS raw, token_amount
       FROM transactions WHERE token_id = %(token)s AND type IN ('buy', 'sell')
 ), past AS (
@@ -39,14 +41,25 @@ WITH trades AS (
      WHERE trade.block_time > %(at)s AND trade.block_time <= held.last_transaction_time
      GROUP BY trade.wallet
 ), holders AS (
-    SELECT held.wallet_address AS wallet, held.current_balance - coalesce(later.net, 0) AS balance,
-           CASE WHEN held.held_since <= %(at)s THEN held.held_since ELSE past.first_buy_at END AS held_since,
-           past.buys, past.sells, past.bought, past.sold, past.first_buy_at, past.first_buy_slot, past.last_at,
-           past.trades
-      FROM token_holders AS held
-      LEFT JOIN past ON past.wallet = held.wallet_address
-      LEFT JOIN later ON later.wallet = held.wallet_address
-     WHERE held.token_mint = %(mint)s AND NOT held.wallet_address = ANY(%(excluded)s::varchar[])
+    SELECT wallet, max(current_balance) - coalesce(max(net), 0) AS balance,
+           CASE WHEN max(held_since) <= %(at)s THEN max(held_since) ELSE max(first_buy_at) END AS held_since,
+           max(buys) AS buys, max(sells) AS sells, max(bought) AS bought, max(sold) AS sold,
+           max(first_buy_at) AS first_buy_at, max(first_buy_slot) AS first_buy_slot, max(last_at) AS last_at,
+           max(trades) AS trades
+      FROM (
+          SELECT wallet_address AS wallet, current_balance, held_since, NULL::numeric AS net, NULL::bigint AS buys,
+                 NULL::bigint AS sells, NULL::numeric AS bought, NULL::numeric AS sold,
+                 NULL::timestamptz AS first_buy_at, NULL::bigint AS first_buy_slot, NULL::timestamptz AS last_at,
+                 NULL::bigint AS trades
+            FROM token_holders
+           WHERE token_mint = %(mint)s AND NOT wallet_address = ANY(%(excluded)s::varchar[])
+           UNION ALL
+          SELECT wallet, NULL, NULL, NULL, buys, sells, bought, sold, first_buy_at, first_buy_slot, last_at, trades
+            FROM past
+           UNION ALL
+          SELECT wallet, NULL, NULL, net, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM later
+      ) AS told
+     GROUP BY wallet HAVING max(current_balance) IS NOT NULL
 ), known AS (
     SELECT holders.*, analysis.classes, analysis.wallet_type, analysis.bot_score, analysis.source,
            analysis.wallet_address IS NOT NULL AS is_sampled, analysis.source = %(chain)s AS is_enriched,

@@ -1,4 +1,4 @@
-"""What `make run` does: services, migrations, seeds, then web, worker and beat under one supervisor."""
+"""What `make run` does: services, migrations, seeds, then web, workers and beat under one supervisor."""
 
 import fcntl
 import os
@@ -21,22 +21,23 @@ READABLE = {
 }
 """For people at a terminal; whatever the environment says already wins."""
 QUEUES = ("stream", "score", "chain", "money", "slow")
+OUTSIDE = "outside"
+"""The queue of tasks that wait for strangers' servers: they have a worker of their own, so that no candle waits for them."""
 READY_SECONDS = 60
 RELEASE_SECONDS = 15
 
 
 def commands(host: str, port: int) -> dict[str, list[str]]:
-    """Return the three commands of the house, by the name that stands before their lines."""
+    """Return the commands of the house, by the name that stands before their lines."""
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "megatron"]
+    worker = [*celery, "worker", "--loglevel", "INFO", "--without-mingle", "--without-gossip", "--queues"]
     return {
         "web": [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
             *("--host", host, "--port", str(port), "--blocking-threads", "4", "megatron.wsgi:application"),
         ],
-        "worker": [
-            *(*celery, "worker", "--queues", ",".join(QUEUES), "--concurrency", "2"),
-            *("--loglevel", "INFO", "--without-mingle", "--without-gossip"),
-        ],
+        "worker": [*worker, ",".join(QUEUES), "--concurrency", "2"],
+        OUTSIDE: [*worker, OUTSIDE, "--concurrency", "1"],
         "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
     }
 

@@ -10,28 +10,25 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from megatron.core.access import CanRead
-from megatron.core.api import CursorPagination
+from megatron.core.api import CursorPagination, queries
 from megatron.core.api.fields import DecimalText
-from scoring.api import queries
 from scoring.choices import Confidence, RiskLevel
 from scoring.selectors import holder
 
 
-class _Query(queries.PageQuery):
-    mint = serializers.RegexField(r"\A[1-9A-HJ-NP-Za-km-z]{32,44}\Z", required=False, help_text="Only this token")
-    after = serializers.DateTimeField(required=False, help_text="Measured then or later")
-    before = serializers.DateTimeField(required=False, help_text="Measured earlier")
+class _Query(queries.BetweenQuery):
+    mint = queries.Address(required=False, help_text="Only this token")
 
 
 class HolderScoreQuery(_Query):
-    confidence = serializers.ChoiceField(Confidence.choices, required=False, help_text="How far it can be believed")
+    confidence = queries.Choice(Confidence.choices, required=False, help_text="How far it can be believed")
     frozen = serializers.BooleanField(
         required=False, allow_null=True, default=None, help_text="Only frozen ones, or only others"
     )
 
 
 class RiskQuery(_Query):
-    level = serializers.ChoiceField(RiskLevel.choices, required=False, help_text="`unknown` is not `low`")
+    level = queries.Choice(RiskLevel.choices, required=False, help_text="`unknown` is not `low`")
 
 
 class HolderScoreSerializer(serializers.Serializer[Any]):

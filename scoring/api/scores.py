@@ -14,10 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from megatron.core.access import CanRead
-from megatron.core.api import CursorPagination
+from megatron.core.api import CursorPagination, queries
 from megatron.core.api.fields import DecimalText
 from megatron.core.clock import utc_now
-from scoring.api import queries
+from scoring.api.subjects import token_of
 from scoring.models import LatestTokenScore, TokenScore
 from scoring.selectors import scores
 from scoring.services import explain, why_unknown
@@ -39,17 +39,12 @@ _NEWEST_FIRST = ("-calculated_at", "-id")
 
 class RankedQuery(queries.PageQuery):
     ordering = serializers.ChoiceField(list(_ORDERS), default="-ratio", help_text="Most first; unknown last")
-    platform = serializers.ChoiceField(Platform.choices, required=False)
+    platform = queries.Choice(Platform.choices, required=False)
     graduated = serializers.BooleanField(required=False, allow_null=True, default=None)
 
 
-class HistoryQuery(queries.PageQuery):
-    after = serializers.DateTimeField(required=False, help_text="From this time on")
-    before = serializers.DateTimeField(required=False, help_text="Before this time")
-
-
 class ExplainQuery(queries.Query):
-    at = serializers.DateTimeField(required=False, help_text="As it was then; without it, now")
+    at = queries.Time(required=False, help_text="As it was then; without it, now")
 
 
 class TotalSerializer(serializers.Serializer[Any]):
@@ -177,8 +172,8 @@ class ScoreView(ReadView):
     @extend_schema(operation_id="get_token_score", parameters=[queries.MINT], responses=TokenScoreSerializer)
     def get(self, request: Request, mint: str) -> Response:
         """What a token scores now, with the blocks of its parts, multipliers and red flags."""
-        queries.asked(request, queries.Query)
-        token = queries.token_of(mint)
+        queries.asked(request)
+        token = token_of(mint)
         score = scores.find_score(token=token)
         why = None if score is not None else why_unknown.total(token=token, at=utc_now())
         return Response(TokenScoreSerializer({"mint": mint, "score": score, "why_unknown": why}).data)
@@ -192,13 +187,13 @@ class ScoreListView(GenericAPIView[TokenScore]):
 
     @extend_schema(
         operation_id="list_token_scores",
-        parameters=[queries.MINT, HistoryQuery],
+        parameters=[queries.MINT, queries.BetweenQuery],
         responses=PastScoreSerializer(many=True),
     )
     def get(self, request: Request, mint: str) -> Response:
         """A token's scores, newest first, each with what changed against the one before it."""
-        wanted = queries.asked(request, HistoryQuery)
-        found = scores.history(token=queries.token_of(mint), after=wanted.get("after"), before=wanted.get("before"))
+        wanted = queries.asked(request, queries.BetweenQuery)
+        found = scores.history(token=token_of(mint), after=wanted.get("after"), before=wanted.get("before"))
         rows = self.paginate_queryset(found) or []
         earlier = scores.find_before(rows[-1]) if rows else None
         changes = dict(scores.what_changed([*rows, earlier] if earlier else rows))
@@ -218,7 +213,7 @@ class ExplainView(ReadView):
         whether computing it again from what was stored gives the same number."""
         at = queries.asked(request, ExplainQuery).get("at")
         try:
-            explained = explain.explain(token=queries.token_of(mint), at=at, now=utc_now())
+            explained = explain.explain(token=token_of(mint), at=at, now=utc_now())
         except explain.NotScored as refusal:
             raise NotFound(str(refusal)) from refusal
         return Response(ExplanationSerializer(explain.as_json(explained)).data)

@@ -10,14 +10,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from megatron.core.access import CanRead
-from megatron.core.api import CursorPagination
+from megatron.core.api import CursorPagination, queries
 from megatron.core.api.fields import DecimalText
-from scoring.api.queries import MINT, PageQuery, Query, asked, token_of
+from scoring.api.subjects import token_of
 from scoring.choices import SocialOrigin
 from scoring.selectors import social
 
 
-class ReadingQuery(PageQuery):
+class ReadingQuery(queries.PageQuery):
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a declared field, not Field.source
         SocialOrigin.choices, required=False, help_text="Only what this source said"
     )
@@ -69,10 +69,10 @@ class SocialSerializer(serializers.Serializer[Any]):
 class SocialView(APIView):
     permission_classes = (CanRead,)
 
-    @extend_schema(operation_id="get_token_social", parameters=[MINT], responses=SocialSerializer)
+    @extend_schema(operation_id="get_token_social", parameters=[queries.MINT], responses=SocialSerializer)
     def get(self, request: Request, mint: str) -> Response:
         """How a token is followed: its social points with their reasons, and what each source last said."""
-        asked(request, Query)
+        queries.asked(request)
         token = token_of(mint)
         found = {
             "mint": token.mint_address,
@@ -90,12 +90,12 @@ class SocialReadingListView(GenericAPIView[Any]):
 
     @extend_schema(
         operation_id="list_token_social_readings",
-        parameters=[MINT, ReadingQuery],
+        parameters=[queries.MINT, ReadingQuery],
         responses=SocialReadingSerializer(many=True),
     )
     def get(self, request: Request, mint: str) -> Response:
         """What sources said of a token, newest first."""
-        query = asked(request, ReadingQuery)
+        query = queries.asked(request, ReadingQuery)
         found = social.metrics(token_id=token_of(mint).pk, source=query.get("source"))
         rows = self.paginate_queryset(found) or []
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)

@@ -9,25 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from megatron.core.access import CanRead
-from megatron.core.api import CursorPagination
+from megatron.core.api import CursorPagination, queries
 from megatron.core.api.fields import DecimalText
 from megatron.core.clock import utc_now
-from scoring.api import queries
+from scoring.api.subjects import token_of
 from scoring.choices import SelloffStatus, SellPressure
 from scoring.models import SelloffEvent
 from scoring.selectors import markets
 
 
-class TechnicalQuery(queries.PageQuery):
-    after = serializers.DateTimeField(required=False, help_text="Measured then or later")
-    before = serializers.DateTimeField(required=False, help_text="Measured earlier")
-
-
-class SelloffQuery(queries.PageQuery):
-    mint = serializers.RegexField(r"\A[1-9A-HJ-NP-Za-km-z]{32,44}\Z", required=False, help_text="Only this token")
-    status = serializers.ChoiceField(SelloffStatus.choices, required=False, help_text="`open` for what falls now")
-    after = serializers.DateTimeField(required=False, help_text="Seen then or later")
-    before = serializers.DateTimeField(required=False, help_text="Seen earlier")
+class SelloffQuery(queries.BetweenQuery):
+    mint = queries.Address(required=False, help_text="Only this token")
+    status = queries.Choice(SelloffStatus.choices, required=False, help_text="`open` for what falls now")
 
 
 class TechnicalScoreSerializer(serializers.Serializer[Any]):
@@ -95,13 +88,13 @@ class TechnicalScoreListView(GenericAPIView[Any]):
 
     @extend_schema(
         operation_id="list_token_technical_scores",
-        parameters=[queries.MINT, TechnicalQuery],
+        parameters=[queries.MINT, queries.BetweenQuery],
         responses=TechnicalScoreSerializer(many=True),
     )
     def get(self, request: Request, mint: str) -> Response:
         """Technical scores of a token with what they follow from, newest first."""
-        asked = queries.asked(request, TechnicalQuery)
-        token = queries.token_of(mint)
+        asked = queries.asked(request, queries.BetweenQuery)
+        token = token_of(mint)
         found = markets.scores(token_mint=token.mint_address, after=asked.get("after"), before=asked.get("before"))
         return self.get_paginated_response(self.get_serializer(self.paginate_queryset(found) or [], many=True).data)
 

@@ -22,7 +22,7 @@ from tokens.choices import PoolType
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = 20
+EXAMPLES = 12
 """For each operation, once with what its schema allows and once with what it does not."""
 
 OPERATIONS = (

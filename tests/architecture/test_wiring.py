@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from megatron.celery import app
-from megatron.embedded.house import QUEUES
+from megatron.embedded.house import OUTSIDE, QUEUES
 from tests import sources
 
 ROOT = Path(__file__).parents[2]
@@ -35,10 +35,11 @@ def test_every_nudge_is_rung() -> None:
 
 
 def test_every_queue_has_a_worker() -> None:
-    """The beat's queues are those of `make run`'s worker, and each of these has a worker in compose.yaml."""
-    assert {queue for queue, _, _ in settings.BEAT.values()} <= set(QUEUES)
+    """The beat's queues are those of `make run`'s workers, and each of these has a worker in compose.yaml."""
+    queues = (*QUEUES, OUTSIDE)
+    assert {queue for queue, _, _ in settings.BEAT.values()} <= set(queues)
     workers = re.findall(r"celery -A megatron worker --queues (\w+)", (ROOT / "compose.yaml").read_text())
-    assert sorted(workers) == sorted(QUEUES)
+    assert sorted(workers) == sorted(queues)
 
 
 def test_every_name_on_the_wiring_page_is_there() -> None:

@@ -120,7 +120,7 @@ def test_the_lane_is_pinned_by_hash_and_by_no_address() -> None:
 def test_compose_has_the_production_shape() -> None:
     """One worker a queue, one beat, a stream a venue by a command that exists; the live ones only when asked for."""
     names = set(COMPOSE["services"])
-    assert {f"worker-{queue}" for queue in ("stream", "score", "chain", "money", "slow")} <= names
+    assert {f"worker-{queue}" for queue in ("stream", "score", "chain", "outside", "money", "slow")} <= names
     assert {"timescaledb", "redis", "web", "beat", "migrate"} <= names
     live = {name for name, service in COMPOSE["services"].items() if service.get("profiles") == ["live"]}
     assert live == {"monitor-pumpfun", "monitor-pumpswap", "monitor-launchlab"}
@@ -132,7 +132,14 @@ def test_compose_has_the_production_shape() -> None:
     for name in names - {"migrate"}:
         assert COMPOSE["services"][name]["healthcheck"]["test"], name
     queues = [re.findall(r"--queues (\S+)", service["command"]) for name, service in OURS.items() if "worker" in name]
-    assert sorted(queue for found in queues for queue in found) == ["chain", "money", "score", "slow", "stream"]
+    assert sorted(queue for found in queues for queue in found) == [
+        "chain",
+        "money",
+        "outside",
+        "score",
+        "slow",
+        "stream",
+    ]
 
 
 def test_compose_has_no_default_password_and_no_open_door() -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from megatron.embedded import house, state
 from megatron.embedded.processes import wait_for
@@ -114,8 +115,11 @@ def test_a_failing_step_stops_the_start(project: Path) -> None:
 
 
 def test_every_queue_has_a_worker() -> None:
-    """`make run` starts one worker for all queues, a web server where it was told, and one beat."""
+    """`make run` starts a worker for what waits for strangers and one for all else, a web server where it was told, and
+    one beat."""
     commands = house.commands("127.0.0.1", 8123)
-    assert list(commands) == ["web", "worker", "beat"]
+    assert list(commands) == ["web", "worker", "outside", "beat"]
     assert "stream,score,chain,money,slow" in commands["worker"]
+    assert "outside" in commands["outside"]
+    assert {queue for queue, _, _ in settings.BEAT.values()} <= {*house.QUEUES, house.OUTSIDE}
     assert commands["web"][commands["web"].index("--port") + 1] == "8123"

@@ -25,6 +25,7 @@ CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "megatron"]
 COMMANDS = {
     **{f"monitor-{venue}": [sys.executable, "manage.py", "monitor", venue, "--json"] for venue in VENUES},
     "worker": [*CELERY, "worker", "--queues", "stream,score,chain,slow", "--concurrency", "2", "--loglevel", "WARNING"],
+    "outside": [*CELERY, "worker", "--queues", "outside", "--concurrency", "1", "--loglevel", "WARNING"],
     "beat": [*CELERY, "beat", "--pidfile=", "--loglevel", "WARNING"],
 }
 

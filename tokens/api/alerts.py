@@ -7,16 +7,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from megatron.core.api import queries
 from tokens.api import filters
 from tokens.api.views import ListView
 from tokens.choices import AlertKind, AlertSeverity
 from tokens.selectors import alerts
 
 
-class AlertQuery(filters.PageQuery):
-    kind = filters.Choice(AlertKind.choices, required=False, help_text="What it tells of")
-    severity = filters.Choice(AlertSeverity.choices, required=False, help_text="How soon somebody has to look")
-    open = filters.Flag(required=False, help_text="Only what is not over, or only what is")
+class AlertQuery(queries.PageQuery):
+    kind = queries.Choice(AlertKind.choices, required=False, help_text="What it tells of")
+    severity = queries.Choice(AlertSeverity.choices, required=False, help_text="How soon somebody has to look")
+    open = queries.Flag(required=False, help_text="Only what is not over, or only what is")
 
 
 class AlertSerializer(serializers.Serializer[Any]):
@@ -38,6 +39,6 @@ class AlertListView(ListView):
     @extend_schema(operation_id="list_alerts", parameters=[AlertQuery], responses=AlertSerializer(many=True))
     def get(self, request: Request) -> Response:
         """What an operator was told, newest first: one row for each thing that was wrong, counted while it lasted."""
-        asked = filters.asked(request, AlertQuery)
+        asked = queries.asked(request, AlertQuery)
         found = alerts.alerts(kind=asked.get("kind"), severity=asked.get("severity"), is_open=asked.get("open"))
         return self.page(found, filters.Order(alerts.NEWEST_FIRST))

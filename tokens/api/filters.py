@@ -1,18 +1,24 @@
-"""What each address understands after the question mark: typed, bounded, and nothing else."""
+"""What the addresses of this room understand after the question mark."""
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import F
 from django.db.models.expressions import OrderBy
-from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
-from rest_framework.request import Request
 
-from megatron.core.api.pagination import DEFAULT_SIZE, LARGEST_SIZE
+from megatron.core.api.queries import (
+    Address,
+    BetweenQuery,
+    Choice,
+    Flag,
+    PageQuery,
+    Percent,
+    Query,
+    Time,
+    address_in_path,
+    in_order,
+)
 from tokens.choices import (
     CandleInterval,
     Platform,
@@ -23,12 +29,7 @@ from tokens.choices import (
     Venue,
 )
 
-EARLIEST, LATEST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""Solana's first block is of March 2020; nothing is asked beyond the century."""
-
 CANDLES_AT_MOST = 5_000
-
-_BASE58 = "[1-9A-HJ-NP-Za-km-z]"
 
 
 class Order(NamedTuple):
@@ -63,124 +64,8 @@ POOL_ORDERS: Mapping[str, Order] = {
 }
 
 
+ADDRESS = address_in_path("address", "Address of the pool")
 INTERVALS = {interval.label: interval.value for interval in CandleInterval}
-
-MINT = OpenApiParameter(
-    "mint", {"type": "string", "pattern": f"^{_BASE58}{{32,44}}$"}, "path", description="Address of the token"
-)
-ADDRESS = OpenApiParameter(
-    "address", {"type": "string", "pattern": f"^{_BASE58}{{32,44}}$"}, "path", description="Address of the pool"
-)
-SIGNATURE = OpenApiParameter(
-    "signature",
-    {"type": "string", "pattern": f"^{_BASE58}{{64,88}}$"},
-    "path",
-    description="Signature of the transaction",
-)
-
-
-class Query(serializers.Serializer[Any]):
-    """Query parameters of one address. An unknown parameter is an error that lists the known ones."""
-
-    def to_internal_value(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        if unknown := sorted(set(data) - set(self.fields)):
-            known = ", ".join(sorted(self.fields)) or "none"
-            raise serializers.ValidationError({name: [f"Unknown parameter. Known here: {known}."] for name in unknown})
-        value: dict[str, Any] = super().to_internal_value(data)
-        return value
-
-
-def asked(request: Request, query: type[Query]) -> dict[str, Any]:
-    """Return the query parameters, read and checked. Raises ``ValidationError``."""
-    read = query(data=request.query_params.dict())
-    read.is_valid(raise_exception=True)
-    wanted: dict[str, Any] = read.validated_data
-    return wanted
-
-
-class Choice(serializers.ChoiceField):
-    """One of a few words; the error names them."""
-
-    def __init__(self, choices: Any, **options: Any) -> None:
-        super().__init__(choices, **options)
-        words = ", ".join(map(str, self.choices))
-        self.error_messages["invalid_choice"] = f"Must be one of: {words}."
-
-
-_ADDRESS = re.compile(rf"{_BASE58}{{32,44}}")
-_SIGNATURE = re.compile(rf"{_BASE58}{{64,88}}")
-
-
-def checked_address(value: str) -> str:
-    """Return ``value`` if it is an address. Raises ``NotFound``: nothing has such a name."""
-    if not _ADDRESS.fullmatch(value):
-        raise NotFound("Not an address: it has 32 to 44 base58 characters.")
-    return value
-
-
-def checked_signature(value: str) -> str:
-    """Return ``value`` if it is a signature. Raises ``NotFound``: nothing has such a name."""
-    if not _SIGNATURE.fullmatch(value):
-        raise NotFound("Not a signature: it has 64 to 88 base58 characters.")
-    return value
-
-
-@extend_schema_field({"type": "string", "pattern": f"^{_BASE58}{{32,44}}$", "minLength": 32, "maxLength": 44})
-class Address(serializers.RegexField):
-    """A base58 address."""
-
-    def __init__(self, **options: Any) -> None:
-        message = "Must be an address: 32 to 44 base58 characters."
-        super().__init__(rf"\A{_BASE58}{{32,44}}\Z", error_messages={"invalid": message}, **options)
-
-
-class Flag(serializers.BooleanField):
-    """``true`` or ``false``."""
-
-    default_error_messages: ClassVar = {"invalid": "Must be true or false."}
-
-
-@extend_schema_field({"type": "number", "minimum": 0, "maximum": 100})
-class Percent(serializers.DecimalField):
-    """0 to 100 with at most four decimals."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=7, decimal_places=4, min_value=0, max_value=100, **options)
-        self.error_messages["invalid"] = "Must be a number from 0 to 100."
-
-
-class Time(serializers.DateTimeField):
-    """ISO-8601; UTC when it names no offset."""
-
-    default_error_messages: ClassVar = {
-        "invalid": "Must be an ISO-8601 time such as 2026-07-03T12:00:00Z (write + as %2B).",
-        "outside": "Must lie between 2020-01-01T00:00:00Z and 2100-01-01T00:00:00Z.",
-    }
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(default_timezone=UTC, **options)
-
-    def to_internal_value(self, value: Any) -> datetime:
-        at: datetime = super().to_internal_value(value)
-        if not EARLIEST <= at <= LATEST:
-            self.fail("outside")
-        return at.astimezone(UTC)
-
-
-def _ordered(attributes: Mapping[str, Any], first: str, last: str) -> None:
-    """Raise ``ValidationError`` unless ``first`` is before ``last``, where both are given."""
-    low, high = attributes.get(first), attributes.get(last)
-    if low is not None and high is not None and low >= high:
-        raise serializers.ValidationError({last: [f"Must be later than {first}."]})
-
-
-class PageQuery(Query):
-    """One page of a list."""
-
-    cursor = serializers.CharField(required=False, max_length=1000, help_text="From the page before: follow its `next`")
-    page_size = serializers.IntegerField(
-        default=DEFAULT_SIZE, min_value=1, max_value=LARGEST_SIZE, help_text="Rows a page"
-    )
 
 
 class TokenQuery(PageQuery):
@@ -201,7 +86,7 @@ class TokenQuery(PageQuery):
     progress_quote_max = Percent(required=False, help_text="Percent of the quote target that is raised, at most")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        _ordered(attrs, "created_after", "created_before")
+        in_order(attrs, "created_after", "created_before")
         return attrs
 
 
@@ -221,15 +106,9 @@ class PoolQuery(PageQuery):
     mint = Address(required=False, help_text="Pools of this token")
 
 
-class TransactionQuery(PageQuery):
+class TransactionQuery(BetweenQuery):
     type = Choice(TransactionType.choices, required=False, help_text="What happened")
     user = Address(required=False, help_text="Whose wallet")
-    after = Time(required=False, help_text="Block time at or after")
-    before = Time(required=False, help_text="Block time before")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        _ordered(attrs, "after", "before")
-        return attrs
 
 
 class WindowQuery(Query):
@@ -242,7 +121,7 @@ class WindowQuery(Query):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        _ordered(attrs, "start", "end")
+        in_order(attrs, "start", "end")
         return attrs
 
 

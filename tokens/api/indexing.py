@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from megatron.core.api import Amount, Seconds
+from megatron.core.api import Amount, Seconds, queries
 from megatron.core.clock import utc_now
 from tokens.api import filters
 from tokens.api.views import ReadView
@@ -98,7 +98,7 @@ class IndexingView(ReadView):
     @extend_schema(operation_id="get_indexing", parameters=[filters.IndexingQuery], responses=IndexingSerializer)
     def get(self, request: Request) -> Response:
         """How far the chain was read and compared, what waits, and where trades are missing."""
-        asked, now = filters.asked(request, filters.IndexingQuery), utc_now()
+        asked, now = queries.asked(request, filters.IndexingQuery), utc_now()
         newest = indexing.newest_event_at()
         start = newest - timedelta(hours=asked["hours"]) if newest else None
         end = newest + timedelta(seconds=1) if newest else None

@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from megatron import clients
+from megatron.core.api import queries
 from megatron.core.clock import utc_now
-from tokens.api import filters
 from tokens.api.views import ReadView
 from tokens.choices import PriceDrop, PriceOrigin, PriceSourceStatus
 from tokens.selectors import prices
@@ -48,7 +48,7 @@ class PriceSourcesView(ReadView):
     @extend_schema(operation_id="get_price_sources", responses=PriceSourcesSerializer)
     def get(self, request: Request) -> Response:
         """What each source of USD prices is worth now, coin by coin, and which sources are not asked."""
-        filters.asked(request, filters.Query)
+        queries.asked(request)
         unused = [{"source": name, "reason": reason} for name, reason in clients.unused_price_sources().items()]
         shown = {"at": utc_now(), "results": prices.source_states(), "unused": unused}
         return Response(PriceSourcesSerializer(shown).data)

@@ -8,6 +8,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from megatron.core.api import queries
 from megatron.core.clock import utc_now
 from tokens.api import filters
 from tokens.api.serializers import PoolDetailSerializer
@@ -20,14 +21,14 @@ from tokens.selectors.completeness import Completeness, Evidence, Hole, Span
 _VENUE_HELP = "Which program's transactions"
 
 
-class GapQuery(filters.PageQuery):
-    venue = filters.Choice(Program.choices, required=False, help_text=_VENUE_HELP)
-    cause = filters.Choice(GapCause.choices, required=False, help_text="How it became known")
-    open = filters.Flag(required=False, help_text="Only what has not ended, or only what has")
+class GapQuery(queries.PageQuery):
+    venue = queries.Choice(Program.choices, required=False, help_text=_VENUE_HELP)
+    cause = queries.Choice(GapCause.choices, required=False, help_text="How it became known")
+    open = queries.Flag(required=False, help_text="Only what has not ended, or only what has")
 
 
-class SourceQuery(filters.PageQuery):
-    venue = filters.Choice(Program.choices, required=False, help_text=_VENUE_HELP)
+class SourceQuery(queries.PageQuery):
+    venue = queries.Choice(Program.choices, required=False, help_text=_VENUE_HELP)
     source = serializers.CharField(  # type: ignore[assignment]  # a declared field, not Field.source
         required=False, max_length=100, help_text="Only this feed, e.g. solana-logs"
     )
@@ -38,8 +39,8 @@ class SourceQuery(filters.PageQuery):
         return value
 
 
-class ReorgQuery(filters.PageQuery):
-    venue = filters.Choice(Program.choices, required=False, help_text=_VENUE_HELP)
+class ReorgQuery(queries.PageQuery):
+    venue = queries.Choice(Program.choices, required=False, help_text=_VENUE_HELP)
 
 
 class SlotGapSerializer(serializers.Serializer[SlotGap]):
@@ -139,9 +140,9 @@ class PoolView(ReadView):
     @extend_schema(operation_id="get_pool", parameters=[filters.ADDRESS], responses=PoolPageSerializer)
     def get(self, request: Request, address: str) -> Response:
         """One pool with its newest known state, its milestones, and from which slot to which it is complete."""
-        filters.asked(request, filters.Query)
+        queries.asked(request)
         try:
-            pool = tokens.get_pool(filters.checked_address(address))
+            pool = tokens.get_pool(queries.checked_address(address))
         except Pool.DoesNotExist as error:
             raise NotFound(f"No pool {address} is known.") from error
         known = {"completeness": completeness.spans(pools=[pool], now=utc_now())}
@@ -154,7 +155,7 @@ class GapListView(ListView):
     @extend_schema(operation_id="list_gaps", parameters=[GapQuery], responses=SlotGapSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Stretches of slots of which something was or may be missing, the newest found first."""
-        asked = filters.asked(request, GapQuery)
+        asked = queries.asked(request, GapQuery)
         found = feeds.gaps(venue=asked.get("venue"), cause=asked.get("cause"), is_open=asked.get("open"))
         return self.page(found, filters.Order(("-detected_at", "-id")))
 
@@ -165,7 +166,7 @@ class SourceListView(ListView):
     @extend_schema(operation_id="list_sources", parameters=[SourceQuery], responses=SourceTallySerializer(many=True))
     def get(self, request: Request) -> Response:
         """What each source brought of each venue, hour by hour, the newest hour first."""
-        asked = filters.asked(request, SourceQuery)
+        asked = queries.asked(request, SourceQuery)
         found = feeds.tallies(venue=asked.get("venue"), source=asked.get("source"))
         return self.page(found, filters.Order(("-hour", "-id")))
 
@@ -176,5 +177,5 @@ class ReorgListView(ListView):
     @extend_schema(operation_id="list_reorgs", parameters=[ReorgQuery], responses=ReorgSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Forks that were believed and dropped, the newest first; what they had brought is removed and computed again."""
-        found = feeds.reorgs(venue=filters.asked(request, ReorgQuery).get("venue"))
+        found = feeds.reorgs(venue=queries.asked(request, ReorgQuery).get("venue"))
         return self.page(found, filters.Order(("-detected_at", "-id")))

@@ -17,7 +17,7 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from megatron.core.access import CanRead
-from megatron.core.api import CursorPagination, conditional, etag
+from megatron.core.api import CursorPagination, conditional, etag, queries
 from megatron.core.clock import utc_now
 from tokens.api import filters
 from tokens.api import serializers as shapes
@@ -28,7 +28,7 @@ from tokens.services import cache
 
 def _token(mint: str) -> Token:
     try:
-        return tokens.get_token(filters.checked_address(mint))
+        return tokens.get_token(queries.checked_address(mint))
     except Token.DoesNotExist as error:
         raise NotFound(f"No token {mint} is known.") from error
 
@@ -70,7 +70,7 @@ class TokenListView(ListView):
     )
     def get(self, request: Request) -> Response:
         """Tokens with the state of the pool that prices each."""
-        asked = filters.asked(request, filters.TokenQuery)
+        asked = queries.asked(request, filters.TokenQuery)
         order = filters.TOKEN_ORDERS[asked.pop("ordering")]
         wanted = {name: value for name, value in asked.items() if name not in ("cursor", "page_size")}
         return self.page(tokens.tokens(by_current_pool=order.of_pool, **wanted), order)
@@ -83,19 +83,19 @@ class HotTokensView(ReadView):
     @extend_schema(operation_id="list_hot_tokens", parameters=[filters.HotQuery], responses=shapes.HotTokensSerializer)
     def get(self, request: Request) -> Response:
         """The tokens that traded in the last hour with the highest scores, ranked every half minute."""
-        now, limit = utc_now(), filters.asked(request, filters.HotQuery)["limit"]
+        now, limit = utc_now(), queries.asked(request, filters.HotQuery)["limit"]
         hot = cache.hot(now=now, limit=limit)
         context = {"markets": {it.token.pk: it.market for it in hot}}
         return Response(shapes.HotTokensSerializer({"at": now, "results": hot}, context=context).data)
 
 
 class TokenView(ReadView):
-    @extend_schema(operation_id="get_token", parameters=[filters.MINT], responses=shapes.TokenDetailSerializer)
+    @extend_schema(operation_id="get_token", parameters=[queries.MINT], responses=shapes.TokenDetailSerializer)
     def get(self, request: Request, mint: str) -> HttpResponseBase:
         """One token with its current pool, all its pools and their milestones."""
-        filters.asked(request, filters.Query)
+        queries.asked(request)
         try:
-            token = tokens.get_token_with_pools(filters.checked_address(mint))
+            token = tokens.get_token_with_pools(queries.checked_address(mint))
         except Token.DoesNotExist as error:
             raise NotFound(f"No token {mint} is known.") from error
         shown = shapes.TokenDetailSerializer(token, context=_markets([token])).data
@@ -107,12 +107,12 @@ class TransactionListView(ListView):
 
     @extend_schema(
         operation_id="list_token_transactions",
-        parameters=[filters.MINT, filters.TransactionQuery],
+        parameters=[queries.MINT, filters.TransactionQuery],
         responses=shapes.TransactionSerializer(many=True),
     )
     def get(self, request: Request, mint: str) -> Response:
         """Trades and liquidity events of a token on all its pools, newest first."""
-        asked = filters.asked(request, filters.TransactionQuery)
+        asked = queries.asked(request, filters.TransactionQuery)
         found = trades.transactions(
             token=_token(mint),
             kind=asked.get("type"),
@@ -126,7 +126,7 @@ class TransactionListView(ListView):
 class CandlesView(ReadView):
     @extend_schema(
         operation_id="list_token_candles",
-        parameters=[filters.MINT, filters.CandleQuery],
+        parameters=[queries.MINT, filters.CandleQuery],
         responses=shapes.CandlesSerializer,
     )
     def get(self, request: Request, mint: str) -> HttpResponseBase:
@@ -135,7 +135,7 @@ class CandlesView(ReadView):
         Without `end` the window ends right after the newest candle; without `start` it is 24 hours long (30 days for
         `1d`).
         """
-        asked = filters.asked(request, filters.CandleQuery)
+        asked = queries.asked(request, filters.CandleQuery)
         token, now, interval = _token(mint), utc_now(), filters.INTERVALS[asked["interval"]]
         newest = None if "end" in asked else trades.find_latest_candle(token=token, interval=interval)
         start, end = _window(asked, newest=newest.bucket if newest else None, step=timedelta(seconds=interval), now=now)
@@ -159,7 +159,7 @@ class PoolListView(ListView):
     )
     def get(self, request: Request) -> Response:
         """Launch curves and AMM pools with their newest known state."""
-        asked = filters.asked(request, filters.PoolQuery)
+        asked = queries.asked(request, filters.PoolQuery)
         found = tokens.pools(
             platform=asked.get("platform"),
             pool_type=asked.get("type"),
@@ -171,12 +171,12 @@ class PoolListView(ListView):
 
 class SignatureView(ReadView):
     @extend_schema(
-        operation_id="get_transaction", parameters=[filters.SIGNATURE], responses=shapes.TransactionEventsSerializer
+        operation_id="get_transaction", parameters=[queries.SIGNATURE], responses=shapes.TransactionEventsSerializer
     )
     def get(self, request: Request, signature: str) -> Response:
         """Everything stored of one transaction on chain, in the order in which it happened."""
-        filters.asked(request, filters.Query)
-        events = trades.events_of(filters.checked_signature(signature))
+        queries.asked(request)
+        events = trades.events_of(queries.checked_signature(signature))
         if not events:
             raise NotFound(f"Nothing is stored of the transaction {signature}.")
         return Response(shapes.TransactionEventsSerializer({"results": events}).data)
@@ -186,7 +186,7 @@ class SolUsdView(ReadView):
     @extend_schema(operation_id="get_sol_usd", parameters=[filters.SolUsdQuery], responses=shapes.SolUsdSerializer)
     def get(self, request: Request) -> Response:
         """What SOL costs in USD: the price that held at a time, and the newest sample of each source."""
-        at = filters.asked(request, filters.SolUsdQuery).get("at") or utc_now()
+        at = queries.asked(request, filters.SolUsdQuery).get("at") or utc_now()
         shown = {"at": at, "price": prices.find_price(at), "latest": prices.latest_by_source()}
         return Response(shapes.SolUsdSerializer(shown).data)
 
@@ -202,7 +202,7 @@ class SolUsdCandlesView(ReadView):
 
         Without `end` the window ends right after the newest minute; without `start` it is 24 hours long.
         """
-        asked = filters.asked(request, filters.SolUsdCandleQuery)
+        asked = queries.asked(request, filters.SolUsdCandleQuery)
         newest = None if "end" in asked else prices.find_newest_minute(source=asked.get("source"))
         start, end = _window(asked, newest=newest, step=timedelta(minutes=1), now=utc_now())
         source = asked.get("source") or prices.find_source(start=start, end=end)

@@ -176,13 +176,16 @@ class SlotGap(Work):
 
 class StreamSighting(models.Model):
     """One row is where a transaction came from of which no trade tells: it left none, so that comparing with the chain
-    would take it for a loss, or it launched or graduated a token, which another fork may deny. Unique by venue, signature
-    and slot. Written by ``streams.sighted``. Kept until its slot is settled."""
+    would take it for a loss, or it told a fact (a launch, a graduation, reserves) that another fork may deny. Unique by
+    venue, signature and slot. Written by ``streams.sighted``. Kept until its slot is settled."""
 
     id = models.BigAutoField(primary_key=True)
     venue = models.CharField(max_length=50, choices=Program)
     signature = SignatureField(hot=True)
     slot = models.BigIntegerField()
+    tells = models.BooleanField(
+        default=True, db_default=True, help_text="It said what tokens and pools remember beside their trades"
+    )
 
     class Meta:
         db_table = "stream_sightings"

@@ -26,7 +26,7 @@ BLOCK_WORTH = 4
 FEED = "chain"
 """The source of what was asked for and did not come by itself."""
 _TRADES = frozenset({EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT, EventKind.WITHDRAW})
-_STEPS = frozenset({EventKind.CREATE, EventKind.COMPLETE, EventKind.MIGRATE, EventKind.CREATE_POOL})
+_FACTS = frozenset({EventKind.CREATE, EventKind.COMPLETE, EventKind.MIGRATE, EventKind.CREATE_POOL, EventKind.RESERVES})
 PARTLY = (
     RejectionReason.TRUNCATED,
     RejectionReason.NEEDS_TRANSACTION,
@@ -162,8 +162,9 @@ def keep(*, venue: Program, fetched: Fetched, now: datetime) -> set[str]:
     # A later look at slots that are not settled yet must not take for missing what leaves no trade. Of settled ones nobody
     # remembers which that were.
     ahead = {key: slot for key, slot in places.items() if slot is not None and settled is not None and slot > settled}
-    steps = {one.decoded.signature for one in fetched.received if takes_a_step(one.decoded)}
-    streams.sighted(venue=venue, seen=[(key, slot) for key, slot in ahead.items() if key in silent | steps])
+    telling = {one.decoded.signature for one in fetched.received if tells_a_fact(one.decoded)}
+    seen = [(key, slot, key in telling) for key, slot in ahead.items() if key in silent | telling]
+    streams.sighted(venue=venue, seen=seen)
     answer(signatures=places.keys(), now=now)
     unheard = settled is None and bool(stored_now.transactions or stored_now.tokens)
     return {
@@ -191,9 +192,9 @@ def leaves_trades(decoded: Decoded) -> bool:
     return any(event.kind in _TRADES for event in decoded.events)
 
 
-def takes_a_step(decoded: Decoded) -> bool:
-    """Return whether a transaction says that a token was launched or graduates: tokens remember that without its slot."""
-    return any(event.kind in _STEPS or event.fields.get("pool_status") for event in decoded.events)
+def tells_a_fact(decoded: Decoded) -> bool:
+    """Return whether a transaction says what tokens and pools remember beside their trades, of which no trade row tells."""
+    return any(event.kind in _FACTS or event.fields.get("pool_status") for event in decoded.events)
 
 
 def block(*, slot: int, payload: bytes) -> dict[str, ingest.Received]:

@@ -226,10 +226,11 @@ def _by_blocks(chain: ChainReader, settled: int, head: int) -> _Page:
 
 
 def _sighted_since(venue: Program, dropped: Sequence[Dropped], page: _Page, chain: ChainReader) -> set[str]:
-    """Return what came since a dropped fork began, left no trade and is on the chain: rows may have kept what the fork said
+    """Return what came since a dropped fork began, told a fact and is on the chain: rows may have kept what the fork said
     instead of what these say."""
     since = min(one.slot for one in dropped)
-    seen = StreamSighting.objects.filter(venue=venue, slot__gte=since).values_list("signature", flat=True).distinct()
+    told = StreamSighting.objects.filter(venue=venue, slot__gte=since, tells=True)
+    seen = told.values_list("signature", flat=True).distinct()
     signatures = set(seen)
     doubted = sorted(signatures - page.landed.keys())
     alive = signatures & page.landed.keys()

@@ -144,11 +144,18 @@ SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block
 FROM filled CROSS JOIN unnest(%(widths)s::int[]) AS width
 """)
 
+# A price is looked up once a second of block time: while no source answers, an hour of trades has none.
 _FILL = f"""
-WITH due AS (
-    SELECT t.id, t.block_time, t.sol_amount AS amount, sol_usd_at(t.block_time) AS usd
-    FROM transactions t
-    WHERE t.sol_amount IS NOT NULL AND t.sol_amount_usd IS NULL AND t.block_time >= %(start)s AND t.block_time < %(end)s
+WITH seconds AS (
+    SELECT block_time, sol_usd_at(block_time) AS usd FROM (
+        SELECT DISTINCT block_time FROM transactions
+        WHERE sol_amount IS NOT NULL AND sol_amount_usd IS NULL AND block_time >= %(start)s AND block_time < %(end)s
+    ) AS lacking
+), due AS (
+    SELECT t.id, t.block_time, t.sol_amount AS amount, s.usd
+    FROM seconds s JOIN transactions t ON t.block_time = s.block_time
+    WHERE s.usd IS NOT NULL AND t.sol_amount IS NOT NULL AND t.sol_amount_usd IS NULL
+      AND t.block_time >= %(start)s AND t.block_time < %(end)s
     UNION ALL
     SELECT t.id, t.block_time, quote_amount(t.type, t.amount_in, t.amount_out, p.quote_decimals),
            quote_usd_at(p.quote_mint, t.block_time)

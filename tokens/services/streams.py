@@ -79,15 +79,19 @@ def moved(*, progress: Iterable[Progress], now: datetime) -> None:
                 cursor.execute(_BEGIN, values)
 
 
-def sighted(*, venue: Program, seen: Sequence[tuple[str, int]]) -> None:
-    """Remember where transactions came that left no trade, or took a token a step further, as (signature, slot)."""
+def sighted(*, venue: Program, seen: Sequence[tuple[str, int, bool]]) -> None:
+    """Remember where transactions came that left no trade or told more than that, as (signature, slot, whether they told a
+    fact)."""
     if seen:
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO stream_sightings (venue, signature, slot)"
-                " SELECT %s, n.signature, n.slot FROM unnest(%s::text[], %s::bigint[]) AS n(signature, slot)"
-                " ORDER BY n.signature ON CONFLICT (venue, signature, slot) DO NOTHING",
-                [venue.value, [signature for signature, _ in seen], [slot for _, slot in seen]],
+                "INSERT INTO stream_sightings (venue, signature, slot, tells)"
+                " SELECT %s, n.signature, n.slot, bool_or(n.tells)"
+                " FROM unnest(%s::text[], %s::bigint[], %s::bool[]) AS n(signature, slot, tells)"
+                " GROUP BY n.signature, n.slot ORDER BY n.signature, n.slot"
+                " ON CONFLICT (venue, signature, slot) DO UPDATE SET tells = true"
+                " WHERE EXCLUDED.tells AND NOT stream_sightings.tells",
+                [venue.value, *map(list, zip(*seen, strict=True))],
             )
 
 

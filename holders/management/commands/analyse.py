@@ -1,13 +1,12 @@
 """Analyse the holders of named tokens now, or of those that are due."""
 
 import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from holders.choices import JobReason
@@ -16,6 +15,7 @@ from holders.models import HolderScoreJob
 from holders.services import agenda, analyses
 from megatron.clients import registry
 from megatron.core import clock, queue
+from megatron.core.commands import DoorCommand, progress
 
 EXAMPLES = """
 examples:
@@ -28,20 +28,17 @@ analysis failed (it is tried again by itself), 2 for a wrong call.
 """
 
 
-class Command(BaseCommand):
+class Command(DoorCommand):
     help = "Analyse the holders of named tokens now, or of those that are due."
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    examples = EXAMPLES
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("mints", nargs="*", metavar="MINT", help="whose holders")
         parser.add_argument("--due", action="store_true", help="those that are due, the most urgent first")
         parser.add_argument("--limit", type=int, default=100, metavar="N", help="with --due: so many at most")
         parser.add_argument("--no-look-ups", action="store_true", help="from our own trades, without any call")
-        parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         mints, due = list(dict.fromkeys(options["mints"])), options["due"]
@@ -49,7 +46,7 @@ class Command(BaseCommand):
             raise CommandError("Name the mints, or say --due with a limit of at least 1.", returncode=2)
         keys = self._ask_for(mints) if mints else []
         total = len(mints) if mints else options["limit"]
-        with _progress(quiet=options["json"]) as bar:
+        with progress(quiet=options["json"], counted=True) as bar:
             task = bar.add_task("analyse", total=total, told="")
             for done in _drain(mints, total, alone=options["no_look_ups"]):
                 bar.update(task, advance=1, told=f"{done.token_mint[:8]}… {_words(done)}")
@@ -120,11 +117,3 @@ def _result(job: HolderScoreJob) -> dict[str, Any]:
         "credits": job.credits_used,
         "reason": said.get("skipped") or job.last_error or None,
     }
-
-
-def _progress(*, quiet: bool) -> Progress:
-    """Return a progress bar on standard error, where it does not mix with results; nothing without a terminal."""
-    bar = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    hidden = quiet or not console.is_terminal
-    return Progress(*bar, TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=console, disable=hidden)

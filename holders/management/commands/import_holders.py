@@ -1,12 +1,11 @@
 """Measure a list of holders from a file."""
 
 import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.utils.dateparse import parse_datetime
+from django.core.management.base import CommandError
 
 from holders.domain import lists
 from holders.domain.lists import ListMalformed
@@ -14,6 +13,7 @@ from holders.models import HolderSnapshot
 from holders.services import snapshots
 from megatron.clients.ports import HeldAccount
 from megatron.core import base58, clock
+from megatron.core.commands import DoorCommand, time_of
 
 EXAMPLES = """
 The file is JSON: [{"address": "…", "amount": 1000000}, …], one item an owner, amounts in base units, or a reply of
@@ -29,21 +29,18 @@ Exit status 2 for a file that is no such list.
 _KEY_BYTES = 32
 
 
-class Command(BaseCommand):
+class Command(DoorCommand):
     help = "Measure a list of holders from a file."
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    examples = EXAMPLES
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("file", metavar="FILE", type=Path, help="JSON, see below")
         parser.add_argument("--mint", required=True, help="whose holders they are")
         parser.add_argument("--slot", type=int, help="as of which slot; the newest is not known from a file")
-        parser.add_argument("--at", metavar="TIME", help="when the list was made, ISO 8601 with its zone; default: now")
+        parser.add_argument("--at", type=time_of, metavar="TIME", help="when the list was made, ISO 8601; default: now")
         parser.add_argument("--decimals", type=int, help="of a mint that we do not know; default: 6")
-        parser.add_argument("--json", action="store_true", help="print the measures as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         mint, decimals = options["mint"], options["decimals"]
@@ -58,7 +55,7 @@ class Command(BaseCommand):
         except ListMalformed as error:
             raise CommandError(f"{options['file']}: {error}", returncode=2) from error
         accounts = [HeldAccount(address=item.address, owner=item.owner, raw=item.raw) for item in listed]
-        at = _moment(options["at"]) if options["at"] else clock.utc_now()
+        at = options["at"] or clock.utc_now()
         taken = snapshots.read(token_mint=mint, accounts=accounts, slot=options["slot"], decimals=decimals, now=at)
         if taken is None:
             raise CommandError(f"{options['file']} names nobody with a balance.", returncode=2)
@@ -71,16 +68,6 @@ def _is_key(text: str) -> bool:
         return len(base58.decode(text)) == _KEY_BYTES
     except ValueError:
         return False
-
-
-def _moment(text: str) -> Any:
-    try:
-        at = parse_datetime(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise CommandError(f"{text!r} is no time: expected, for example, 2026-07-03T12:00:00Z.", returncode=2)
-    return at
 
 
 def _measures(row: HolderSnapshot) -> dict[str, Any]:

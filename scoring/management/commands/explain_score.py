@@ -1,16 +1,16 @@
 """``manage.py explain_score``: why a token has its score, line by line."""
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from megatron.core.clock import utc_now
+from megatron.core.commands import DoorCommand, time_of
 from scoring.domain.points import Component, text
 from scoring.domain.verdicts import Verdict
 from scoring.services import explain
@@ -29,21 +29,20 @@ _WIDE = 24
 _TITLES = {"technical": "Technical", "holder": "Holders", "social": "Social"}
 
 
-class Command(BaseCommand):
+class Command(DoorCommand):
     """Prints every line of a score, what is unknown and why, and computes it again."""
 
     help = "Say why a token has its score: every line with its inputs, points and reason."
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the examples keep their lines."""
-        kwargs |= {"formatter_class": RawDescriptionHelpFormatter, "epilog": _EXAMPLES}
-        return super().create_parser(prog_name, subcommand, **kwargs)
+    examples = _EXAMPLES
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
+        super().add_arguments(parser)
         parser.add_argument("mint", metavar="MINT", help="the token's address")
-        parser.add_argument("--at", type=_time, metavar="TIME", help="as it was then, ISO-8601; UTC without an offset")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument(
+            "--at", type=time_of, metavar="TIME", help="as it was then, ISO-8601; UTC without an offset"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Explain, and exit with 1 when computing again gives something else."""
@@ -132,11 +131,3 @@ def _name(name: str) -> str:
 
 def _ratio(ratio: Decimal | None) -> str:
     return "nothing was to be had" if ratio is None else f"{ratio * 100:.1f} % of what was to be had"
-
-
-def _time(written: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(written)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{written!r} is no time. Write 2026-07-04 or 2026-07-04T12:30:00Z.") from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

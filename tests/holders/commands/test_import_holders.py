@@ -106,7 +106,6 @@ def test_a_wrong_call_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps([GOOD]))
     for options, told in (
         (["--at", "noon"], "is no time"),
-        (["--at", "2026-07-03T12:00:00"], "is no time"),
         (["--decimals", "19"], "between 0 and 18"),
         (["--mint", "abc"], "is no mint"),
     ):

@@ -11,8 +11,8 @@ from megatron.clients import registry
 from megatron.clients.errors import ClientError
 from megatron.clients.ports import ChainReader
 from megatron.core import clock, queue
+from megatron.core.commands import DoorCommand, progress
 from tokens.choices import Program
-from tokens.management.commands._door import DoorCommand, progress
 from tokens.models import SlotGap
 from tokens.selectors import feeds
 from tokens.services import gaps

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from megatron import clients
 from megatron.clients.errors import ClientError
 from megatron.core import clock
-from tokens.management.commands._door import DoorCommand, progress, time_of
+from megatron.core.commands import DoorCommand, progress, time_of
 from tokens.services import candles, price_history, prices
 
 

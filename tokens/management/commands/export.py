@@ -17,7 +17,7 @@ from django.core.management.base import CommandError
 from django.db import models
 from django.utils.duration import duration_iso_string
 
-from tokens.management.commands._door import DoorCommand, progress, time_of
+from megatron.core.commands import DoorCommand, progress, time_of
 from tokens.services import exports, parquet
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -16,8 +16,8 @@ from django.core.management.base import CommandError
 from pyarrow import ArrowInvalid, feather, parquet
 
 from megatron.core import clock
+from megatron.core.commands import DoorCommand, progress
 from tokens.choices import PriceOrigin
-from tokens.management.commands._door import DoorCommand, progress
 from tokens.services import candles, prices
 
 _TIMES = ("price_time", "timestamp", "time", "date", "datetime", "open_time", "block_time")

@@ -19,8 +19,8 @@ from megatron.clients import registry
 from megatron.clients.file_stream import FileStream
 from megatron.clients.ports import TransactionStream
 from megatron.core import clock
+from megatron.core.commands import DoorCommand, progress
 from tokens.choices import ProcessKind, Program
-from tokens.management.commands._door import DoorCommand, progress
 from tokens.services import metrics
 from tokens.services.monitor import Monitor, NothingToFollow
 from tokens.services.monitor.follow import Report

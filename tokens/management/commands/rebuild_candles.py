@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db.models import Max, Min
 
 from megatron.core import clock
-from tokens.management.commands._door import DoorCommand, progress, time_of
+from megatron.core.commands import DoorCommand, progress, time_of
 from tokens.models import Token, Transaction
 from tokens.services import candles
 

@@ -10,8 +10,8 @@ from django.core.management.base import CommandError
 
 from megatron.clients import captures
 from megatron.core import clock
+from megatron.core.commands import DoorCommand, progress
 from tokens.domain.decode import Decoded
-from tokens.management.commands._door import DoorCommand, progress
 from tokens.services import candles, prices, rejections
 from tokens.services.playback import Player
 

@@ -84,7 +84,7 @@ class Monitor:
         self._buffer = buffer or Buffer()
         self._board = Scoreboard(len(self._feeds))
         self._completion = None if chain is None else Completion(chain)
-        self._sighted: list[tuple[str, int]] = []
+        self._sighted: list[tuple[str, int, bool]] = []
         self._arrived: list[datetime] = []
         self._known_pools: set[str] = set()
         self._strangers = Strangers()
@@ -264,9 +264,9 @@ class Monitor:
             and not decoded.truncated
             # A log that names too little may stand for a launch or a migration.
             and (not decoded.missing or {event.kind for event in decoded.events} == {EventKind.OTHER})
-            and (backfill.takes_a_step(decoded) or not backfill.leaves_trades(decoded))
+            and ((tells := backfill.tells_a_fact(decoded)) or not backfill.leaves_trades(decoded))
         ):
-            self._sighted.append((decoded.signature, decoded.slot))
+            self._sighted.append((decoded.signature, decoded.slot, tells))
         return feed.player.take([decoded], source=feed.stream.source, payload=payload)
 
     def _lost(self, feed: Feed, lost: Lost) -> None:

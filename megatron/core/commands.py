@@ -1,4 +1,4 @@
-"""What the room's commands share: help with examples, a progress bar on a terminal, one JSON object for machines."""
+"""What the rooms' commands share: help with examples, a progress bar on a terminal, one JSON object for machines."""
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 
@@ -41,9 +41,13 @@ def _told(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def progress(*, quiet: bool) -> Progress:
-    """Return a progress bar on standard error, where it does not mix with results; nothing without a terminal."""
-    bar = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+def progress(*, quiet: bool, counted: bool = False) -> Progress:
+    """Return a progress bar on standard error, where it does not mix with results; nothing without a terminal.
+
+    ``counted`` shows how many of how many instead of a percentage.
+    """
+    done = MofNCompleteColumn() if counted else TextColumn("{task.percentage:>3.0f} %")
+    bar = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), done)
     console = Console(stderr=True)
     hidden = quiet or not console.is_terminal
     return Progress(*bar, TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=console, disable=hidden)
