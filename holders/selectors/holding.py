@@ -35,11 +35,18 @@ WITH trades AS (
            max(block_time) AS last_at, count(*) AS trades
       FROM trades WHERE block_time <= %(at)s GROUP BY wallet
 ), later AS (
-    SELECT trade.wallet, sum(CASE WHEN is_buy THEN token_amount ELSE -token_amount END) AS net
-      FROM trades AS trade
-      JOIN token_holders AS held ON held.token_mint = %(mint)s AND held.wallet_address = trade.wallet
-     WHERE trade.block_time > %(at)s AND trade.block_time <= held.last_transaction_time
-     GROUP BY trade.wallet
+    SELECT wallet, sum(net) AS net
+      FROM (
+          SELECT wallet, net, block_time, max(booked_to) OVER (PARTITION BY wallet) AS booked_to
+            FROM (
+                SELECT wallet, CASE WHEN is_buy THEN token_amount ELSE -token_amount END AS net, block_time,
+                       NULL::timestamptz AS booked_to
+                  FROM trades WHERE block_time > %(at)s
+                 UNION ALL
+                SELECT wallet_address, NULL, NULL, last_transaction_time FROM token_holders WHERE token_mint = %(mint)s
+            ) AS told
+      ) AS trade
+     WHERE block_time <= booked_to GROUP BY wallet
 ), holders AS (
     SELECT wallet, max(current_balance) - coalesce(max(net), 0) AS balance,
            CASE WHEN max(held_since) <= %(at)s THEN max(held_since) ELSE max(first_buy_at) END AS held_since,
