@@ -5,7 +5,7 @@ transaction that the chain lists and does not give, so a pass that is cut short 
 again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +30,8 @@ LEASE = timedelta(minutes=1)
 BUSY, QUIET = timedelta(seconds=15), timedelta(minutes=1)
 """How often a venue is compared while a feed brings something, and while none does."""
 _STATUSES = 256
+_AT_ONCE = 10_000
+"""So many listed transactions are compared before the slot moves: what was done is not done again when a pass is cut off."""
 _MOST_POOLS, _MOST_BREAKS = 10_000, 500
 _SILENT = timedelta(seconds=30)
 _EVER = 2**62
@@ -49,6 +51,16 @@ class Settled:
     dropped: int = 0
     breaks: int = 0
 
+    def __add__(self, later: "Settled") -> "Settled":
+        return Settled(
+            self.venue,
+            later.through_slot,
+            self.listed + later.listed,
+            self.missing + later.missing,
+            self.dropped + later.dropped,
+            self.breaks + later.breaks,
+        )
+
 
 @dataclass(slots=True)
 class _Page:
@@ -60,10 +72,26 @@ class _Page:
     failed: Collection[str] = ()
     blocks: Mapping[str, ingest.Received] = field(default_factory=dict)
     """Transactions that came with the list, where it was made from blocks."""
+    later: Mapping[str, Landed] = field(default_factory=dict)
+    """What is listed beyond the last slot: of a fork's transactions some landed there."""
+
+    def find(self, signature: str) -> Landed | None:
+        """Return where a transaction landed, as far as the list goes."""
+        return self.landed.get(signature) or self.later.get(signature)
 
     @property
     def times(self) -> list[datetime]:
         return self.times_through(self.last)
+
+    def parts(self, most: int) -> Iterator["_Page"]:
+        """Yield the page in parts of about ``most`` transactions each, whole slots, the oldest first."""
+        first, slots = self.first, sorted(one.slot for one in self.landed.values())
+        for end in (*slots[most - 1 : -1 : most], self.last):
+            if end >= first:
+                landed = {key: one for key, one in self.landed.items() if first <= one.slot <= end}
+                later = {key: one for key, one in self.landed.items() if one.slot > end}
+                yield _Page(first, end, landed, self.failed, self.blocks, later)
+                first = end + 1
 
     def times_through(self, slot: int) -> list[datetime]:
         """Return the times of what landed up to a slot."""
@@ -122,6 +150,19 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     if head <= settled:
         return None
     page = _by_blocks(chain, settled, head) if head - settled > gaps.REACH else _by_list(chain, venue, settled, head)
+    done: Settled | None = None
+    for part in page.parts(_AT_ONCE):
+        compared = _compare(state, venue, chain, part, now)
+        if compared is None:
+            break  # a rival came further
+        done = compared if done is None else done + compared
+        state.refresh_from_db()
+    return done
+
+
+def _compare(state: VenueState, venue: Program, chain: ChainReader, page: _Page, now: datetime) -> Settled | None:
+    """Compare one part of what is new; ``None`` when somebody else has done so meanwhile."""
+    settled = page.first - 1
     have = backfill.stored(venue=venue, signatures=page.landed.keys(), since=state.settled_block_time)
     missing = [one for one in page.landed.values() if one not in have]
     dropped, sure = _doubtful(venue, page, state, chain)
@@ -232,8 +273,8 @@ def _sighted_since(venue: Program, dropped: Sequence[Dropped], page: _Page, chai
     told = StreamSighting.objects.filter(venue=venue, slot__gte=since, tells=True)
     seen = told.values_list("signature", flat=True).distinct()
     signatures = set(seen)
-    doubted = sorted(signatures - page.landed.keys())
-    alive = signatures & page.landed.keys()
+    listed = {one for one in signatures if page.find(one) is not None}
+    doubted, alive = sorted(signatures - listed), listed
     for start in range(0, len(doubted), _STATUSES):
         some = doubted[start : start + _STATUSES]
         _, statuses = chain.get_statuses(some)
@@ -245,12 +286,11 @@ def _fetch(chain: ChainReader, page: _Page, missing: Sequence[Landed], again: se
     """Return the transactions that are to be stored: what is missing, and what must be stored again."""
     known = {one.signature for one in missing}
     wanted = [one for one in missing if one.signature not in page.blocks]
-    wanted += [
-        page.landed[signature] for signature in sorted(again - known - page.blocks.keys()) if signature in page.landed
-    ]
+    places = {signature: page.find(signature) for signature in sorted(again - known)}
+    wanted += [one for one in places.values() if one is not None and one.signature not in page.blocks]
     fetched = backfill.fetch(chain=chain, wanted=wanted, finalized=True)
-    later = [Landed(one, page.last, False, None) for one in sorted(again - known - page.landed.keys())]
-    newer = backfill.fetch(chain=chain, wanted=later, finalized=False)
+    beyond = [Landed(signature, page.last, False, None) for signature, one in places.items() if one is None]
+    newer = backfill.fetch(chain=chain, wanted=beyond, finalized=False)
     fetched.received += newer.received
     fetched.unresolved += newer.unresolved
     fetched.received += [page.blocks[signature] for signature in sorted(known | again) if signature in page.blocks]
@@ -317,7 +357,7 @@ def _doubtful(
     dropped: list[Dropped] = []
     doubted: list[tuple[str, int | None]] = []
     for signature, slot in believed:
-        landed = page.landed.get(signature)
+        landed = page.find(signature)
         if landed is None:
             doubted.append((signature, slot))
         elif slot not in (None, landed.slot):

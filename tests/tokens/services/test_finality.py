@@ -1,6 +1,7 @@
 """Comparing with the finalized chain: what was lost is found and stored, and nothing is made up."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 import pytest
 
@@ -8,7 +9,7 @@ from megatron.clients.errors import TryLater
 from tests import factories
 from tests.faults import rows
 from tests.tokens.services.live import VENUE, Feed, World, trades, world
-from tokens.choices import Commitment, GapCause, GapOutcome, RejectionReason, RejectionStatus
+from tokens.choices import Commitment, GapCause, GapOutcome, Program, RejectionReason, RejectionStatus
 from tokens.models import RejectedMessage, SlotGap, SourceTally, StreamCursor, StreamSighting, Transaction, VenueState
 from tokens.services import finality, gaps
 
@@ -211,3 +212,27 @@ def test_each_venue_has_its_turn(small: World) -> None:
     assert len(finality.settle_all(chain=small.rpc, now=small.now)) == 1
     VenueState.objects.update(settled_slot=small.chain.last_slot - 5, settled_at=small.now)
     assert len(finality.settle_all(chain=small.rpc, now=small.later(60))) == 1
+
+
+def test_much_is_compared_in_parts(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is listed at once moves the slot part by part, with the same rows and the same account of losses."""
+    landings = trades(small.landings())
+    lost = {one.signature: one.slot for one in landings[5::7]}
+    heard(small, without=lost)
+    monkeypatch.setattr(finality, "_AT_ONCE", 10)
+    compared: list[tuple[int, int]] = []
+    whole = finality._conserve
+
+    def seen(venue: Program, state: VenueState, page: finality._Page, through: int, now: datetime) -> int:
+        compared.append((page.first, page.last))
+        return whole(venue, state, page, through, now)
+
+    monkeypatch.setattr(finality, "_conserve", seen)
+    done = settled(small)
+    assert done is not None
+    assert len(compared) > 5
+    assert [first for first, _ in compared[1:]] == [last + 1 for _, last in compared[:-1]]
+    assert (done.missing, done.listed > 50) == (len(lost), True)
+    assert watched_slot() >= small.chain.last_slot
+    kept = rows.snapshot()["transactions"]
+    assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
