@@ -5,9 +5,9 @@ transaction that the chain lists and does not give, so a pass that is cut short 
 again.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -20,7 +20,8 @@ from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus, 
 from tokens.domain import programs
 from tokens.models import RejectedMessage, SlotGap, StreamCursor, StreamSighting, VenueState
 from tokens.selectors import completeness
-from tokens.services import backfill, gaps, ingest, reorgs, streams
+from tokens.services import backfill, gaps, ingest, listing, reorgs, streams
+from tokens.services.listing import Page
 from tokens.services.reorgs import Dropped
 
 log = structlog.get_logger(__name__)
@@ -35,7 +36,6 @@ _AT_ONCE = 10_000
 _MOST_POOLS, _MOST_BREAKS = 10_000, 500
 _SILENT = timedelta(seconds=30)
 _EVER = 2**62
-_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _SLACK = timedelta(minutes=1)
 """How far a fork's clock may be from the chain's: a row of the slots in question is not looked for further away."""
 
@@ -60,43 +60,6 @@ class Settled:
             self.dropped + later.dropped,
             self.breaks + later.breaks,
         )
-
-
-@dataclass(slots=True)
-class _Page:
-    """The finalized chain between two slots, as far as one venue is concerned."""
-
-    first: int
-    last: int
-    landed: Mapping[str, Landed]
-    failed: Collection[str] = ()
-    blocks: Mapping[str, ingest.Received] = field(default_factory=dict)
-    """Transactions that came with the list, where it was made from blocks."""
-    later: Mapping[str, Landed] = field(default_factory=dict)
-    """What is listed beyond the last slot: of a fork's transactions some landed there."""
-
-    def find(self, signature: str) -> Landed | None:
-        """Return where a transaction landed, as far as the list goes."""
-        return self.landed.get(signature) or self.later.get(signature)
-
-    @property
-    def times(self) -> list[datetime]:
-        return self.times_through(self.last)
-
-    def parts(self, most: int) -> Iterator["_Page"]:
-        """Yield the page in parts of about ``most`` transactions each, whole slots, the oldest first."""
-        first, slots = self.first, sorted(one.slot for one in self.landed.values())
-        for end in (*slots[most - 1 : -1 : most], self.last):
-            if end >= first:
-                landed = {key: one for key, one in self.landed.items() if first <= one.slot <= end}
-                later = {key: one for key, one in self.landed.items() if one.slot > end}
-                yield _Page(first, end, landed, self.failed, self.blocks, later)
-                first = end + 1
-
-    def times_through(self, slot: int) -> list[datetime]:
-        """Return the times of what landed up to a slot."""
-        landed = (one for one in self.landed.values() if one.slot <= slot)
-        return [one.block_time for one in landed if one.block_time is not None]
 
 
 def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
@@ -149,7 +112,7 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     head = min(chain.get_slot(finalized=True), _heard_to(venue, now))
     if head <= settled:
         return None
-    page = _by_blocks(chain, settled, head) if head - settled > gaps.REACH else _by_list(chain, venue, settled, head)
+    page = listing.read(chain=chain, venue=venue, after_slot=settled, through_slot=head)
     done: Settled | None = None
     for part in page.parts(_AT_ONCE):
         compared = _compare(state, venue, chain, part, now)
@@ -160,7 +123,7 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     return done
 
 
-def _compare(state: VenueState, venue: Program, chain: ChainReader, page: _Page, now: datetime) -> Settled | None:
+def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, now: datetime) -> Settled | None:
     """Compare one part of what is new; ``None`` when somebody else has done so meanwhile."""
     settled = page.first - 1
     have = backfill.stored(venue=venue, signatures=page.landed.keys(), since=state.settled_block_time)
@@ -236,37 +199,7 @@ def _heard_to(venue: Program, now: datetime) -> int:
 # -- what the chain says
 
 
-def _by_list(chain: ChainReader, venue: Program, settled: int, head: int) -> _Page:
-    landed = backfill.listed(
-        chain=chain, address=programs.ADDRESSES[venue], after_slot=settled, through_slot=head, finalized=True
-    )
-    return _Page(
-        settled + 1,
-        head,
-        {one.signature: one for one in landed if not one.failed},
-        {one.signature for one in landed if one.failed},
-    )
-
-
-def _by_blocks(chain: ChainReader, settled: int, head: int) -> _Page:
-    """Read blocks, oldest first: after a long absence the list of an address would have to be read from its newest end."""
-    last = min(head, settled + gaps.BLOCKS_AT_ONCE)
-    blocks: dict[str, ingest.Received] = {}
-    for slot in chain.get_blocks(settled + 1, last):
-        payload = chain.get_block(slot)
-        if payload is None:
-            raise TryLater(f"The block of slot {slot} is listed and not given.")
-        blocks |= backfill.block(slot=slot, payload=payload)
-    landed = {}
-    for signature, received in blocks.items():
-        if received.decoded.events:
-            at = min((e.block_time for e in received.decoded.events if e.block_time is not None), default=None)
-            time = None if at is None else _UNIX + timedelta(seconds=at)
-            landed[signature] = Landed(signature, received.decoded.slot or 0, False, time)
-    return _Page(settled + 1, last, landed, blocks=blocks)
-
-
-def _sighted_since(venue: Program, dropped: Sequence[Dropped], page: _Page, chain: ChainReader) -> set[str]:
+def _sighted_since(venue: Program, dropped: Sequence[Dropped], page: Page, chain: ChainReader) -> set[str]:
     """Return what came since a dropped fork began, told a fact and is on the chain: rows may have kept what the fork said
     instead of what these say."""
     since = min(one.slot for one in dropped)
@@ -282,7 +215,7 @@ def _sighted_since(venue: Program, dropped: Sequence[Dropped], page: _Page, chai
     return alive
 
 
-def _fetch(chain: ChainReader, page: _Page, missing: Sequence[Landed], again: set[str]) -> backfill.Fetched:
+def _fetch(chain: ChainReader, page: Page, missing: Sequence[Landed], again: set[str]) -> backfill.Fetched:
     """Return the transactions that are to be stored: what is missing, and what must be stored again."""
     known = {one.signature for one in missing}
     wanted = [one for one in missing if one.signature not in page.blocks]
@@ -330,7 +263,7 @@ WHERE migration_signature IS NOT NULL AND migration_slot > %(first)s AND migrati
 
 
 def _doubtful(
-    venue: Program, page: _Page, state: VenueState, chain: ChainReader
+    venue: Program, page: Page, state: VenueState, chain: ChainReader
 ) -> tuple[list[Dropped], list[tuple[str, int]]]:
     """Return what we believed and the finalized chain does not have where we have it, and what is final after all.
 
@@ -393,7 +326,7 @@ def _finalize(places: Sequence[tuple[str, int]], state: VenueState) -> None:
             cursor.execute(_FINALIZE, [[one for one, _ in places], [slot for _, slot in places], since, since])
 
 
-def _conserve(venue: Program, state: VenueState, page: _Page, through: int, now: datetime) -> int:
+def _conserve(venue: Program, state: VenueState, page: Page, through: int, now: datetime) -> int:
     """Open a gap for each curve whose reserves do not follow, among the slots of this pass; return how many."""
     times = page.times
     if venue is Program.PUMPSWAP or not times:
@@ -425,7 +358,7 @@ def _count(venue: Program, found: Sequence[SlotGap], lost: Sequence[Landed], now
             gaps.note(gap=gap, count=inside)
 
 
-def _close(venue: Program, page: _Page, through: int, now: datetime) -> None:
+def _close(venue: Program, page: Page, through: int, now: datetime) -> None:
     """End the gaps whose whole stretch is compared now; whatever was missing in them is stored.
 
     Where an operator wants the chain to be asked again, an earlier comparison is not enough.

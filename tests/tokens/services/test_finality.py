@@ -12,6 +12,7 @@ from tests.tokens.services.live import VENUE, Feed, World, trades, world
 from tokens.choices import Commitment, GapCause, GapOutcome, Program, RejectionReason, RejectionStatus
 from tokens.models import RejectedMessage, SlotGap, SourceTally, StreamCursor, StreamSighting, Transaction, VenueState
 from tokens.services import finality, gaps
+from tokens.services.listing import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -223,7 +224,7 @@ def test_much_is_compared_in_parts(small: World, monkeypatch: pytest.MonkeyPatch
     compared: list[tuple[int, int]] = []
     whole = finality._conserve
 
-    def seen(venue: Program, state: VenueState, page: finality._Page, through: int, now: datetime) -> int:
+    def seen(venue: Program, state: VenueState, page: Page, through: int, now: datetime) -> int:
         compared.append((page.first, page.last))
         return whole(venue, state, page, through, now)
 

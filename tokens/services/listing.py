@@ -1,0 +1,87 @@
+"""The finalized chain between two slots, as far as one venue is concerned: read from the list of its program, or from blocks."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from megatron.clients.errors import TryLater
+from megatron.clients.ports import ChainReader, Landed
+from tokens.choices import Program
+from tokens.domain import programs
+from tokens.services import backfill, gaps, ingest
+
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Page:
+    """The finalized chain between two slots, as far as one venue is concerned."""
+
+    first: int
+    last: int
+    landed: Mapping[str, Landed]
+    failed: Collection[str] = ()
+    blocks: Mapping[str, ingest.Received] = field(default_factory=dict)
+    """Transactions that came with the list, where it was made from blocks."""
+    later: Mapping[str, Landed] = field(default_factory=dict)
+    """What is listed beyond the last slot: of a fork's transactions some landed there."""
+
+    def find(self, signature: str) -> Landed | None:
+        """Return where a transaction landed, as far as the list goes."""
+        return self.landed.get(signature) or self.later.get(signature)
+
+    @property
+    def times(self) -> list[datetime]:
+        return self.times_through(self.last)
+
+    def parts(self, most: int) -> Iterator["Page"]:
+        """Yield the page in parts of about ``most`` transactions each, whole slots, the oldest first."""
+        first, slots = self.first, sorted(one.slot for one in self.landed.values())
+        for end in (*slots[most - 1 : -1 : most], self.last):
+            if end >= first:
+                landed = {key: one for key, one in self.landed.items() if first <= one.slot <= end}
+                later = {key: one for key, one in self.landed.items() if one.slot > end}
+                yield Page(first, end, landed, self.failed, self.blocks, later)
+                first = end + 1
+
+    def times_through(self, slot: int) -> list[datetime]:
+        """Return the times of what landed up to a slot."""
+        landed = (one for one in self.landed.values() if one.slot <= slot)
+        return [one.block_time for one in landed if one.block_time is not None]
+
+
+def read(*, chain: ChainReader, venue: Program, after_slot: int, through_slot: int) -> Page:
+    """Return what the finalized chain has of ``venue`` after a slot, up to another or less far. Raises ``TryLater``."""
+    if through_slot - after_slot > gaps.REACH:
+        return _by_blocks(chain, after_slot, through_slot)
+    return _by_list(chain, venue, after_slot, through_slot)
+
+
+def _by_list(chain: ChainReader, venue: Program, settled: int, head: int) -> Page:
+    landed = backfill.listed(
+        chain=chain, address=programs.ADDRESSES[venue], after_slot=settled, through_slot=head, finalized=True
+    )
+    return Page(
+        settled + 1,
+        head,
+        {one.signature: one for one in landed if not one.failed},
+        {one.signature for one in landed if one.failed},
+    )
+
+
+def _by_blocks(chain: ChainReader, settled: int, head: int) -> Page:
+    """Read some blocks, oldest first: after a long absence the list of an address would be read from its newest end."""
+    last = min(head, settled + gaps.BLOCKS_AT_ONCE)
+    blocks: dict[str, ingest.Received] = {}
+    for slot in chain.get_blocks(settled + 1, last):
+        payload = chain.get_block(slot)
+        if payload is None:
+            raise TryLater(f"The block of slot {slot} is listed and not given.")
+        blocks |= backfill.block(slot=slot, payload=payload)
+    landed = {}
+    for signature, received in blocks.items():
+        if received.decoded.events:
+            at = min((e.block_time for e in received.decoded.events if e.block_time is not None), default=None)
+            time = None if at is None else _UNIX + timedelta(seconds=at)
+            landed[signature] = Landed(signature, received.decoded.slot or 0, False, time)
+    return Page(settled + 1, last, landed, blocks=blocks)
