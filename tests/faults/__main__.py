@@ -9,6 +9,9 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+LINE_EVERY = 25
+"""Plans a line of progress, where no bar can be drawn."""
+
 
 def main() -> int:
     """Return 1 if a plan ended with other rows, or a loss was not noticed, or one was invented."""
@@ -57,6 +60,8 @@ def _run(seeds: range) -> int:
                 for line in wrong:
                     console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
             progress.update(task, advance=1, description=f"{losses} losses healed, {dropped} dropped by forks")
+            if not console.is_terminal and seed % LINE_EVERY == 0:
+                console.print(f"plan {seed}: {losses} losses healed, {dropped} dropped by forks, {len(failed)} plans failed")
     seconds = time.monotonic() - began
     print(f"{len(seeds)} plans in {seconds:.0f} s: {trades} trades, {losses} losses, {dropped} dropped by forks.")
     if failed:

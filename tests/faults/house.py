@@ -102,7 +102,7 @@ class House:
         if weather.step % STEPS_BETWEEN == 0:
             self.catch_up(weather)
 
-    def catch_up(self, weather: Weather, *, patience: float = 10.0) -> None:
+    def catch_up(self, weather: Weather, *, patience: float = 60.0) -> None:
         """Wait until the monitors have stored what they were sent, or ``patience`` seconds."""
         until = time.monotonic() + patience
         while time.monotonic() < until and not self.failures:

@@ -1,17 +1,9 @@
-"""Exact decimals from integers, as text for bulk writing. Division happens once, and rounding is half up."""
+"""Exact decimals as scaled integers; PostgreSQL reads ``{value}e-{places}``. Division happens once, and rounding is half up."""
 
 PRICE_PLACES = 20
 """Decimals of a price in the quote per whole token; launch prices begin at 2.8e-8 SOL."""
 USD_PLACES = 18
 SOL_USD_PLACES = 6
-
-
-def decimal_text(value: int, places: int) -> str:
-    """Return ``value · 10^-places`` as plain digits; ``value`` is not negative."""
-    digits = str(value)
-    if len(digits) <= places:
-        return f"0.{digits:0>{places}}"
-    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
 def price_scaled(quote_raw: int, token_raw: int, quote_decimals: int, token_decimals: int) -> int:

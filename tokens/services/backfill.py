@@ -108,6 +108,17 @@ def stored(*, venue: Program, signatures: Collection[str], since: datetime | Non
     return have
 
 
+def newest_slots(*, venue: Program, signatures: Collection[str]) -> dict[str, int]:
+    """Return the newest slot in which each of ``signatures`` was seen; what left nothing is left out."""
+    newest: dict[str, int] = {}
+    if signatures:
+        have = stored(venue=venue, signatures=signatures, since=None)
+        for places in (have.slots, have.sighted):
+            for signature, slots in places.items():
+                newest[signature] = max(slots | {newest.get(signature, 0)})
+    return newest
+
+
 @dataclass(slots=True)
 class Fetched:
     """Transactions as the chain gave them, in the form that ``ingest.store`` takes, and those that it did not give."""
@@ -140,10 +151,12 @@ def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool) -> F
             fetched.received += [found[one.signature] for one in by_slot[slot] if one.signature in found]
             fetched.unresolved += [one for one in by_slot[slot] if one.signature not in found]
         for landed, payload in zip(single, alone, strict=True):
-            if payload is None:
+            received = [] if payload is None else _received(payload, landed.signature, finalized=finalized)
+            # A node that is behind may know it from where a fork had it.
+            if not received or (finalized and any(one.decoded.slot not in (None, landed.slot) for one in received)):
                 fetched.unresolved.append(landed)
             else:
-                fetched.received += _received(payload, landed.signature, finalized=finalized)
+                fetched.received += received
     fetched.received.sort(key=lambda one: (one.decoded.slot or 0, one.decoded.signature or ""))
     return fetched
 

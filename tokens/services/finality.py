@@ -5,10 +5,10 @@ transaction that the chain lists and does not give, so a pass that is cut short 
 again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import connection, transaction
@@ -129,9 +129,9 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
     have = backfill.stored(venue=venue, signatures=page.landed.keys(), since=state.settled_block_time)
     missing = [one for one in page.landed.values() if one not in have]
     dropped, sure = _doubtful(venue, page, state, chain)
-    again = reorgs.witnesses(dropped=dropped) | _sighted_since(venue, dropped, page, chain) if dropped else set()
+    again = _said_again(venue, dropped, page, chain) if dropped else {}
     fetched = _fetch(chain, page, missing, again)
-    if not again.isdisjoint(one.signature for one in fetched.unresolved):
+    if not again.keys().isdisjoint(one.signature for one in fetched.unresolved):
         # What a fork said is not taken back before all that stands beside it can be said again.
         raise TryLater("A fork was dropped, and what must be stored again is not given.")
     unresolved = min((one.slot for one in fetched.unresolved), default=None)
@@ -199,34 +199,50 @@ def _heard_to(venue: Program, now: datetime) -> int:
 # -- what the chain says
 
 
-def _sighted_since(venue: Program, dropped: Sequence[Dropped], page: Page, chain: ChainReader) -> set[str]:
-    """Return what came since a dropped fork began, told a fact and is on the chain: rows may have kept what the fork said
-    instead of what these say."""
+class Place(NamedTuple):
+    """Where a transaction landed, and whether that slot is final."""
+
+    landed: Landed
+    final: bool
+
+
+def _said_again(venue: Program, dropped: Sequence[Dropped], page: Page, chain: ChainReader) -> dict[str, Place]:
+    """Return where the transactions landed that must be stored again with the fork that is taken back, by signature.
+
+    These are the witnesses of what is undone, and what came since the fork began and told a fact: rows may have kept what
+    the fork said instead of it. What is on no list was settled before, is not final yet, or is of a fork itself: the chain is
+    asked. Raises ``TryLater`` from a node that does not know what is on the chain, or may be.
+    """
     since = min(one.slot for one in dropped)
     told = StreamSighting.objects.filter(venue=venue, slot__gte=since, tells=True)
-    seen = told.values_list("signature", flat=True).distinct()
-    signatures = set(seen)
-    listed = {one for one in signatures if page.find(one) is not None}
-    doubted, alive = sorted(signatures - listed), listed
+    witnesses = reorgs.witnesses(dropped=dropped)
+    signatures = witnesses.union(told.values_list("signature", flat=True))
+    signatures -= {one.signature for one in dropped if not one.alive}
+    places = {one: Place(landed, final=True) for one in signatures if (landed := page.find(one)) is not None}
+    doubted = sorted(signatures - places.keys())
+    newest = backfill.newest_slots(venue=venue, signatures=doubted)
     for start in range(0, len(doubted), _STATUSES):
         some = doubted[start : start + _STATUSES]
-        _, statuses = chain.get_statuses(some)
-        alive |= {one for one, status in zip(some, statuses, strict=True) if status is not None and not status.failed}
-    return alive
+        answered_at, statuses = chain.get_statuses(some)
+        for one, status in zip(some, statuses, strict=True):
+            if status is not None and not status.failed:
+                places[one] = Place(Landed(one, status.slot, False, None), status.finalized)
+                continue
+            seen = newest.get(one, 0)
+            if max(seen, page.last) > answered_at or (one in witnesses and seen <= page.last):
+                raise TryLater(f"Transaction {one} must be stored again, and the node does not know it.")
+    return places
 
 
-def _fetch(chain: ChainReader, page: Page, missing: Sequence[Landed], again: set[str]) -> backfill.Fetched:
+def _fetch(chain: ChainReader, page: Page, missing: Sequence[Landed], again: Mapping[str, Place]) -> backfill.Fetched:
     """Return the transactions that are to be stored: what is missing, and what must be stored again."""
-    known = {one.signature for one in missing}
-    wanted = [one for one in missing if one.signature not in page.blocks]
-    places = {signature: page.find(signature) for signature in sorted(again - known)}
-    wanted += [one for one in places.values() if one is not None and one.signature not in page.blocks]
+    final = {one.signature: one for one in missing} | {key: one.landed for key, one in again.items() if one.final}
+    wanted = [one for key, one in sorted(final.items()) if key not in page.blocks]
     fetched = backfill.fetch(chain=chain, wanted=wanted, finalized=True)
-    beyond = [Landed(signature, page.last, False, None) for signature, one in places.items() if one is None]
-    newer = backfill.fetch(chain=chain, wanted=beyond, finalized=False)
+    newer = backfill.fetch(chain=chain, wanted=[one.landed for one in again.values() if not one.final], finalized=False)
     fetched.received += newer.received
     fetched.unresolved += newer.unresolved
-    fetched.received += [page.blocks[signature] for signature in sorted(known | again) if signature in page.blocks]
+    fetched.received += [page.blocks[key] for key in sorted(final) if key in page.blocks]
     return fetched
 
 

@@ -6,34 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, decimal_text, price_scaled, usd_scaled
+from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, price_scaled, usd_scaled
 
 WIDE = Context(prec=200, rounding=ROUND_HALF_UP)
 U64 = st.integers(0, 2**64 - 1)
-
-
-@pytest.mark.parametrize(
-    ("value", "places", "text"),
-    [
-        (0, 0, "0"),
-        (0, 3, "0.000"),
-        (7, 0, "7"),
-        (7, 1, "0.7"),
-        (7, 3, "0.007"),
-        (1_234, 3, "1.234"),
-        (1_000, 3, "1.000"),
-        (2**64 - 1, 9, "18446744073.709551615"),
-    ],
-)
-def test_an_integer_becomes_plain_digits(value: int, places: int, text: str) -> None:
-    """Zeros before and after the point are written out, and there is never an exponent."""
-    assert decimal_text(value, places) == text
-
-
-@given(U64, st.integers(0, 30))
-def test_no_digit_is_lost(value: int, places: int) -> None:
-    """The text says exactly value · 10^-places."""
-    assert Decimal(decimal_text(value, places)).scaleb(places, WIDE) == value
 
 
 @pytest.mark.parametrize(

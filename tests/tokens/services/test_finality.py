@@ -237,3 +237,17 @@ def test_much_is_compared_in_parts(small: World, monkeypatch: pytest.MonkeyPatch
     assert watched_slot() >= small.chain.last_slot
     kept = rows.snapshot()["transactions"]
     assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
+
+
+def test_what_a_node_gives_from_elsewhere_is_not_stored(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that is behind may still know a transaction from a fork; where the finalized chain has it is what counts."""
+    lost = trades(small.landings())[30]
+    heard(small, without=[lost.signature])
+    with monkeypatch.context() as behind:
+        asked = small.node._getTransaction
+        behind.setattr(small.node, "_getTransaction", lambda *params: {**(asked(*params) or {}), "slot": lost.slot - 3})
+        with pytest.raises(TryLater, match=f"slot {lost.slot} is listed and not given"):
+            settled(small)
+    assert not Transaction.objects.filter(signature=lost.signature).exists()
+    settled(small)
+    assert set(Transaction.objects.filter(signature=lost.signature).values_list("slot", flat=True)) == {lost.slot}

@@ -2,10 +2,11 @@
 
 import pytest
 
+from megatron.clients.errors import TryLater
 from tests.cluster.chain import Fork
 from tests.faults import rows
 from tests.tokens.services.live import VENUE, Feed, World, world
-from tokens.models import ChainReorg, PoolMilestone, PriceCandle1m, Token, Transaction
+from tokens.models import ChainReorg, PoolMilestone, PriceCandle1m, StreamSighting, Token, Transaction
 from tokens.services import candles, finality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,5 +108,30 @@ def test_a_graduation_that_only_a_fork_saw_is_taken_back(fork_first: bool) -> No
     until = next(place for place, one in enumerate(on_chain) if one.slot > fork[-1].slot)
     for said in (on_chain[:until], fork, on_chain[until:]) if fork_first else (on_chain, fork):
         forked.follow(Feed(said, at=forked.now))
+    finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    assert rows.differences(_only_curves(rows.snapshot()), _only_curves(rows.expected(forked.chain, forked.now))) == []
+
+
+def test_a_completion_that_was_compared_before_outlives_the_migration_of_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A curve completes, that is final and compared, and the migration of a fork behind it is taken back: it stays graduated."""
+    monkeypatch.setattr(finality, "_AT_ONCE", 1)
+    forked = world(seed=345, slots=46, per_slot=4.0, fork=Fork(30, 12), coins=10)
+    forked.follow(Feed(forked.landings(dropped=True), at=forked.now))
+    finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    assert rows.differences(_only_curves(rows.snapshot()), _only_curves(rows.expected(forked.chain, forked.now))) == []
+
+
+def test_a_fork_is_not_taken_back_by_a_node_that_lags_behind_what_came_since() -> None:
+    """What told a fact after the fork must be said again; a node that has not come so far cannot know whether it is there."""
+    forked = world(seed=66, fork=Fork(10, 6), per_slot=4.0, coins=10)
+    forked.follow(Feed(forked.landings(dropped=True), at=forked.now))
+    newest = StreamSighting.objects.filter(tells=True).latest("slot").slot
+    places = {block.slot: place for place, block in enumerate(forked.chain.timeline)}
+    forked.node.step = places[newest] - 1
+    before = rows.snapshot()
+    with pytest.raises(TryLater, match="the node does not know it"):
+        finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    assert rows.snapshot() == before
+    forked.node.step += 200
     finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
     assert rows.differences(_only_curves(rows.snapshot()), _only_curves(rows.expected(forked.chain, forked.now))) == []

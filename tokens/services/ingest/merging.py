@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from tokens.choices import PoolStatus
 from tokens.domain.events import Reserves
 from tokens.domain.facts import STATUS_RANK, Migrated, Order, PoolFact
-from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, decimal_text, price_scaled, usd_scaled
+from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, price_scaled, usd_scaled
 from tokens.services.prices import Window
 
 
@@ -97,10 +97,10 @@ def priced(fact: PoolFact, pool: State, token_decimals: int, usd: Window) -> tup
     cap = None if pool.base_supply is None else (2 * spot * int(pool.base_supply) + unit) // (2 * unit)
     micro = usd.of(fact.quote_mint).at(pool.last_trade_at) if pool.last_trade_at else None
     return (
-        decimal_text(spot, PRICE_PLACES),
-        None if micro is None else decimal_text(usd_scaled(spot, PRICE_PLACES, micro), USD_PLACES),
-        None if cap is None else decimal_text(cap, PRICE_PLACES),
-        None if micro is None or cap is None else decimal_text(usd_scaled(cap, PRICE_PLACES, micro), USD_PLACES),
+        f"{spot}e-{PRICE_PLACES}",
+        None if micro is None else f"{usd_scaled(spot, PRICE_PLACES, micro)}e-{USD_PLACES}",
+        None if cap is None else f"{cap}e-{PRICE_PLACES}",
+        None if micro is None or cap is None else f"{usd_scaled(cap, PRICE_PLACES, micro)}e-{USD_PLACES}",
     )
 
 
@@ -112,5 +112,5 @@ def created(fact: PoolFact, pool: State, token_decimals: int) -> tuple[Any, ...]
     price = None
     if start.virtual_quote and start.virtual_token and pool.quote_decimals is not None:
         scaled = price_scaled(start.virtual_quote, start.virtual_token, pool.quote_decimals, token_decimals)
-        price = decimal_text(scaled, PRICE_PLACES)
+        price = f"{scaled}e-{PRICE_PLACES}"
     return price, start.real_token, start.real_quote, fact.details.get("lp_mint")

@@ -9,7 +9,7 @@ import msgspec
 from tokens.choices import TransactionType
 from tokens.domain.events import POSITIONLESS
 from tokens.domain.facts import TradeFact
-from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, decimal_text, price_scaled, usd_scaled
+from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, price_scaled, usd_scaled
 from tokens.services.ingest.parents import Sides
 from tokens.services.prices import Window
 
@@ -82,15 +82,15 @@ class Writer:
         sol = price = price_usd = sol_usd = _NULL
         if base and places is not None:
             scaled = price_scaled(quote, base, places, token_places)
-            price = decimal_text(scaled, PRICE_PLACES)
+            price = f"{scaled}e-{PRICE_PLACES}"
             if micro is not None:
-                price_usd = decimal_text(usd_scaled(scaled, PRICE_PLACES, micro), USD_PLACES)
+                price_usd = f"{usd_scaled(scaled, PRICE_PLACES, micro)}e-{USD_PLACES}"
         if side.in_sol:
-            sol = decimal_text(quote, 9)
+            sol = f"{quote}e-9"
             if micro is not None:
-                sol_usd = decimal_text(quote * micro, 15)
+                sol_usd = f"{quote * micro}e-15"
         elif micro is not None and places is not None:
-            sol_usd = decimal_text(usd_scaled(quote, places, micro), USD_PLACES)
+            sol_usd = f"{usd_scaled(quote, places, micro)}e-{USD_PLACES}"
         fees, after = event.fees, fact.after
         creator, lp = fees.creator, fees.lp if fees.platform is None else fees.platform
         if fees.cashback:
@@ -99,7 +99,7 @@ class Writer:
         amounts = f"{quote_side}\t{token_side}" if fact.type in _GIVES_QUOTE else f"{token_side}\t{quote_side}"
         return (
             f"{fact.id}\t{event.signature}\t{event.event_index}\t{side.pool_id}\t{side.token_id}\t{at}\t{fact.slot}\t"
-            f"{fact.commitment}\t{fact.type}\t{event.user}\t{amounts}\t{sol}\t{decimal_text(base, token_places)}\t{price}\t"
+            f"{fact.commitment}\t{fact.type}\t{event.user}\t{amounts}\t{sol}\t{base}e-{token_places}\t{price}\t"
             f"{price_usd}\t{sol_usd}\t{_NULL if fees.protocol is None else fees.protocol}\t{_NULL if lp is None else lp}\t"
             f"{_NULL if creator is None else creator}\t{_NULL if fees.share is None else fees.share}\t"
             f"{_NULL if fact.transaction_fee is None else fact.transaction_fee}\t"
