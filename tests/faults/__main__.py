@@ -61,7 +61,9 @@ def _run(seeds: range) -> int:
                     console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
             progress.update(task, advance=1, description=f"{losses} losses healed, {dropped} dropped by forks")
             if not console.is_terminal and seed % LINE_EVERY == 0:
-                console.print(f"plan {seed}: {losses} losses healed, {dropped} dropped by forks, {len(failed)} plans failed")
+                console.print(
+                    f"plan {seed}: {losses} losses healed, {dropped} dropped by forks, {len(failed)} plans failed"
+                )
     seconds = time.monotonic() - began
     print(f"{len(seeds)} plans in {seconds:.0f} s: {trades} trades, {losses} losses, {dropped} dropped by forks.")
     if failed:

@@ -112,7 +112,9 @@ def test_a_graduation_that_only_a_fork_saw_is_taken_back(fork_first: bool) -> No
     assert rows.differences(_only_curves(rows.snapshot()), _only_curves(rows.expected(forked.chain, forked.now))) == []
 
 
-def test_a_completion_that_was_compared_before_outlives_the_migration_of_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_completion_that_was_compared_before_outlives_the_migration_of_a_fork(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A curve completes, that is final and compared, and the migration of a fork behind it is taken back: it stays graduated."""
     monkeypatch.setattr(finality, "_AT_ONCE", 1)
     forked = world(seed=345, slots=46, per_slot=4.0, fork=Fork(30, 12), coins=10)
