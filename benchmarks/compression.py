@@ -66,17 +66,19 @@ _SEEDS_COLUMNS = {
     "created_at": "timestamptz DEFAULT now()",
 }
 """What the seeds' two versions of the table have, filled from ours."""
-_SEEDS_TABLE = (
-    f"CREATE TABLE seed_transactions ({', '.join(f'{n} {kind}' for n, kind in _SEEDS_COLUMNS.items())},"
-    " success boolean DEFAULT true, error_code varchar(50), PRIMARY KEY (signature, block_time))",
-    "SELECT create_hypertable('seed_transactions', 'block_time')",
-    "CREATE INDEX ON seed_transactions (token_id, block_time DESC)",
-    "CREATE INDEX ON seed_transactions (pool_id, block_time DESC)",
-    "CREATE INDEX ON seed_transactions (user_address, block_time DESC)",
-    "CREATE INDEX ON seed_transactions (type)",
-    f"INSERT INTO seed_transactions ({', '.join(_SEEDS_COLUMNS)}) SELECT {', '.join(_SEEDS_COLUMNS)} FROM"
-    " (SELECT DISTINCT ON (signature) * FROM transactions ORDER BY signature, event_index) AS first ORDER BY block_time",
-)
+_DEFINED, _NAMED = ", ".join(" ".join(column) for column in _SEEDS_COLUMNS.items()), ", ".join(_SEEDS_COLUMNS)
+_SEEDS_TABLE = f"""
+CREATE TABLE seed_transactions (
+    {_DEFINED}, success boolean DEFAULT true, error_code varchar(50), PRIMARY KEY (signature, block_time));
+SELECT create_hypertable('seed_transactions', 'block_time');
+CREATE INDEX ON seed_transactions (token_id, block_time DESC);
+CREATE INDEX ON seed_transactions (pool_id, block_time DESC);
+CREATE INDEX ON seed_transactions (user_address, block_time DESC);
+CREATE INDEX ON seed_transactions (type);
+INSERT INTO seed_transactions ({_NAMED})
+SELECT {_NAMED} FROM (SELECT DISTINCT ON (signature) * FROM transactions ORDER BY signature, event_index) AS first
+ORDER BY block_time
+"""
 
 
 def run() -> list[Result]:
@@ -106,7 +108,7 @@ def _as_the_seeds_wrote_it(shape: str) -> list[Result]:
     Its key allows one trade a transaction, so the others of a transaction are left out.
     """
     _run("DROP TABLE IF EXISTS seed_transactions")
-    for statement in (*_SEEDS_TABLE, policies.compression_settings_sql("seed_transactions", *SEEDS_CHOICE)):
+    for statement in (*_SEEDS_TABLE.split(";"), policies.compression_settings_sql("seed_transactions", *SEEDS_CHOICE)):
         _run(statement)
     before, rows = _size("seed_transactions"), _count("seed_transactions")
     after, read = _compressed("seed_transactions", *SEEDS_CHOICE)

@@ -92,6 +92,10 @@ class HttpClient:
         may have been done over there."""
         return self._once(method, path, params, json, writes=True)
 
+    def close(self) -> None:
+        """End the connections that are kept for the next call."""
+        self._http.close()
+
     def _once(
         self, method: str, path: str, params: Mapping[str, Any] | None, json: Any, *, writes: bool, endpoint: str = ""
     ) -> bytes:

@@ -98,6 +98,10 @@ class SolanaRpc:
             transport=transport,
         )
 
+    def close(self) -> None:
+        """End the connections to the node."""
+        self._http.close()
+
     def get_transaction(self, signature: str) -> bytes | None:
         """Return the transaction's JSON, or ``None`` while the node does not know it, or not what became of it."""
         options = {"encoding": "json", "commitment": COMMITMENT, "maxSupportedTransactionVersion": NEWEST_VERSION}

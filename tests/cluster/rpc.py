@@ -46,6 +46,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 60
+    """Seconds: the thread of a client that asks nothing more ends."""
     server: _Server
 
     def setup(self) -> None:

@@ -96,8 +96,10 @@ def _judge_gaps(verdict: Verdict, weather: Weather, venue: Program) -> None:
     verdict.losses += len(lost)
     verdict.gaps += len(found)
     healed = SlotGap.objects.filter(outcome=GapOutcome.HEALED).values_list("slot_from", "slot_to")
-    # What is of both venues and came for the other is no loss to anybody.
+    # What is of both venues and came for the other is no loss to anybody, and what a fork had and was asked for there has been
+    # moved since: it is known.
     known = {signature for _, signature, _ in weather.delivered}
+    known.update(*ChainReorg.objects.values_list("signatures", flat=True))
     for signature, slot in lost.items():
         if signature not in known and not any(first <= slot <= (last or 0) for first, last in healed):
             verdict.wrong.append(f"{venue}: the loss of {signature} in slot {slot} was not noticed")

@@ -20,3 +20,9 @@ def test_without_faults_nothing_is_found_missing() -> None:
 def test_a_plan_of_faults_leaves_the_same_rows(seed: int) -> None:
     """Every injected loss is noticed and healed, none is invented, and the final rows equal those without faults."""
     assert run_plan(seed, slots=60).wrong == []
+
+
+@pytest.mark.parametrize("seed", [427, 761, 1026])
+def test_venues_that_share_a_fork_do_not_wait_for_each_other(seed: int) -> None:
+    """A curve migrates on a fork: what one venue must say again is settled, failed or dead for the other."""
+    assert run_plan(seed).wrong == []

@@ -108,17 +108,6 @@ def stored(*, venue: Program, signatures: Collection[str], since: datetime | Non
     return have
 
 
-def newest_slots(*, venue: Program, signatures: Collection[str]) -> dict[str, int]:
-    """Return the newest slot in which each of ``signatures`` was seen; what left nothing is left out."""
-    newest: dict[str, int] = {}
-    if signatures:
-        have = stored(venue=venue, signatures=signatures, since=None)
-        for places in (have.slots, have.sighted):
-            for signature, slots in places.items():
-                newest[signature] = max(slots | {newest.get(signature, 0)})
-    return newest
-
-
 @dataclass(slots=True)
 class Fetched:
     """Transactions as the chain gave them, in the form that ``ingest.store`` takes, and those that it did not give."""

@@ -210,8 +210,9 @@ def _said_again(venue: Program, dropped: Sequence[Dropped], page: Page, chain: C
     """Return where the transactions landed that must be stored again with the fork that is taken back, by signature.
 
     These are the witnesses of what is undone, and what came since the fork began and told a fact: rows may have kept what
-    the fork said instead of it. What is on no list was settled before, is not final yet, or is of a fork itself: the chain is
-    asked. Raises ``TryLater`` from a node that does not know what is on the chain, or may be.
+    the fork said instead of it. What is on no list was settled before, is not final yet, or is of a fork itself, perhaps one
+    that another venue has yet to compare: the chain is asked. Raises ``TryLater`` from a node that does not know what is on
+    the chain, or may be.
     """
     since = min(one.slot for one in dropped)
     told = StreamSighting.objects.filter(venue=venue, slot__gte=since, tells=True)
@@ -220,18 +221,33 @@ def _said_again(venue: Program, dropped: Sequence[Dropped], page: Page, chain: C
     signatures -= {one.signature for one in dropped if not one.alive}
     places = {one: Place(landed, final=True) for one in signatures if (landed := page.find(one)) is not None}
     doubted = sorted(signatures - places.keys())
-    newest = backfill.newest_slots(venue=venue, signatures=doubted)
+    seen = _seen(doubted)
     for start in range(0, len(doubted), _STATUSES):
         some = doubted[start : start + _STATUSES]
         answered_at, statuses = chain.get_statuses(some)
         for one, status in zip(some, statuses, strict=True):
-            if status is not None and not status.failed:
+            if status is None:
+                slot, final = seen.get(one, (page.last, one in witnesses))
+                if final or max(slot, page.last) > answered_at:
+                    raise TryLater(f"Transaction {one} must be stored again, and the node does not know it.")
+            elif not status.failed:
                 places[one] = Place(Landed(one, status.slot, False, None), status.finalized)
-                continue
-            seen = newest.get(one, 0)
-            if max(seen, page.last) > answered_at or (one in witnesses and seen <= page.last):
-                raise TryLater(f"Transaction {one} must be stored again, and the node does not know it.")
     return places
+
+
+_SEEN = """
+SELECT signature, max(slot), bool_or(final) FROM (
+    SELECT signature, slot, commitment = 2 AS final FROM transactions WHERE signature = ANY(%(signatures)s)
+    UNION ALL SELECT signature, slot, false FROM stream_sightings WHERE signature = ANY(%(signatures)s)
+) AS places GROUP BY signature
+"""
+
+
+def _seen(signatures: Sequence[str]) -> dict[str, tuple[int, bool]]:
+    """Return the newest slot in which each signature was seen by any venue, and whether it has final rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SEEN, {"signatures": signatures})
+        return {signature: (slot, final) for signature, slot, final in cursor.fetchall()}
 
 
 def _fetch(chain: ChainReader, page: Page, missing: Sequence[Landed], again: Mapping[str, Place]) -> backfill.Fetched:

@@ -1,12 +1,13 @@
 """The monitor: several sources side by side, bounded memory, and nothing forgotten before its commit."""
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 
-from megatron.clients.ports import Frame, Lost, Opened
+from megatron.clients.ports import Frame, Heard, Lost, Opened
 from tests.cluster import views
 from tests.cluster.landing import Landing
 from tests.cluster.node import Node
@@ -215,6 +216,24 @@ class _Endless(Feed):
         threading.Timer(0.5, self._stop.set).start()
         stop.wait(10)
         yield Lost(self._at, "stopped")
+
+
+class _Stopping(Feed):
+    """A feed whose monitor is told to stop after what it has said."""
+
+    def listen(self, *, program: str, stop: threading.Event) -> Iterator[Heard]:
+        yield Opened(self._at)
+        for one in self._said:
+            yield Frame(self._at, views.logs_frame(one))  # type: ignore[arg-type]
+        stop.set()
+        yield Lost(self._at, "stopped")
+
+
+def test_a_monitor_that_is_stopped_opens_no_gap(small: World) -> None:
+    """What it did not hear is between its cursor and where the next start begins; a stop is no disconnection."""
+    report = small.follow(_Stopping(small.landings(), at=small.now))
+    assert (report.frames, report.disconnects) == (len(small.landings()), 0)
+    assert not SlotGap.objects.exists()
 
 
 def test_a_quiet_feed_that_is_back_ends_its_gap(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
