@@ -40,6 +40,7 @@ class Chain:
     def __init__(self, timeline: Sequence[Block], *, first_second: int = FIRST_SECOND) -> None:
         self.timeline = list(timeline)
         self._first_second = first_second
+        self._places: dict[str, dict[str, int]] = {}
 
     @cached_property
     def main(self) -> list[Block]:
@@ -62,6 +63,13 @@ class Chain:
                 for address in landing.addresses:
                     found.setdefault(address, []).append(landing)
         return found
+
+    def places(self, address: str) -> dict[str, int]:
+        """Return where in the list of an address each signature stands: a long list is read page by page."""
+        if address not in self._places:
+            listed = self._by_address.get(address, [])
+            self._places[address] = {landing.signature: place for place, landing in enumerate(listed)}
+        return self._places[address]
 
     @property
     def first_slot(self) -> int:
@@ -150,13 +158,27 @@ class View:
         found = self.chain._landed.get(signature)
         return found if found is not None and found.slot <= self._last_main else None
 
-    def of(self, address: str) -> Iterator[Landing]:
-        """Yield the transactions of an address, newest first; within a slot the last one first."""
-        for block in reversed(self._branch):
-            yield from (landing for landing in reversed(block.landings) if address in landing.addresses)
-        for landing in reversed(self.chain._by_address.get(address, [])):
-            if landing.slot <= self._last_main:
-                yield landing
+    def of(self, address: str, *, before: str | None = None) -> Iterator[Landing]:
+        """Yield the transactions of an address, newest first; within a slot the last one first.
+
+        ``before``: only what is older than this one; nothing where it is not known.
+        """
+        branch = [
+            landing
+            for block in reversed(self._branch)
+            for landing in reversed(block.landings)
+            if address in landing.addresses
+        ]
+        main = self.chain._by_address.get(address, [])
+        end = bisect_right(main, self._last_main, key=lambda landing: landing.slot)
+        if before is not None:
+            on_branch = [place for place, landing in enumerate(branch) if landing.signature == before]
+            if on_branch:
+                branch = branch[on_branch[0] + 1 :]
+            else:
+                branch, end = [], min(end, self.chain.places(address).get(before, 0))
+        yield from branch
+        yield from (main[place] for place in range(end - 1, -1, -1))
 
 
 class _Builder:

@@ -3,7 +3,7 @@
 import multiprocessing
 import threading
 from collections.abc import Callable
-from itertools import dropwhile, islice, takewhile
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from tests.cluster import views
@@ -159,10 +159,8 @@ class Node:
         limit = options.get("limit", MOST_SIGNATURES)
         if not 1 <= limit <= MOST_SIGNATURES:
             raise RpcError(-32602, f"Invalid limit; max {MOST_SIGNATURES}")
-        found = view.of(address)
-        if before := options.get("before"):
-            # A node that does not know the signature has nothing that is older.
-            found = islice(dropwhile(lambda landing: landing.signature != before, found), 1, None)
+        # A node that does not know the signature has nothing that is older.
+        found = view.of(address, before=options.get("before"))
         if until := options.get("until"):
             found = takewhile(lambda landing: landing.signature != until, found)
         finalized = self.head(FINALIZED).slot

@@ -246,7 +246,7 @@ SELECT signature, max(slot), bool_or(final) FROM (
 def _seen(signatures: Sequence[str]) -> dict[str, tuple[int, bool]]:
     """Return the newest slot in which each signature was seen by any venue, and whether it has final rows."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEEN, {"signatures": signatures})
+        cursor.execute(_SEEN, {"signatures": list(signatures)})
         return {signature: (slot, final) for signature, slot, final in cursor.fetchall()}
 
 

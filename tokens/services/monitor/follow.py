@@ -171,7 +171,7 @@ class Monitor:
                 log.info("monitor.listening", source=feed.stream.source, venue=self.venue.value)
                 if self._completion is not None:
                     self._completion.forget_head()
-            elif not self._stop.is_set():  # lost; where it is told to stop, the next start's gap begins at the cursor
+            elif isinstance(heard, Lost) and not self._stop.is_set():  # else the next start's gap begins at the cursor
                 self._lost(feed, heard)
                 tally.disconnects += 1
                 self.report.disconnects += 1
