@@ -74,9 +74,9 @@ class ChainReader(Protocol):
         """Return the finalized slots in ``[first, last]`` that have a block, ascending; at most 500,000 slots apart."""
         ...
 
-    def get_block(self, slot: int) -> bytes | None:
-        """Return a finalized block with its transactions as the JSON that ``getBlock`` gives; ``None`` when the slot has
-        none."""
+    def get_block(self, slot: int, *, finalized: bool) -> bytes | None:
+        """Return a confirmed or finalized block with its transactions as the JSON that ``getBlock`` gives; ``None`` when the
+        slot has none."""
         ...
 
     def get_account(self, address: str) -> Account | None:

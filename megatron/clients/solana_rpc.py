@@ -155,21 +155,21 @@ class SolanaRpc:
             raise TryLater(f"solana rpc: getBlocks: the node has finalized slot {reached}, not yet {last}")
         return slots
 
-    def get_block(self, slot: int) -> bytes | None:
-        """Return a finalized block's JSON with its transactions; ``None`` when the slot has none."""
+    def get_block(self, slot: int, *, finalized: bool) -> bytes | None:
+        """Return a block's JSON with its transactions; ``None`` when the slot has none."""
         options = {
             "encoding": "json",
             "transactionDetails": "full",
             "rewards": False,
             "maxSupportedTransactionVersion": NEWEST_VERSION,
-            "commitment": _commitment(finalized=True),
+            "commitment": _commitment(finalized),
         }
         try:
             result = self._ask("getBlock", [slot, options])
         except _NoBlock:
             return None
-        if result == _NULL:  # what a node says of a block that is not final: it may still come
-            raise TryLater(f"solana rpc: getBlock: slot {slot} is not finalized yet")
+        if result == _NULL:  # what a node says of a block that is not so far: it may still come
+            raise TryLater(f"solana rpc: getBlock: slot {slot} is not {_commitment(finalized)} yet")
         return result
 
     def get_account(self, address: str) -> Account | None:

@@ -255,24 +255,24 @@ def test_a_list_of_other_slots_is_malformed(listed: Any) -> None:
 
 def test_a_block_is_given_as_the_node_sent_it(node: SolanaRpc) -> None:
     """With its time and its transactions; none for a slot that was skipped."""
-    found = node.get_block(435948440)
+    found = node.get_block(435948440, finalized=True)
     assert found is not None
     assert json.loads(found)["blockTime"] == 1785328570
-    assert node.get_block(435948442) is None
+    assert node.get_block(435948442, finalized=True) is None
 
 
 @pytest.mark.parametrize("slot", [435948499, 435948498])
 def test_a_block_that_is_not_final_yet_is_asked_for_later(node: SolanaRpc, slot: int) -> None:
     """Not there yet is not the same as none: the node's error, and the null that some say instead."""
     with pytest.raises(TryLater):
-        node.get_block(slot)
+        node.get_block(slot, finalized=True)
 
 
 def test_a_block_may_be_long() -> None:
     """Longer than any other reply: 64 MiB."""
     raw = b'{"transactions":["' + b"x" * (20 << 20) + b'"]}'
     caller, _ = reader(httpx.Response(200, content=b'{"jsonrpc":"2.0","id":1,"result":' + raw + b"}"))
-    assert caller.get_block(1) == raw
+    assert caller.get_block(1, finalized=True) == raw
 
 
 def test_an_account_is_its_bytes(node: SolanaRpc) -> None:

@@ -41,6 +41,7 @@ class Chain:
         self.timeline = list(timeline)
         self._first_second = first_second
         self._places: dict[str, dict[str, int]] = {}
+        self._branches: dict[int, dict[str, Landing]] = {}
 
     @cached_property
     def main(self) -> list[Block]:
@@ -70,6 +71,13 @@ class Chain:
             listed = self._by_address.get(address, [])
             self._places[address] = {landing.signature: place for place, landing in enumerate(listed)}
         return self._places[address]
+
+    def landed_on(self, fork: int) -> dict[str, Landing]:
+        """Return where each signature landed on the branch that begins after slot ``fork``."""
+        if fork not in self._branches:
+            blocks = [block for block in self.timeline if block.fork == fork]
+            self._branches[fork] = {landing.signature: landing for block in blocks for landing in block.landings}
+        return self._branches[fork]
 
     @property
     def first_slot(self) -> int:
@@ -151,10 +159,10 @@ class View:
 
     def find(self, signature: str) -> Landing | None:
         """Return where a transaction landed."""
-        for block in self._branch:
-            for landing in block.landings:
-                if landing.signature == signature:
-                    return landing
+        if self._fork_from is not None:
+            found = self.chain.landed_on(self._fork_from).get(signature)
+            if found is not None and found.slot <= self.head.slot:
+                return found
         found = self.chain._landed.get(signature)
         return found if found is not None and found.slot <= self._last_main else None
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
+import msgspec
+
 from tests.cluster import views
 from tests.cluster.chain import FINALITY_SLOTS, Block, Chain, View
 from tests.cluster.landing import Landing, err
@@ -14,6 +16,8 @@ PROCESSED, CONFIRMED, FINALIZED = "processed", "confirmed", "finalized"
 CONFIRMED_STEPS = 1
 """How many blocks the confirmed head is behind the processed one."""
 STATUS_CACHE_SLOTS = 150
+MOST_BLOCKS = 16
+"""How many blocks it remembers as it gave them: a full one takes seconds to write down."""
 MOST_SIGNATURES, MOST_STATUSES, MOST_SLOTS = 1_000, 256, 500_000
 
 
@@ -45,6 +49,7 @@ class Node:
         self.incomplete: Callable[[str], bool] = lambda _signature: False
         """Whether ``getTransaction`` gives a signature without its meta."""
         self._behind = behind
+        self._blocks: dict[object, msgspec.Raw] = {}
         self._asked = threading.local()
 
     @property
@@ -131,7 +136,7 @@ class Node:
             raise RpcError(-32007, f"Slot {slot} was skipped, or missing due to ledger jump to recent snapshot")
         return found
 
-    def _getBlock(self, slot: int, options: dict[str, Any] | None = None) -> dict[str, Any]:  # noqa: N802
+    def _getBlock(self, slot: int, options: dict[str, Any] | None = None) -> msgspec.Raw:  # noqa: N802
         options = options or {}
         found = self._block(slot, self._view(options, CONFIRMED))
         details = options.get("transactionDetails", "full")
@@ -139,7 +144,14 @@ class Node:
             for landing in found.landings:
                 _supported(landing, options)
         encoding = options.get("encoding", "json")
-        return views.block(found, encoding=encoding, details=details, truncated=self.truncated)
+        key = (found.slot, found.fork, encoding, details, self.truncated)
+        known = self._blocks.get(key)
+        if known is None:
+            shown = views.block(found, encoding=encoding, details=details, truncated=self.truncated)
+            known = self._blocks[key] = msgspec.Raw(msgspec.json.encode(shown))
+            if len(self._blocks) > MOST_BLOCKS:
+                self._blocks.pop(next(iter(list(self._blocks))), None)  # another thread may be at it
+        return known
 
     def _getBlockTime(self, slot: int) -> int:  # noqa: N802
         return self._block(slot, self._view({"commitment": CONFIRMED})).block_time

@@ -16,6 +16,7 @@ from tests.faults.house import FLUSH_SECONDS, TALLY_SECONDS, VENUES, House
 from tokens.choices import GapCause, GapOutcome, Program
 from tokens.domain import programs
 from tokens.models import ChainReorg, RejectedMessage, SlotGap, Transaction
+from tokens.services import backfill
 from tokens.services.monitor import follow
 
 _BY_US = frozenset({GapCause.MISSED, GapCause.COVERAGE, GapCause.CONSERVATION})
@@ -45,7 +46,7 @@ def run(plan: FaultPlan) -> Verdict:
     rows.empty()
     verdict = Verdict(plan.seed)
     weather = Weather(plan)
-    with weather.cluster as cluster, _hurried():
+    with weather.cluster as cluster, _hurried(), _dense(plan.seed):
         # Short only where a line goes dead without a word: a busy machine must not look like one that does.
         dead = any(outage.how == HALF_OPEN for outage in plan.outages)
         house = House(cluster, pong_seconds=2.0 if dead else 20.0)
@@ -74,6 +75,13 @@ def _hurried() -> Iterator[None]:
         patch.multiple(follow, FLUSH_SECONDS=FLUSH_SECONDS, TALLY_SECONDS=TALLY_SECONDS),
         override_settings(CREDITS_SINK=""),
     ):
+        yield
+
+
+@contextmanager
+def _dense(seed: int) -> Iterator[None]:
+    """Ask for whole blocks in every other plan, as where traffic is dense: a plan's blocks are small."""
+    with patch.object(backfill, "BLOCK_WORTH", 3 if seed % 2 else backfill.BLOCK_WORTH):
         yield
 
 

@@ -21,8 +21,8 @@ from tokens.services import ingest, quarantine, streams
 PAGE = 1_000
 AT_ONCE = 8
 """Questions asked at the same time; the client's budget holds them back where a provider allows less."""
-BLOCK_WORTH = 4
-"""So many missing transactions of one slot make its block the cheaper question."""
+BLOCK_WORTH = 25
+"""So many missing transactions of one slot make its block, megabytes of all programs, the cheaper question."""
 FEED = "chain"
 """The source of what was asked for and did not come by itself."""
 _TRADES = frozenset({EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT, EventKind.WITHDRAW})
@@ -129,14 +129,14 @@ def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool) -> F
     by_slot: dict[int, list[Landed]] = defaultdict(list)
     for landed in wanted:
         by_slot[landed.slot].append(landed)
-    whole = {slot for slot, missing in by_slot.items() if finalized and len(missing) >= BLOCK_WORTH}
+    whole = {slot for slot, missing in by_slot.items() if len(missing) >= BLOCK_WORTH}
     single = [landed for slot, missing in by_slot.items() if slot not in whole for landed in missing]
     fetched = Fetched()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        blocks = pool.map(partial(_asked, chain.get_block), sorted(whole))
+        blocks = pool.map(partial(_asked, partial(chain.get_block, finalized=finalized)), sorted(whole))
         alone = pool.map(partial(_asked, chain.get_transaction), [landed.signature for landed in single])
         for slot, payload in zip(sorted(whole), blocks, strict=True):
-            found = block(slot=slot, payload=payload) if payload is not None else {}
+            found = block(slot=slot, payload=payload, finalized=finalized) if payload is not None else {}
             fetched.received += [found[one.signature] for one in by_slot[slot] if one.signature in found]
             fetched.unresolved += [one for one in by_slot[slot] if one.signature not in found]
         for landed, payload in zip(single, alone, strict=True):
@@ -199,12 +199,12 @@ def tells_a_fact(decoded: Decoded) -> bool:
     return any(event.kind in _FACTS or event.fields.get("pool_status") for event in decoded.events)
 
 
-def block(*, slot: int, payload: bytes) -> dict[str, ingest.Received]:
-    """Return the transactions of a finalized block that concern a launchpad, by signature."""
+def block(*, slot: int, payload: bytes, finalized: bool) -> dict[str, ingest.Received]:
+    """Return the transactions of a block that concern a launchpad, by signature. ``finalized`` says how settled it is."""
     if payload.startswith(b"{"):
         # A block does not say its own slot; with it the bytes can be read again by themselves.
         payload = b'{"slot":%d,' % slot + payload[1:]
-    received = _received(payload, str(slot), finalized=True)
+    received = _received(payload, str(slot), finalized=finalized)
     return {one.decoded.signature: one for one in received if one.decoded.signature is not None}
 
 

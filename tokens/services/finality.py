@@ -5,24 +5,24 @@ transaction that the chain lists and does not give, so a pass that is cut short 
 again.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Exists, Min, OuterRef, Q
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from megatron.clients.errors import ClientError, TryLater
 from megatron.clients.ports import ChainReader, Landed
 from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus, VenueStatus
 from tokens.domain import programs
-from tokens.models import RejectedMessage, SlotGap, StreamCursor, StreamSighting, VenueState
+from tokens.models import RejectedMessage, SlotGap, StreamCursor, VenueState
 from tokens.selectors import completeness
-from tokens.services import backfill, gaps, ingest, listing, reorgs, streams
+from tokens.services import backfill, forks, gaps, ingest, listing, reorgs, streams
+from tokens.services.forks import Place
 from tokens.services.listing import Page
-from tokens.services.reorgs import Dropped
 
 log = structlog.get_logger(__name__)
 
@@ -30,14 +30,11 @@ LEASE = timedelta(minutes=1)
 """A worker that is cut off holds a venue up no longer than this. Two at once do no harm: only one moves the slot."""
 BUSY, QUIET = timedelta(seconds=15), timedelta(minutes=1)
 """How often a venue is compared while a feed brings something, and while none does."""
-_STATUSES = 256
 _AT_ONCE = 10_000
 """So many listed transactions are compared before the slot moves: what was done is not done again when a pass is cut off."""
 _MOST_POOLS, _MOST_BREAKS = 10_000, 500
 _SILENT = timedelta(seconds=30)
 _EVER = 2**62
-_SLACK = timedelta(minutes=1)
-"""How far a fork's clock may be from the chain's: a row of the slots in question is not looked for further away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +91,47 @@ def settle(*, venue: Program, chain: ChainReader, now: datetime) -> Settled | No
 
     Raises ``TryLater`` from a node that lags behind or does not give what it lists; nothing is passed over then.
     """
-    mine = VenueState.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), venue=venue)
-    if not mine.filter(settled_slot__isnull=False, status=VenueStatus.LIVE).update(leased_until=now + LEASE):
+    lease = _Lease(venue, now)
+    if not lease.taken():
         return None
     try:
         kept = RejectedMessage.objects.filter(status=RejectionStatus.WAITING, reason=RejectionReason.QUARANTINED)
         if kept.filter(waits_for=ingest.release_of(venue)).exists():
             return None
         state = VenueState.objects.get(venue=venue)
-        return _settle(state, venue, chain, now)
+        return _settle(state, lease, venue, chain, now)
     finally:
-        VenueState.objects.filter(venue=venue, leased_until=now + LEASE).update(leased_until=None)
+        lease.end()
 
 
-def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime) -> Settled | None:
+class _Lease:
+    """Keeps a venue to one worker for :data:`LEASE` after ``now``, and as long again each time that it is renewed."""
+
+    def __init__(self, venue: Program, now: datetime) -> None:
+        self._venue, self._now, self._began = venue, now, time.monotonic()
+        self._until = now + LEASE
+
+    def taken(self) -> bool:
+        """Take the lease; return whether the venue is watched, live, and nobody else's."""
+        free = VenueState.objects.filter(Q(leased_until=None) | Q(leased_until__lte=self._now), venue=self._venue)
+        return bool(free.filter(settled_slot__isnull=False, status=VenueStatus.LIVE).update(leased_until=self._until))
+
+    def renewed(self) -> bool:
+        """Renew the lease; return whether the venue was still ours."""
+        until = self._now + timedelta(seconds=time.monotonic() - self._began) + LEASE
+        kept = bool(self._ours().update(leased_until=until))
+        self._until = until
+        return kept
+
+    def end(self) -> None:
+        """Leave the venue to whoever comes next."""
+        self._ours().update(leased_until=None)
+
+    def _ours(self) -> QuerySet[VenueState]:
+        return VenueState.objects.filter(venue=self._venue, leased_until=self._until)
+
+
+def _settle(state: VenueState, lease: _Lease, venue: Program, chain: ChainReader, now: datetime) -> Settled | None:
     settled = state.settled_slot or 0
     head = min(chain.get_slot(finalized=True), _heard_to(venue, now))
     if head <= settled:
@@ -115,6 +139,8 @@ def _settle(state: VenueState, venue: Program, chain: ChainReader, now: datetime
     page = listing.read(chain=chain, venue=venue, after_slot=settled, through_slot=head)
     done: Settled | None = None
     for part in page.parts(_AT_ONCE):
+        if not lease.renewed():
+            break
         compared = _compare(state, venue, chain, part, now)
         if compared is None:
             break  # a rival came further
@@ -128,8 +154,8 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
     settled = page.first - 1
     have = backfill.stored(venue=venue, signatures=page.landed.keys(), since=state.settled_block_time)
     missing = [one for one in page.landed.values() if one not in have]
-    dropped, sure = _doubtful(venue, page, state, chain)
-    again = _said_again(venue, dropped, page, chain) if dropped else {}
+    dropped, sure = forks.doubtful(venue=venue, page=page, since=state.settled_block_time, chain=chain)
+    again = forks.said_again(venue=venue, dropped=dropped, page=page, chain=chain) if dropped else {}
     fetched = _fetch(chain, page, missing, again)
     if not again.keys().isdisjoint(one.signature for one in fetched.unresolved):
         # What a fork said is not taken back before all that stands beside it can be said again.
@@ -196,60 +222,6 @@ def _heard_to(venue: Program, now: datetime) -> int:
     return _EVER if slowest is None else int(slowest) - 1  # of the last slot there may be more to come
 
 
-# -- what the chain says
-
-
-class Place(NamedTuple):
-    """Where a transaction landed, and whether that slot is final."""
-
-    landed: Landed
-    final: bool
-
-
-def _said_again(venue: Program, dropped: Sequence[Dropped], page: Page, chain: ChainReader) -> dict[str, Place]:
-    """Return where the transactions landed that must be stored again with the fork that is taken back, by signature.
-
-    These are the witnesses of what is undone, and what came since the fork began and told a fact: rows may have kept what
-    the fork said instead of it. What is on no list was settled before, is not final yet, or is of a fork itself, perhaps one
-    that another venue has yet to compare: the chain is asked. Raises ``TryLater`` from a node that does not know what is on
-    the chain, or may be.
-    """
-    since = min(one.slot for one in dropped)
-    told = StreamSighting.objects.filter(venue=venue, slot__gte=since, tells=True)
-    witnesses = reorgs.witnesses(dropped=dropped)
-    signatures = witnesses.union(told.values_list("signature", flat=True))
-    signatures -= {one.signature for one in dropped if not one.alive}
-    places = {one: Place(landed, final=True) for one in signatures if (landed := page.find(one)) is not None}
-    doubted = sorted(signatures - places.keys())
-    seen = _seen(doubted)
-    for start in range(0, len(doubted), _STATUSES):
-        some = doubted[start : start + _STATUSES]
-        answered_at, statuses = chain.get_statuses(some)
-        for one, status in zip(some, statuses, strict=True):
-            if status is None:
-                slot, final = seen.get(one, (page.last, one in witnesses))
-                if final or max(slot, page.last) > answered_at:
-                    raise TryLater(f"Transaction {one} must be stored again, and the node does not know it.")
-            elif not status.failed:
-                places[one] = Place(Landed(one, status.slot, False, None), status.finalized)
-    return places
-
-
-_SEEN = """
-SELECT signature, max(slot), bool_or(final) FROM (
-    SELECT signature, slot, commitment = 2 AS final FROM transactions WHERE signature = ANY(%(signatures)s)
-    UNION ALL SELECT signature, slot, false FROM stream_sightings WHERE signature = ANY(%(signatures)s)
-) AS places GROUP BY signature
-"""
-
-
-def _seen(signatures: Sequence[str]) -> dict[str, tuple[int, bool]]:
-    """Return the newest slot in which each signature was seen by any venue, and whether it has final rows."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SEEN, {"signatures": list(signatures)})
-        return {signature: (slot, final) for signature, slot, final in cursor.fetchall()}
-
-
 def _fetch(chain: ChainReader, page: Page, missing: Sequence[Landed], again: Mapping[str, Place]) -> backfill.Fetched:
     """Return the transactions that are to be stored: what is missing, and what must be stored again."""
     final = {one.signature: one for one in missing} | {key: one.landed for key, one in again.items() if one.final}
@@ -262,87 +234,6 @@ def _fetch(chain: ChainReader, page: Page, missing: Sequence[Landed], again: Map
     return fetched
 
 
-# What a token remembers of its launch and its graduation has no slot of its own; it is judged where its transaction was last
-# seen, and not before a node must know that slot: one that lags says of every newer one that there is none. What it said
-# where it was seen before may be what is remembered.
-# The rows of the window first: joined the other way round, a pool at a time, they would be gone through for each pool.
-_DOUBTFUL = """
-WITH recent AS MATERIALIZED (
-    SELECT DISTINCT signature, slot, pool_id FROM transactions
-    WHERE commitment < 2 AND slot <= %(last)s AND block_time >= %(since)s AND block_time <= %(until)s
-)
-SELECT DISTINCT t.signature, t.slot FROM recent t JOIN pools p ON p.id = t.pool_id WHERE p.platform = %(platform)s
-UNION
-SELECT told.signature, seen.slot FROM (
-    SELECT creation_signature AS signature, creation_timestamp AS at FROM tokens
-    WHERE creation_timestamp >= %(since)s AND creation_timestamp <= %(until)s AND %(launches)s AND platform = %(platform)s
-    UNION
-    SELECT graduation_signature, graduation_timestamp FROM tokens
-    WHERE is_graduated AND graduation_timestamp >= %(since)s AND graduation_timestamp <= %(until)s
-      AND %(launches)s AND platform = %(platform)s
-) AS told LEFT JOIN LATERAL (
-    SELECT slot, max(slot) OVER () AS newest FROM (
-        SELECT slot FROM transactions t WHERE t.signature = told.signature
-        UNION SELECT slot FROM stream_sightings s WHERE s.venue = %(venue)s AND s.signature = told.signature
-    ) AS places
-) AS seen ON true
-WHERE told.signature IS NOT NULL AND (seen.newest <= %(last)s OR (seen.newest IS NULL AND told.at <= %(passed)s))
-UNION
-SELECT migration_signature, migration_slot FROM pools
-WHERE migration_signature IS NOT NULL AND migration_slot > %(first)s AND migration_slot <= %(last)s
-  AND platform = %(platform)s
-"""
-
-
-def _doubtful(
-    venue: Program, page: Page, state: VenueState, chain: ChainReader
-) -> tuple[list[Dropped], list[tuple[str, int]]]:
-    """Return what we believed and the finalized chain does not have where we have it, and what is final after all.
-
-    Absence from a list proves nothing by itself (a row of our pools may come from another program's transaction): the
-    chain is asked for each such signature.
-    """
-    times = page.times or [time for time in (state.settled_block_time,) if time is not None]
-    if not times:
-        return [], []
-    since = min([*times, *filter(None, [state.settled_block_time])]) - _SLACK
-    asked: dict[str, Any] = {
-        "platform": programs.VENUES[venue].value,
-        "launches": venue is not Program.PUMPSWAP,
-        "first": page.first - 1,
-        "last": page.last,
-        "since": since,
-        "until": max(times) + _SLACK,
-        "venue": venue.value,
-        "passed": max(times) - _SLACK,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_DOUBTFUL, asked)
-        believed = cursor.fetchall()
-    dropped: list[Dropped] = []
-    doubted: list[tuple[str, int | None]] = []
-    for signature, slot in believed:
-        landed = page.find(signature)
-        if landed is None:
-            doubted.append((signature, slot))
-        elif slot not in (None, landed.slot):
-            dropped.append(Dropped(signature, slot, alive=True))
-    sure: list[tuple[str, int]] = []
-    for start in range(0, len(doubted), _STATUSES):
-        some = doubted[start : start + _STATUSES]
-        answered_at, statuses = chain.get_statuses([signature for signature, _ in some])
-        if answered_at < page.last:
-            raise TryLater(f"The node answers as of slot {answered_at}, not of {page.last}.")
-        for (signature, slot), status in zip(some, statuses, strict=True):
-            if status is None or status.failed:
-                dropped.append(Dropped(signature, slot or 0, alive=False))
-            elif slot not in (None, status.slot):
-                dropped.append(Dropped(signature, slot or 0, alive=True))
-            elif status.finalized:
-                sure.append((signature, status.slot))
-    return dropped, sure
-
-
 _FINALIZE = """
 UPDATE transactions t SET commitment = 2
 FROM unnest(%s::text[], %s::bigint[]) AS n(signature, slot)
@@ -353,7 +244,7 @@ WHERE t.signature = n.signature AND t.slot = n.slot AND t.commitment < 2
 
 def _finalize(places: Sequence[tuple[str, int]], state: VenueState) -> None:
     if places:
-        since = state.settled_block_time and state.settled_block_time - _SLACK
+        since = state.settled_block_time and state.settled_block_time - forks.SLACK
         with connection.cursor() as cursor:
             cursor.execute(_FINALIZE, [[one for one, _ in places], [slot for _, slot in places], since, since])
 

@@ -217,10 +217,10 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
 def _by_blocks(chain: ChainReader, venue: Program, gap: SlotGap, first: int, last: int, now: datetime) -> None:
     """Store what the blocks of ``[first, last]`` have and we do not. Each block is noted with what it brought."""
     for slot in chain.get_blocks(first, last):
-        payload = chain.get_block(slot)
+        payload = chain.get_block(slot, finalized=True)
         if payload is None:
             raise NotThereYet(f"The block of slot {slot} is listed and not given.", retry_after=PAUSE)
-        blocked = backfill.block(slot=slot, payload=payload)
+        blocked = backfill.block(slot=slot, payload=payload, finalized=True)
         have = backfill.stored(venue=venue, signatures=blocked.keys(), since=None)
         new = [one for key, one in blocked.items() if one.decoded.events and not have.has(key, slot)]
         with transaction.atomic():

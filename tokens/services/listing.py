@@ -74,10 +74,10 @@ def _by_blocks(chain: ChainReader, settled: int, head: int) -> Page:
     last = min(head, settled + gaps.BLOCKS_AT_ONCE)
     blocks: dict[str, ingest.Received] = {}
     for slot in chain.get_blocks(settled + 1, last):
-        payload = chain.get_block(slot)
+        payload = chain.get_block(slot, finalized=True)
         if payload is None:
             raise TryLater(f"The block of slot {slot} is listed and not given.")
-        blocks |= backfill.block(slot=slot, payload=payload)
+        blocks |= backfill.block(slot=slot, payload=payload, finalized=True)
     landed = {}
     for signature, received in blocks.items():
         if received.decoded.events:

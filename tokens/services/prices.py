@@ -144,9 +144,10 @@ SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block
 FROM filled CROSS JOIN unnest(%(widths)s::int[]) AS width
 """)
 
-# A price is looked up once a second of block time: while no source answers, an hour of trades has none.
+# A price is looked up once a second of block time: while no source answers, an hour of trades has none. Materialized, or the
+# look-up moves into the scan and is made for each trade.
 _FILL = f"""
-WITH seconds AS (
+WITH seconds AS MATERIALIZED (
     SELECT block_time, sol_usd_at(block_time) AS usd FROM (
         SELECT DISTINCT block_time FROM transactions
         WHERE sol_amount IS NOT NULL AND sol_amount_usd IS NULL AND block_time >= %(start)s AND block_time < %(end)s

@@ -25,11 +25,16 @@ _KEPT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One transaction of a dropped fork, where it stood. ``alive``: it landed again, elsewhere on the chain."""
+    """One transaction of a dropped fork, where it stood. ``landed`` is where on the chain it landed again, if it did."""
 
     signature: str
     slot: int
-    alive: bool
+    landed: int | None
+
+    @property
+    def alive(self) -> bool:
+        """Return whether it landed again."""
+        return self.landed is not None
 
 
 _WITNESSES = """
@@ -53,16 +58,40 @@ WHERE p.pool_type = 'graduated' AND p.token_id IN (
        OR (curve.migration_slot = ANY(%(slots)s) AND curve.migration_signature IS NULL))
 """
 
+# Most of what lands again left rows there too, or came and left none. A row that has none there would go and never come: an
+# event has one row in a second, and the second place was in the same.
+_UNLIKE = """
+WITH stored AS MATERIALIZED (
+    SELECT signature, slot, event_index FROM transactions WHERE signature = ANY(%(signatures)s)
+)
+SELECT DISTINCT gone.signature
+FROM unnest(%(signatures)s::text[], %(slots)s::bigint[], %(landed)s::bigint[]) AS moved(signature, slot, landed)
+JOIN stored gone ON gone.signature = moved.signature AND gone.slot = moved.slot
+LEFT JOIN stored kept
+  ON kept.signature = moved.signature AND kept.slot = moved.landed AND kept.event_index = gone.event_index
+WHERE kept.signature IS NULL AND NOT EXISTS (
+    SELECT FROM stream_sightings seen
+    WHERE seen.signature = moved.signature AND seen.slot = moved.landed AND NOT seen.tells
+)
+"""
+
 
 def witnesses(*, dropped: Collection[Dropped]) -> set[str]:
     """Return the transactions that must be stored again with :func:`take_back`: what they say is undone along with what the
-    dropped ones said, because a row does not tell which of them said it."""
-    signatures = [one.signature for one in dropped]
+    dropped ones said, because a row does not tell which of them said it. What landed again is among them only where no row
+    says so yet."""
+    asked: dict[str, Any] = {"dropped": [one.signature for one in dropped], "slots": [one.slot for one in dropped]}
+    moved: dict[str, Any] = {
+        "signatures": [one.signature for one in dropped if one.alive],
+        "slots": [one.slot for one in dropped if one.alive],
+        "landed": [one.landed for one in dropped if one.alive],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_WITNESSES, {"dropped": signatures, "slots": [one.slot for one in dropped]})
+        cursor.execute(_WITNESSES, asked)
         found = {signature for (signature,) in cursor.fetchall()}
-    dead = {one.signature for one in dropped if not one.alive}
-    return (found | {one.signature for one in dropped if one.alive}) - dead
+        cursor.execute(_UNLIKE, moved)
+        found |= {signature for (signature,) in cursor.fetchall()}
+    return found - {one.signature for one in dropped if not one.alive}
 
 
 def take_back(

@@ -66,11 +66,11 @@ def test_a_run_that_was_cut_short_goes_on(small: World, monkeypatch: pytest.Monk
     read: list[int] = []
     get_block = small.rpc.get_block
 
-    def cut_short(slot: int) -> bytes | None:
+    def cut_short(slot: int, *, finalized: bool) -> bytes | None:
         read.append(slot)
         if len(read) == 30:
             raise KeyboardInterrupt
-        return get_block(slot)
+        return get_block(slot, finalized=finalized)
 
     monkeypatch.setattr(small.rpc, "get_block", cut_short)
     with registry.override(chain=small.rpc):

@@ -1,7 +1,9 @@
 """Comparing with the finalized chain: what was lost is found and stored, and nothing is made up."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from tests.faults import rows
 from tests.tokens.services.live import VENUE, Feed, World, trades, world
 from tokens.choices import Commitment, GapCause, GapOutcome, Program, RejectionReason, RejectionStatus
 from tokens.models import RejectedMessage, SlotGap, SourceTally, StreamCursor, StreamSighting, Transaction, VenueState
-from tokens.services import finality, gaps
+from tokens.services import backfill, finality, gaps
 from tokens.services.listing import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,8 +51,12 @@ def test_without_a_loss_nothing_is_found(small: World) -> None:
     assert not StreamSighting.objects.exists()
 
 
-def test_every_loss_is_found_stored_and_accounted_for(small: World) -> None:
+@pytest.mark.parametrize("worth", [2, 1_000])
+def test_every_loss_is_found_stored_and_accounted_for(
+    small: World, worth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever frames are lost, the rows end as if none had been, and each loss is in a healed gap."""
+    monkeypatch.setattr(backfill, "BLOCK_WORTH", worth)
     landings = trades(small.landings())
     lost = {one.signature: one.slot for one in landings[5::7]}
     heard(small, without=lost)
@@ -168,6 +174,26 @@ def test_one_worker_at_a_time(small: World) -> None:
     VenueState.objects.update(leased_until=small.later() + finality.LEASE)
     assert finality.settle(venue=VENUE, chain=small.rpc, now=small.now) is None
     assert settled(small) is not None
+
+
+def test_a_long_pass_keeps_its_venue(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part of a long pass renews its lease, so that nobody else begins the same; whoever lost it stops."""
+    heard(small)
+    clock = iter(range(0, 10_000, 50))
+    monkeypatch.setattr(finality, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(finality, "_AT_ONCE", 50)
+    now, held, compare = small.later(), [], finality._compare
+
+    def looked(state: VenueState, *rest: Any) -> finality.Settled | None:
+        held.append(VenueState.objects.get().leased_until)
+        if len(held) == 3:
+            VenueState.objects.update(leased_until=small.later(3600))
+        return compare(state, *rest)
+
+    monkeypatch.setattr(finality, "_compare", looked)
+    finality.settle(venue=VENUE, chain=small.rpc, now=now)
+    assert held == [now + finality.LEASE + timedelta(seconds=50 * part) for part in (1, 2, 3)]
+    assert VenueState.objects.get().leased_until == small.now
 
 
 def test_a_trade_that_no_list_has_is_found_by_the_reserves(small: World) -> None:

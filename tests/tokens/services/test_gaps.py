@@ -8,7 +8,7 @@ import pytest
 from megatron.clients.ports import Lost, Opened
 from megatron.core.models import AuditEntry
 from tests.tokens.services.live import VENUE, Feed, World, trades, world
-from tokens.choices import AlertKind, GapCause, GapOutcome, Program
+from tokens.choices import AlertKind, Commitment, GapCause, GapOutcome, Program
 from tokens.models import OperatorAlert, SlotGap, StreamCursor, Transaction, VenueState
 from tokens.services import backfill, finality, gaps
 
@@ -117,14 +117,18 @@ def test_a_gap_stays_open_while_the_node_does_not_give_everything(small: World) 
     assert Transaction.objects.filter(signature=kept_back).exists()
 
 
-def test_what_is_only_confirmed_keeps_the_gap_open(small: World) -> None:
-    """A gap whose slots are not final is filled at once and closed when they are."""
+@pytest.mark.parametrize("worth", [2, 1_000])
+def test_what_is_only_confirmed_keeps_the_gap_open(small: World, worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gap whose slots are not final is filled at once, by blocks or one by one, and closed when they are."""
+    monkeypatch.setattr(backfill, "BLOCK_WORTH", worth)
     said = small.landings()
     small.follow(Feed([*said[:-30], Lost(small.now, "cut"), Opened(small.now), said[-1]], at=small.now))
     small.node.step = len(small.chain.timeline) + 3
     missed = {one.signature for one in trades(said[-30:-1])}
     assert gaps.heal_due(chain=small.rpc, now=small.later()).postponed == 1
-    assert set(Transaction.objects.filter(signature__in=missed).values_list("signature", flat=True)) == missed
+    filled = Transaction.objects.filter(signature__in=missed)
+    assert set(filled.values_list("signature", flat=True)) == missed
+    assert set(filled.values_list("commitment", flat=True)) == {Commitment.CONFIRMED}
     small.node.step += 200
     finality.settle(venue=VENUE, chain=small.rpc, now=small.later())
     assert SlotGap.objects.get(slot_to__isnull=False).outcome == GapOutcome.HEALED

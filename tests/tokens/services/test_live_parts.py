@@ -71,7 +71,7 @@ class Chain:
         known = [self.transactions.get(signature) for signature in signatures]
         return SLOT + 1_000, [None if one is None else Status(one.slot, False, True) for one in known]
 
-    def get_block(self, slot: int) -> bytes | None:
+    def get_block(self, slot: int, *, finalized: bool) -> bytes | None:
         raise TryLater("not here")
 
 

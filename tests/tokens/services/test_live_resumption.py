@@ -145,7 +145,7 @@ def test_a_listed_block_that_is_not_given_keeps_the_gap_open(small: World, monke
     said = small.landings()
     small.follow(Feed([*said[:20], Lost(small.now, "cut"), Opened(small.now), *said[-2:]], at=small.now))
     slot, real = trades(said)[60].slot, small.rpc.get_block
-    monkeypatch.setattr(small.rpc, "get_block", lambda asked: None if asked == slot else real(asked))
+    monkeypatch.setattr(small.rpc, "get_block", lambda asked, **how: None if asked == slot else real(asked, **how))
     gaps.heal_due(chain=small.rpc, now=small.later(), limit=1)
     gap = SlotGap.objects.get(slot_to__isnull=False)
     assert gap.last_error == f"NotThereYet: The block of slot {slot} is listed and not given."

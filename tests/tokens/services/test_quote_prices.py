@@ -214,3 +214,21 @@ def test_a_fill_waits_for_a_batch_and_prices_the_pools_newest_moment() -> None:
     assert prices.fill(start=NOON - MINUTE, end=NOON + timedelta(hours=1), now=NOW) == 1
     pool.refresh_from_db()
     assert pool.latest_price_usd is None
+
+
+def test_a_price_is_looked_up_for_seconds_and_not_for_trades() -> None:
+    """An hour of a busy market without a price has a million trades in 3,600 seconds: no scan of trades looks prices up."""
+    statements: list[tuple[str, Any]] = []
+
+    def noted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        statements.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(noted):
+        prices.fill_recent(now=NOW)
+    filling = next((sql, params) for sql, params in statements if "seconds" in sql)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {filling[0]}", filling[1])
+        plan = [line for (line,) in cursor.fetchall()]
+    assert any("seconds" in line for line in plan)
+    assert not [line for line in plan if "Filter" in line and "sol_usd_at" in line]

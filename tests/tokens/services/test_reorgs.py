@@ -1,5 +1,7 @@
 """A fork that the chain drops: its rows go, and everything that was derived from them is as if it had never been."""
 
+from typing import Any
+
 import pytest
 
 from megatron.clients.errors import TryLater
@@ -7,7 +9,7 @@ from tests.cluster.chain import Fork
 from tests.faults import rows
 from tests.tokens.services.live import VENUE, Feed, World, world
 from tokens.models import ChainReorg, PoolMilestone, PriceCandle1m, StreamSighting, Token, Transaction
-from tokens.services import candles, finality
+from tokens.services import backfill, candles, finality
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,17 +30,22 @@ def _only_curves(found: rows.Rows) -> rows.Rows:
     return kept
 
 
+def _followed(forked: World) -> None:
+    """Follow everything, a fork stored before its transactions land again."""
+    said = forked.landings(dropped=True)
+    on_chain = set(forked.landings())
+    fork_end = max(place for place, one in enumerate(said) if one not in on_chain) + 1
+    forked.follow(Feed(said[:fork_end], at=forked.now))
+    forked.follow(Feed(said[fork_end:], at=forked.now))
+
+
 @pytest.mark.parametrize("at_once", [10_000, 25])
 def test_t12_the_rows_after_a_dropped_fork_are_those_of_the_chain(
     forked: World, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Trades, pools, tokens and milestones of a fork of 32 slots are gone once its slots are final, and recorded."""
     monkeypatch.setattr(finality, "_AT_ONCE", at_once)
-    said = forked.landings(dropped=True)
-    on_chain = set(forked.landings())
-    fork_end = max(place for place, one in enumerate(said) if one not in on_chain) + 1
-    forked.follow(Feed(said[:fork_end], at=forked.now))  # stored before the same transactions land again
-    forked.follow(Feed(said[fork_end:], at=forked.now))
+    _followed(forked)
     believed = Transaction.objects.count()
     done = finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
     assert done is not None
@@ -96,6 +103,27 @@ def test_a_word_of_a_fork_that_comes_after_it_was_taken_back_changes_nothing(for
     kept = set(on_chain)
     forked.follow(Feed([one for one in forked.landings(dropped=True) if one not in kept], at=forked.now))
     assert rows.snapshot() == before
+
+
+def test_what_landed_again_and_is_stored_there_is_not_asked_for(forked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a fork's transactions most land again and come again: rows say so, and nobody pays for them a second time."""
+    _followed(forked)
+    landed = {one.signature: one.slot for one in forked.landings()}
+    places = set(Transaction.objects.values_list("signature", "slot"))
+    moved = {key for key, slot in places if landed.get(key, slot) != slot and (key, landed[key]) in places}
+    asked: set[str] = set()
+    fetch = backfill.fetch
+
+    def counted(**question: Any) -> backfill.Fetched:
+        asked.update(one.signature for one in question["wanted"])
+        return fetch(**question)
+
+    monkeypatch.setattr(backfill, "fetch", counted)
+    finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    assert not any(
+        key in moved and slot != landed[key] for key, slot in Transaction.objects.values_list("signature", "slot")
+    )
+    assert len(moved - asked) > 10 * len(moved & asked)
 
 
 @pytest.mark.parametrize("fork_first", [True, False])

@@ -40,14 +40,13 @@ class Buffer:
             self._changed.notify_all()
             return True
 
-    def take(self, *, timeout: float) -> list[Item]:
-        """Return everything that is there, after waiting up to ``timeout`` seconds for a first item."""
+    def take(self, *, timeout: float, most: int) -> list[Item]:
+        """Return up to ``most`` items, the oldest first, after waiting up to ``timeout`` seconds for a first one."""
         with self._changed:
             if not self._items and not self._closed:
                 self._changed.wait(timeout)
-            items = list(self._items)
-            self._items.clear()
-            self._bytes = 0
+            items = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+            self._bytes -= sum(map(_size, items))
             self._changed.notify_all()
             return items
 

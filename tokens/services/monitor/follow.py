@@ -126,7 +126,7 @@ class Monitor:
 
     def _end(self, threads: Sequence[threading.Thread]) -> None:
         """Store what was heard, on the way out. A killed monitor does not come here: its gap begins at its cursor."""
-        self._take(0)
+        self._take(0, most=len(self._buffer))
         if self._completion is not None:
             for one in (*self._completion.close(), *self._strangers.all()):
                 self._keep(one.source, one.decoded, one.payload)
@@ -155,10 +155,10 @@ class Monitor:
 
     # -- the storing thread
 
-    def _take(self, timeout: float) -> bool:
-        """Decode what is there; return whether a batch is full."""
+    def _take(self, timeout: float, *, most: int = BATCH_EVENTS) -> bool:
+        """Decode what is there, no more than makes a batch; return whether one is full."""
         full = False
-        for place, heard in self._buffer.take(timeout=timeout):
+        for place, heard in self._buffer.take(timeout=timeout, most=most):
             feed, tally = self._feeds[place], self._board.tallies[place]
             if isinstance(heard, Frame):
                 tally.frames += 1

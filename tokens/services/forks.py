@@ -1,0 +1,150 @@
+"""What we believed and the finalized chain does not have where we have it, and what must be stored again when it goes."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from megatron.clients.errors import TryLater
+from megatron.clients.ports import ChainReader, Landed
+from tokens.choices import Program
+from tokens.domain import programs
+from tokens.models import StreamSighting
+from tokens.services import reorgs
+from tokens.services.listing import Page
+from tokens.services.reorgs import Dropped
+
+SLACK = timedelta(minutes=1)
+"""How far a fork's clock may be from the chain's: a row of the slots in question is not looked for further away."""
+_STATUSES = 256
+
+# What a token remembers of its launch and its graduation has no slot of its own; it is judged where its transaction was last
+# seen, and not before a node must know that slot: one that lags says of every newer one that there is none. What it said
+# where it was seen before may be what is remembered.
+# The rows of the window first: joined the other way round, a pool at a time, they would be gone through for each pool.
+_DOUBTFUL = """
+WITH recent AS MATERIALIZED (
+    SELECT DISTINCT signature, slot, pool_id FROM transactions
+    WHERE commitment < 2 AND slot <= %(last)s AND block_time >= %(since)s AND block_time <= %(until)s
+)
+SELECT DISTINCT t.signature, t.slot FROM recent t JOIN pools p ON p.id = t.pool_id WHERE p.platform = %(platform)s
+UNION
+SELECT told.signature, seen.slot FROM (
+    SELECT creation_signature AS signature, creation_timestamp AS at FROM tokens
+    WHERE creation_timestamp >= %(since)s AND creation_timestamp <= %(until)s AND %(launches)s AND platform = %(platform)s
+    UNION
+    SELECT graduation_signature, graduation_timestamp FROM tokens
+    WHERE is_graduated AND graduation_timestamp >= %(since)s AND graduation_timestamp <= %(until)s
+      AND %(launches)s AND platform = %(platform)s
+) AS told LEFT JOIN LATERAL (
+    SELECT slot, max(slot) OVER () AS newest FROM (
+        SELECT slot FROM transactions t WHERE t.signature = told.signature
+        UNION SELECT slot FROM stream_sightings s WHERE s.venue = %(venue)s AND s.signature = told.signature
+    ) AS places
+) AS seen ON true
+WHERE told.signature IS NOT NULL AND (seen.newest <= %(last)s OR (seen.newest IS NULL AND told.at <= %(passed)s))
+UNION
+SELECT migration_signature, migration_slot FROM pools
+WHERE migration_signature IS NOT NULL AND migration_slot > %(first)s AND migration_slot <= %(last)s
+  AND platform = %(platform)s
+"""
+
+
+def doubtful(
+    *, venue: Program, page: Page, since: datetime | None, chain: ChainReader
+) -> tuple[list[Dropped], list[tuple[str, int]]]:
+    """Return what we believed and the finalized chain does not have where we have it, and what is final after all.
+
+    Absence from a list proves nothing by itself (a row of our pools may come from another program's transaction): the
+    chain is asked for each such signature.
+    """
+    times = page.times or [time for time in (since,) if time is not None]
+    if not times:
+        return [], []
+    asked: dict[str, Any] = {
+        "platform": programs.VENUES[venue].value,
+        "launches": venue is not Program.PUMPSWAP,
+        "first": page.first - 1,
+        "last": page.last,
+        "since": min([*times, *filter(None, [since])]) - SLACK,
+        "until": max(times) + SLACK,
+        "venue": venue.value,
+        "passed": max(times) - SLACK,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_DOUBTFUL, asked)
+        believed = cursor.fetchall()
+    dropped: list[Dropped] = []
+    doubted: list[tuple[str, int | None]] = []
+    for signature, slot in believed:
+        landed = page.find(signature)
+        if landed is None:
+            doubted.append((signature, slot))
+        elif slot not in (None, landed.slot):
+            dropped.append(Dropped(signature, slot, landed=landed.slot))
+    sure: list[tuple[str, int]] = []
+    for start in range(0, len(doubted), _STATUSES):
+        some = doubted[start : start + _STATUSES]
+        answered_at, statuses = chain.get_statuses([signature for signature, _ in some])
+        if answered_at < page.last:
+            raise TryLater(f"The node answers as of slot {answered_at}, not of {page.last}.")
+        for (signature, slot), status in zip(some, statuses, strict=True):
+            if status is None or status.failed:
+                dropped.append(Dropped(signature, slot or 0, landed=None))
+            elif slot not in (None, status.slot):
+                dropped.append(Dropped(signature, slot or 0, landed=status.slot))
+            elif status.finalized:
+                sure.append((signature, status.slot))
+    return dropped, sure
+
+
+class Place(NamedTuple):
+    """Where a transaction landed, and whether that slot is final."""
+
+    landed: Landed
+    final: bool
+
+
+def said_again(*, venue: Program, dropped: Sequence[Dropped], page: Page, chain: ChainReader) -> dict[str, Place]:
+    """Return where the transactions landed that must be stored again with the fork that is taken back, by signature.
+
+    These are the witnesses of what is undone, and what came since the fork began and told a fact: rows may have kept what
+    the fork said instead of it. What is on no list was settled before, is not final yet, or is of a fork itself, perhaps one
+    that another venue has yet to compare: the chain is asked. Raises ``TryLater`` from a node that does not know what is on
+    the chain, or may be.
+    """
+    since = min(one.slot for one in dropped)
+    told = StreamSighting.objects.filter(venue=venue, slot__gte=since, tells=True)
+    witnesses = reorgs.witnesses(dropped=dropped)
+    signatures = witnesses.union(told.values_list("signature", flat=True))
+    signatures -= {one.signature for one in dropped if not one.alive}
+    places = {one: Place(landed, final=True) for one in signatures if (landed := page.find(one)) is not None}
+    doubted = sorted(signatures - places.keys())
+    seen = _seen(doubted)
+    for start in range(0, len(doubted), _STATUSES):
+        some = doubted[start : start + _STATUSES]
+        answered_at, statuses = chain.get_statuses(some)
+        for one, status in zip(some, statuses, strict=True):
+            if status is None:
+                slot, final = seen.get(one, (page.last, one in witnesses))
+                if final or max(slot, page.last) > answered_at:
+                    raise TryLater(f"Transaction {one} must be stored again, and the node does not know it.")
+            elif not status.failed:
+                places[one] = Place(Landed(one, status.slot, False, None), status.finalized)
+    return places
+
+
+_SEEN = """
+SELECT signature, max(slot), bool_or(final) FROM (
+    SELECT signature, slot, commitment = 2 AS final FROM transactions WHERE signature = ANY(%(signatures)s)
+    UNION ALL SELECT signature, slot, false FROM stream_sightings WHERE signature = ANY(%(signatures)s)
+) AS places GROUP BY signature
+"""
+
+
+def _seen(signatures: Sequence[str]) -> dict[str, tuple[int, bool]]:
+    """Return the newest slot in which each signature was seen by any venue, and whether it has final rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SEEN, {"signatures": list(signatures)})
+        return {signature: (slot, final) for signature, slot, final in cursor.fetchall()}
