@@ -16,8 +16,8 @@ PROCESSED, CONFIRMED, FINALIZED = "processed", "confirmed", "finalized"
 CONFIRMED_STEPS = 1
 """How many blocks the confirmed head is behind the processed one."""
 STATUS_CACHE_SLOTS = 150
-MOST_BLOCKS = 16
-"""How many blocks it remembers as it gave them: a full one takes seconds to write down."""
+MOST_BLOCKS = 32
+"""How many blocks it remembers as it gave them: one of thousands of transactions takes seconds to write down."""
 MOST_SIGNATURES, MOST_STATUSES, MOST_SLOTS = 1_000, 256, 500_000
 
 
@@ -50,6 +50,7 @@ class Node:
         """Whether ``getTransaction`` gives a signature without its meta."""
         self._behind = behind
         self._blocks: dict[object, msgspec.Raw] = {}
+        self._writing = threading.Lock()
         self._asked = threading.local()
 
     @property
@@ -145,13 +146,13 @@ class Node:
                 _supported(landing, options)
         encoding = options.get("encoding", "json")
         key = (found.slot, found.fork, encoding, details, self.truncated)
-        known = self._blocks.get(key)
-        if known is None:
-            shown = views.block(found, encoding=encoding, details=details, truncated=self.truncated)
-            known = self._blocks[key] = msgspec.Raw(msgspec.json.encode(shown))
-            if len(self._blocks) > MOST_BLOCKS:
-                self._blocks.pop(next(iter(list(self._blocks))), None)  # another thread may be at it
-        return known
+        with self._writing:  # one after the other: all at once none would be done before its client gives up
+            if key not in self._blocks:
+                shown = views.block(found, encoding=encoding, details=details, truncated=self.truncated)
+                self._blocks[key] = msgspec.Raw(msgspec.json.encode(shown))
+                if len(self._blocks) > MOST_BLOCKS:
+                    del self._blocks[next(iter(self._blocks))]
+            return self._blocks[key]
 
     def _getBlockTime(self, slot: int) -> int:  # noqa: N802
         return self._block(slot, self._view({"commitment": CONFIRMED})).block_time

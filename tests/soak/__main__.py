@@ -28,6 +28,7 @@ def main() -> int:
     done = soak.run(seconds=wanted.minutes * 60, rate=wanted.rate, kill=wanted.kill, seed=wanted.seed, say=say)
     print(f"\n{done.frames} transactions at {wanted.rate:g} a second, {done.trades} trades stored, {done.lost} lost")
     print(f"lag p50 {done.percentile(0.5):.3f} s, p99 {done.percentile(0.99):.3f} s")
+    print(f"compared with the chain {done.compared_after_s:.0f} s after the last block")
     print("gaps opened and healed: " + (", ".join(f"{n} {cause}" for cause, n in sorted(done.gaps.items())) or "none"))
     for name, (before, after) in done.memory_mb.items():
         print(f"memory of {name}: {before} MB after a quarter, {after} MB at the end")

@@ -21,6 +21,7 @@ from tokens.domain.programs import ADDRESSES
 LOOK_SECONDS = 0.02
 BUILT_A_SECOND = 10_000
 WARM_SECONDS = 5
+PATIENCE_SECONDS = 240
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class Outcome:
     kills: Counter[str] = field(default_factory=Counter)
     gaps: Counter[str] = field(default_factory=Counter)
     """By cause."""
+    compared_after_s: float = float("nan")
+    """From the last block to when everything was compared with the chain."""
     wrong: list[str] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
@@ -166,26 +169,32 @@ class _Killer(threading.Thread):
 
 
 _CURVES = "SELECT base_mint, virtual_sol_reserves, virtual_token_reserves FROM pools WHERE pool_type = 'initial'"
-_SETTLED = "SELECT count(*) FROM venue_states WHERE settled_slot >= %s"
+_SETTLED = "SELECT venue, settled_slot FROM venue_states ORDER BY venue"
+_HEARD = "SELECT venue, last_slot FROM stream_cursors WHERE verified_slot IS NOT NULL ORDER BY venue"
 _OPEN = "SELECT count(*) FROM slot_gaps WHERE finished_at IS NULL"
 
 
-def _settle(cluster: Cluster, house: Processes, outcome: Outcome, rate: float, patience: float = 240) -> None:
-    last, until = cluster.chain.last_slot, time.monotonic() + patience
-    left = "nothing was looked at"
-    while time.monotonic() < until:
+def _settle(cluster: Cluster, house: Processes, outcome: Outcome, rate: float) -> None:
+    """Play empty blocks until everything is compared; who gets on is waited for, who stands for PATIENCE_SECONDS is not."""
+    last, began = cluster.chain.last_slot, time.monotonic()
+    seen: object = None
+    moved, left = began, "nothing was looked at"
+    while time.monotonic() - moved < PATIENCE_SECONDS:
         cluster.play(steps=3, rate=rate)
         try:
             with psycopg.connect(house.database_url, autocommit=True, connect_timeout=3) as server:
-                settled, unhealed = (
-                    server.execute(sql, args).fetchone() for sql, args in ((_SETTLED, [last]), (_OPEN, None))
-                )
+                settled, heard, gaps = (server.execute(sql).fetchall() for sql in (_SETTLED, _HEARD, _OPEN))
         except psycopg.Error as error:
             left = str(error)
             continue
-        left = f"{len(VENUES) - (settled or [0])[0]} venues are not compared, {(unhealed or [0])[0]} gaps are open"
-        if left == "0 venues are not compared, 0 gaps are open":
+        behind = [venue for venue, slot in settled if slot is None or slot < last]
+        left = f"{len(behind)} venues are not compared, {gaps[0][0]} gaps are open"
+        if len(settled) == len(VENUES) and not behind and not gaps[0][0]:
+            outcome.compared_after_s = time.monotonic() - began
             return
+        reached = ([min(slot or 0, last) for _, slot in (*heard, *settled)], gaps)
+        if reached != seen:
+            seen, moved = reached, time.monotonic()
     outcome.wrong.append(left)
 
 

@@ -155,7 +155,8 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
     have = backfill.stored(venue=venue, signatures=page.landed.keys(), since=state.settled_block_time)
     missing = [one for one in page.landed.values() if one not in have]
     dropped, sure = forks.doubtful(venue=venue, page=page, since=state.settled_block_time, chain=chain)
-    again = forks.said_again(venue=venue, dropped=dropped, page=page, chain=chain) if dropped else {}
+    heard = _heard_to(venue, now)
+    again = forks.said_again(venue=venue, dropped=dropped, page=page, heard=heard, chain=chain) if dropped else {}
     fetched = _fetch(chain, page, missing, again)
     if not again.keys().isdisjoint(one.signature for one in fetched.unresolved):
         # What a fork said is not taken back before all that stands beside it can be said again.

@@ -106,17 +106,26 @@ class Place(NamedTuple):
     final: bool
 
 
-def said_again(*, venue: Program, dropped: Sequence[Dropped], page: Page, chain: ChainReader) -> dict[str, Place]:
+def said_again(
+    *, venue: Program, dropped: Sequence[Dropped], page: Page, heard: int, chain: ChainReader
+) -> dict[str, Place]:
     """Return where the transactions landed that must be stored again with the fork that is taken back, by signature.
 
-    These are the witnesses of what is undone, and what came since the fork began and told a fact: rows may have kept what
-    the fork said instead of it. What is on no list was settled before, is not final yet, or is of a fork itself, perhaps one
-    that another venue has yet to compare: the chain is asked. Raises ``TryLater`` from a node that does not know what is on
-    the chain, or may be.
+    These are the witnesses of what is undone, what has no rows where it landed again, and what came since the fork began and
+    told a fact: rows may have kept what the fork said instead of it. What is on no list was settled before, is not final yet,
+    or is of a fork itself, perhaps one that another venue has yet to compare: the chain is asked. Raises ``TryLater`` from a
+    node that does not know what is on the chain, or may be, and while a feed, which has come to slot ``heard``, has yet to
+    bring what landed again.
     """
     since = min(one.slot for one in dropped)
     told = StreamSighting.objects.filter(venue=venue, slot__gte=since, tells=True)
-    witnesses = reorgs.witnesses(dropped=dropped)
+    unlike = reorgs.unlike(dropped=dropped)
+    furthest = max((one.landed or 0 for one in dropped if one.signature in unlike), default=0)
+    if furthest > heard:
+        raise TryLater(
+            f"A fork was dropped, and a feed has yet to come to slot {furthest}, where some of it landed again."
+        )
+    witnesses = reorgs.witnesses(dropped=dropped) | unlike
     signatures = witnesses.union(told.values_list("signature", flat=True))
     signatures -= {one.signature for one in dropped if not one.alive}
     places = {one: Place(landed, final=True) for one in signatures if (landed := page.find(one)) is not None}

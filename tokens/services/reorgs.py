@@ -78,20 +78,24 @@ WHERE kept.signature IS NULL AND NOT EXISTS (
 
 def witnesses(*, dropped: Collection[Dropped]) -> set[str]:
     """Return the transactions that must be stored again with :func:`take_back`: what they say is undone along with what the
-    dropped ones said, because a row does not tell which of them said it. What landed again is among them only where no row
-    says so yet."""
+    dropped ones said, because a row does not tell which of them said it."""
     asked: dict[str, Any] = {"dropped": [one.signature for one in dropped], "slots": [one.slot for one in dropped]}
-    moved: dict[str, Any] = {
-        "signatures": [one.signature for one in dropped if one.alive],
-        "slots": [one.slot for one in dropped if one.alive],
-        "landed": [one.landed for one in dropped if one.alive],
-    }
     with connection.cursor() as cursor:
         cursor.execute(_WITNESSES, asked)
-        found = {signature for (signature,) in cursor.fetchall()}
+        return {signature for (signature,) in cursor.fetchall()} - {one.signature for one in dropped if not one.alive}
+
+
+def unlike(*, dropped: Collection[Dropped]) -> set[str]:
+    """Return those of ``dropped`` that landed again and of which no rows say so yet: they too must be stored again."""
+    alive = [one for one in dropped if one.alive]
+    moved: dict[str, Any] = {
+        "signatures": [one.signature for one in alive],
+        "slots": [one.slot for one in alive],
+        "landed": [one.landed for one in alive],
+    }
+    with connection.cursor() as cursor:
         cursor.execute(_UNLIKE, moved)
-        found |= {signature for (signature,) in cursor.fetchall()}
-    return found - {one.signature for one in dropped if not one.alive}
+        return {signature for (signature,) in cursor.fetchall()}
 
 
 def take_back(
@@ -99,8 +103,8 @@ def take_back(
 ) -> ChainReorg | None:
     """Remove what ``dropped`` transactions left and compute again what was derived from it; ``None`` if they left nothing.
 
-    Must run in the transaction that stores the :func:`witnesses` ``again``. What a transaction that landed again had
-    established is undone too.
+    Must run in the transaction that stores the :func:`witnesses` and the :func:`unlike` ones ``again``. What a transaction
+    that landed again had established is undone too.
     """
     asked: dict[str, Any] = {
         "dropped": sorted({one.signature for one in dropped}),

@@ -8,7 +8,7 @@ from megatron.clients.errors import TryLater
 from tests.cluster.chain import Fork
 from tests.faults import rows
 from tests.tokens.services.live import VENUE, Feed, World, world
-from tokens.models import ChainReorg, PoolMilestone, PriceCandle1m, StreamSighting, Token, Transaction
+from tokens.models import ChainReorg, PoolMilestone, PriceCandle1m, StreamCursor, StreamSighting, Token, Transaction
 from tokens.services import backfill, candles, finality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,6 +124,22 @@ def test_what_landed_again_and_is_stored_there_is_not_asked_for(forked: World, m
         key in moved and slot != landed[key] for key, slot in Transaction.objects.values_list("signature", "slot")
     )
     assert len(moved - asked) > 10 * len(moved & asked)
+
+
+def test_a_fork_waits_for_the_feed_that_will_say_where_it_landed_again(forked: World) -> None:
+    """A feed that lags has yet to bring what landed again: nobody asks the chain for it, until the feed falls silent."""
+    said = forked.landings(dropped=True)
+    on_chain = set(forked.landings())
+    fork_end = max(place for place, one in enumerate(said) if one not in on_chain) + 1
+    forked.follow(Feed(said[: fork_end + 5], at=forked.now))
+    StreamCursor.objects.update(observed_at=forked.now)
+    before = rows.snapshot()
+    with pytest.raises(TryLater, match="a feed has yet to come to slot"):
+        finality.settle(venue=VENUE, chain=forked.rpc, now=forked.now)
+    assert rows.snapshot() == before
+    finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
+    kept = _only_curves(rows.snapshot())
+    assert rows.differences(kept, _only_curves(rows.expected(forked.chain, forked.now))) == []
 
 
 @pytest.mark.parametrize("fork_first", [True, False])
