@@ -9,6 +9,7 @@ LOCKS = {
     "retention.apply": 7002,
     "score_policy.publish": 7003,
     "scoring.holder": 7004,
+    "transactions.update": 7005,
 }
 """Name → number, permanent: never renumber, never reuse."""
 

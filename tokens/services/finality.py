@@ -16,6 +16,7 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from megatron.clients.errors import ClientError, TryLater
 from megatron.clients.ports import ChainReader, Landed
+from megatron.core import locks
 from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus, VenueStatus
 from tokens.domain import programs
 from tokens.models import RejectedMessage, SlotGap, StreamCursor, VenueState
@@ -180,6 +181,7 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
                 slots = {one.slot for one in lost}
                 open_gaps = gaps.found(venue=venue, slots=slots, sighted=have.all_slots, now=now)
     with transaction.atomic():
+        locks.hold_until_commit("transactions.update")  # trades of several venues: each would wait for the other's rows
         if not _is_mine(state):
             return None
         if dropped:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from megatron.core import ids
+from megatron.core import ids, locks
 from tokens.choices import CandleInterval, PriceOrigin
 from tokens.domain.facts import QUOTE_DECIMALS
 from tokens.domain.programs import WRAPPED_SOL
@@ -193,6 +193,7 @@ def fill(*, start: datetime, end: datetime, now: datetime) -> int:
     Their candles become due again. One transaction: callers choose windows of a size they can afford.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        locks.hold_until_commit("transactions.update")
         parameters: dict[str, Any] = {"start": start, "end": end, "quotes": _QUOTES}
         cursor.execute(_FILL, parameters | {"now": now, "widths": CandleInterval.values})
         (count,) = cursor.fetchone()

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pgtrigger
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.test import override_settings
@@ -235,6 +236,36 @@ def test_two_writers_of_the_same_batch_store_it_once() -> None:
     rival.join()
     assert Transaction.objects.count() == 20
     assert Pool.objects.get().last_slot == 400_000_019
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("creates", [True, False])
+def test_a_token_that_is_taken_back_meanwhile_is_new_again(creates: bool) -> None:
+    """A fork's token goes between our look and our commit: the batch is tried again, and its feed goes on."""
+    Token.objects.create(id=tokens.token_id(MINT), mint_address=MINT, platform="pumpfun", decimals=6)
+    creation = trade(
+        0, kind=EventKind.CREATE, quote_amount_raw=None, fields={"name": "a", "symbol": "b", "creator": TRADER}
+    )
+    rival, real = threading.Thread(target=_take_back_elsewhere), tokens._stored
+
+    def slow(facts: Any) -> Any:
+        found = real(facts)
+        if rival.ident is None:
+            rival.start()
+            rival.join()
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "_stored", slow)
+        store(*([creation] if creates else []), trade(1))
+    assert Transaction.objects.count() == 1
+    assert Pool.objects.get().token.creator_address == (TRADER if creates else None)
+
+
+def _take_back_elsewhere() -> None:
+    with pgtrigger.ignore("tokens.Token:kept_for_ever"):
+        Token.objects.all().delete()
+    connections.close_all()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -63,6 +63,8 @@ def write(gathered: Gathered, *, usd: Window) -> Written:
     new_tokens, decimals = tokens.write(gathered.tokens)
     states = _locked_pools(gathered.pools)
     absent = [fact for address, fact in gathered.pools.items() if address not in states]
+    if absent:
+        tokens.hold(fact.mint for fact in absent)
     new_pools = _insert_pools(absent)
     if absent:
         states |= _locked_pools({fact.address: fact for fact in absent})

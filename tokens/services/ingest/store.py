@@ -21,7 +21,7 @@ from tokens.services import cache, metadata, prices
 from tokens.services.ingest import followups, parents, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
-from tokens.services.ingest.tokens import token_id
+from tokens.services.ingest.tokens import Vanished, token_id
 
 log = structlog.get_logger(__name__)
 
@@ -73,9 +73,9 @@ class Stored:
 def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     """Store a batch of decoded messages in one transaction and say what became of it.
 
-    Storing the same batch again, or the same events from another source, changes nothing. Deadlocks with a rival batch are
-    tried again. If a value cannot be stored, the batch is halved until the message that holds it stands alone; that
-    one is kept as rejected and the rest is stored.
+    Storing the same batch again, or the same events from another source, changes nothing. Deadlocks with a rival batch, and
+    tokens that somebody takes back meanwhile, are tried again. If a value cannot be stored, the batch is halved until the
+    message that holds it stands alone; that one is kept as rejected and the rest is stored.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -86,6 +86,9 @@ def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
         except (OperationalError, *_AGAIN) as error:
             cause = error if isinstance(error, errors.Error) else error.__cause__
             if not isinstance(cause, _AGAIN) or attempt == _ATTEMPTS:
+                raise
+        except Vanished:
+            if attempt == _ATTEMPTS:
                 raise
         except _REFUSED as error:
             return _halved(batch, feed, now, error)

@@ -1,5 +1,6 @@
 """Tokens of a batch: inserted if new, then told what the batch says about them, under row locks in the order of ids."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,6 +17,10 @@ from tokens.domain.text import sanitised
 def token_id(mint: str) -> str:
     """Return the id of a mint's row, as text: thousands go through each batch."""
     return str(derived_id("token", mint))
+
+
+class Vanished(Exception):
+    """A token that was there a moment ago is not: the fork that created it was taken back meanwhile. Try the batch again."""
 
 
 def write(facts: dict[str, TokenFact]) -> tuple[int, dict[str, tuple[int, int]]]:
@@ -111,8 +116,22 @@ def _update(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str,
     if changed:
         with connection.cursor() as cursor:
             cursor.execute(_LOCK, [[record["id"] for record in changed]])
+            if cursor.rowcount < len(changed):
+                raise Vanished
             cursor.execute(_UPDATE, [msgspec.json.encode(changed).decode()])
     return decimals
+
+
+def hold(mints: Iterable[str]) -> None:
+    """Let nobody remove these tokens before the batch ends. Raises :class:`Vanished`.
+
+    A foreign key is checked, and locks its token, only at the commit: too late to do anything about it.
+    """
+    wanted = sorted({token_id(mint) for mint in mints})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM tokens WHERE id = ANY(%s::uuid[]) ORDER BY id FOR KEY SHARE", [wanted])
+        if cursor.rowcount < len(wanted):
+            raise Vanished
 
 
 def _record(mint: str, fact: TokenFact) -> dict[str, Any]:
