@@ -33,10 +33,15 @@ def _only_curves(found: rows.Rows) -> rows.Rows:
 def _followed(forked: World) -> None:
     """Follow everything, a fork stored before its transactions land again."""
     said = forked.landings(dropped=True)
+    end = _fork_end(forked)
+    forked.follow(Feed(said[:end], at=forked.now))
+    forked.follow(Feed(said[end:], at=forked.now))
+
+
+def _fork_end(forked: World) -> int:
+    """Return how many of the transactions that a feed brings come before the fork is over."""
     on_chain = set(forked.landings())
-    fork_end = max(place for place, one in enumerate(said) if one not in on_chain) + 1
-    forked.follow(Feed(said[:fork_end], at=forked.now))
-    forked.follow(Feed(said[fork_end:], at=forked.now))
+    return max(place for place, one in enumerate(forked.landings(dropped=True)) if one not in on_chain) + 1
 
 
 @pytest.mark.parametrize("at_once", [10_000, 25])
@@ -129,9 +134,7 @@ def test_what_landed_again_and_is_stored_there_is_not_asked_for(forked: World, m
 def test_a_fork_waits_for_the_feed_that_will_say_where_it_landed_again(forked: World) -> None:
     """A feed that lags has yet to bring what landed again: nobody asks the chain for it, until the feed falls silent."""
     said = forked.landings(dropped=True)
-    on_chain = set(forked.landings())
-    fork_end = max(place for place, one in enumerate(said) if one not in on_chain) + 1
-    forked.follow(Feed(said[: fork_end + 5], at=forked.now))
+    forked.follow(Feed(said[: _fork_end(forked) + 5], at=forked.now))
     StreamCursor.objects.update(observed_at=forked.now)
     before = rows.snapshot()
     with pytest.raises(TryLater, match="a feed has yet to come to slot"):
