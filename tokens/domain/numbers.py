@@ -5,6 +5,9 @@ PRICE_PLACES = 20
 USD_PLACES = 18
 SOL_USD_PLACES = 6
 
+PRICE_FORMING_RAW = 100
+"""Base units on each side from which on a trade forms a price: with fewer, rounding alone moves it by more than 1 % (T16)."""
+
 
 def price_scaled(quote_raw: int, token_raw: int, quote_decimals: int, token_decimals: int) -> int:
     """Return the price, quote per whole token, times 10^20, rounded half up. ``token_raw`` must be positive."""

@@ -28,6 +28,9 @@ VENUES: Final = {
 PUMP_MIGRATION_ACCOUNT: Final = "39azUYFWPz3VHgKCf3VChUwbpURdCHRxjWVowf5jUJjg"
 """The wallet that moved completed pump curves to Raydium AMM v4 until 2025-03-20."""
 
+MAYHEM_AGENT: Final = "BwWK17cbHxwWBKZkUYvzxLcNQ1YVyaFezduWbtm2de6s"
+"""The wallet with which the mayhem program trades its coins: no holder and no demand (T15)."""
+
 WRAPPED_SOL: Final = "So11111111111111111111111111111111111111112"
 USDC: Final = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 QUOTE_MINTS: Final = frozenset({WRAPPED_SOL, USDC})
