@@ -171,14 +171,36 @@ class HotTokensSerializer(serializers.Serializer[Any]):
     )
 
 
+class FeesInTokenSerializer(serializers.Serializer[Any]):
+    protocol = Amount("protocol_fee", "decimals")
+    platform = Amount("platform_fee", "decimals")
+    creator = Amount("creator_fee", "decimals")
+    share = Amount("share_fee", "decimals")
+
+
 class FeesSerializer(serializers.Serializer[Transaction]):
-    """All in the quote but ``network``, which is in SOL."""
+    """All in the quote but ``network``, which is in SOL. A pool that has the quote as its base charges fees in the token:
+    then those in the quote are null, and ``in_token``, which other events do not have, says what they were."""
 
     protocol = Amount("protocol_fee", "pool.quote_decimals")
     platform = Amount("platform_fee", "pool.quote_decimals")
     creator = Amount("creator_fee", "pool.quote_decimals")
     share = Amount("share_fee", "pool.quote_decimals")
     network = Amount("transaction_fee", 9)
+    in_token = serializers.SerializerMethodField(required=False, help_text="Only where fees are charged in the token")
+
+    @extend_schema_field(FeesInTokenSerializer)
+    def get_in_token(self, row: Transaction) -> Any:
+        charged = row.fees_in_token
+        if charged is None:
+            return None
+        return FeesInTokenSerializer({**charged, "decimals": row.token_decimals}).data  # type: ignore[attr-defined]
+
+    def to_representation(self, instance: Transaction) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        if shown["in_token"] is None:
+            del shown["in_token"]
+        return shown
 
 
 class ReservesAfterSerializer(serializers.Serializer[Transaction]):

@@ -165,6 +165,19 @@ def launchlab_virtuals(
     return fetched * sold_raw // left // above, raise_raw * raise_raw // above
 
 
+def launchlab_target(virtual_base: int, virtual_quote: int, sold_raw: int) -> int | None:
+    """Return the quote that a LaunchLab curve has raised when ``sold_raw``, all that it sells, is sold.
+
+    Rounded up; within a few base units of what the creation asked for, which was floored into the virtual amounts. A curve
+    of a fixed price has what it sells and raises as its virtual amounts. ``None`` for any other curve (a linear one has no
+    virtual quote).
+    """
+    left = virtual_base - sold_raw
+    if left < 0 or virtual_quote <= 0 or sold_raw <= 0:
+        return None
+    return ceil_div(virtual_quote * sold_raw, left) if left else virtual_quote
+
+
 def moved(reserves: Reserves, quote_in: int, token_in: int) -> Reserves:
     """Return reserves after signed amounts went in; unknown ones stay unknown."""
     return Reserves(

@@ -32,8 +32,18 @@ def call_place(index: int) -> int:
     return index - index % _INNER
 
 
+class PoolAccounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Accounts of a pool that no event names, from the instruction that emitted it; ``base`` and ``quote`` as the program
+    calls them. Of a migration they are those of the pool that it opened."""
+
+    base_vault: str | None = None
+    quote_vault: str | None = None
+    lp_mint: str | None = None
+
+
 class Fees(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Fees of one trade in quote base units, each as the event names it; ``None`` where its layout has no such field.
+    """Fees of one trade in base units of what the program calls the quote (of a pool with wrapped SOL as its base that is
+    the coin), each as the event names it; ``None`` where its layout has no such field.
 
     ``buyback`` is a part of ``protocol`` and ``holder_rewards`` repeats ``creator``: never add them to a total.
     """
@@ -96,3 +106,4 @@ class ChainEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``unknown_bytes``."""
     fields: dict[str, Any] = {}
     """Every field of the event by its IDL name: pubkeys base58, integers as int."""
+    pool_accounts: PoolAccounts | None = None

@@ -5,7 +5,7 @@ newest pool state is the one furthest along the chain, a status only rises.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from tokens.choices import (
     Venue,
 )
 from tokens.domain import programs
-from tokens.domain.events import ChainEvent, Reserves
+from tokens.domain.events import ChainEvent, PoolAccounts, Reserves
 
 USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 USDT = "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"
@@ -46,6 +46,26 @@ KnownPool = tuple[str, str, bool]
 """(token mint, quote mint, whether the chain's base side is the quote)."""
 
 
+class Holdings(NamedTuple):
+    """What a pool held after an event that tells no price: a deposit, a withdrawal, or the boost with which it opened.
+
+    Compares in the order of the chain. Within its slot a boost comes first: it is a part of the migration that opens the pool.
+    """
+
+    slot: int
+    is_liquidity: bool
+    event_index: int
+    signature: str
+    real_quote: int | None
+    real_token: int | None = None
+    boost: int | None = None
+    """The signed virtual quote reserves; ``None`` after a deposit or withdrawal, which do not tell them."""
+
+
+NamedCreator = tuple[int, str]
+"""(slot of a trade, the creator that it named): of several the least holds, the one nearest to the creation."""
+
+
 @dataclass(slots=True)
 class TokenFact:
     """What a batch says about one mint; ``None`` where it says nothing."""
@@ -59,6 +79,8 @@ class TokenFact:
     is_graduated: bool = False
     """A trade showed it, which does not say since when."""
     destination: str | None = None
+    named_creator: NamedCreator | None = None
+    """Who a trade says the creator was: serves while the creation was not seen."""
 
     def went_to(self, destination: str | None) -> None:
         """Note where the liquidity went."""
@@ -84,14 +106,28 @@ class PoolFact:
     """Of a curve and of its successor alike."""
     initial_real_token: int | None = None
     quote_target: int | None = None
+    implied_target: int | None = None
+    """The quote target that trades of the curve imply, to within a few base units: serves until the creation is seen."""
     base_supply: int | None = None
     newest: Order | None = None
     newest_event: ChainEvent | None = None
     state: Reserves | None = None
-    liquidity: tuple[int, int, str, Reserves] | None = None
-    """(slot, event index, signature, reserves) of the newest deposit or withdrawal, which tells only what the pool holds."""
-    details: dict[str, Any] = field(default_factory=dict)
-    """Columns that only a creation names: vaults, LP mint."""
+    holdings: Holdings | None = None
+    """After the newest event that tells only what the pool holds."""
+    named_creator: NamedCreator | None = None
+    """The earliest that the batch's trades of this pool gave to the token."""
+    base_vault: str | None = None
+    quote_vault: str | None = None
+    lp_mint: str | None = None
+
+    def learn_accounts(self, accounts: PoolAccounts) -> None:
+        """Note the pool's vaults and LP mint, from the token's side."""
+        base, quote = accounts.base_vault, accounts.quote_vault
+        if self.flipped:
+            base, quote = quote, base
+        self.base_vault = self.base_vault or base
+        self.quote_vault = self.quote_vault or quote
+        self.lp_mint = self.lp_mint or accounts.lp_mint
 
     @property
     def start(self) -> Reserves | None:

@@ -2,6 +2,7 @@
 
 from tokens.choices import EventKind, Platform, PoolStatus, PoolType, Program, RejectionReason, TransactionType, Venue
 from tokens.domain import programs
+from tokens.domain.curve import launchlab_target
 from tokens.domain.events import ChainEvent, Reserves
 from tokens.domain.facts import (
     DEFAULT_DECIMALS,
@@ -11,6 +12,7 @@ from tokens.domain.facts import (
     STANDARD_SUPPLY,
     STATUS_RANK,
     Gathered,
+    Holdings,
     KnownPool,
     Migrated,
     PoolFact,
@@ -89,6 +91,10 @@ class Gatherer:
             type_, quote_raw, token_raw = _FLIPPED.get(type_, type_), token_raw, quote_raw
             after = swapped(after)
         invariant = self._advance(fact, event, after)
+        if (accounts := event.pool_accounts) is not None:
+            fact.learn_accounts(accounts)
+        if fact.named_creator is None or slot < fact.named_creator[0]:
+            self._name_creator(fact, event, slot)
         if fact.pool_type is not _INITIAL:
             self._on_amm(fact, event, slot, after)
         elif fact.venue is _LAUNCHLAB and (status := event.fields.get("pool_status")):
@@ -114,9 +120,24 @@ class Gatherer:
         if fact.pool_type is _GRADUATED and event.program is Program.PUMPSWAP:
             self._opened(fact, (True, slot, ""))
         if event.kind in _LIQUIDITY and after.real_quote is not None:
-            moved = (slot, event.event_index, event.signature)
-            if fact.liquidity is None or moved > fact.liquidity[:3]:
-                fact.liquidity = (*moved, after)
+            _hold(
+                fact, Holdings(slot, True, event.event_index, event.signature, after.real_quote, after.real_token)
+            )
+
+    def _name_creator(self, fact: PoolFact, event: ChainEvent, slot: int) -> None:
+        """Note whom a trade of the coin's own pools names as its creator."""
+        creator = event.fields.get("creator" if fact.pool_type is _INITIAL else "coin_creator")
+        if (
+            fact.pool_type is PoolType.PERMISSIONLESS
+            or not isinstance(creator, str)
+            or creator == programs.ZERO_KEY
+            or not programs.is_address(creator)  # a table's cell may be empty
+            or creator in programs.payout_accounts(fact.mint)
+        ):
+            return
+        named = fact.named_creator = (slot, creator)
+        token = self._token(fact.mint, Platform.UNKNOWN)
+        token.named_creator = min(token.named_creator or named, named)
 
     def _wait(self, event: ChainEvent, reason: RejectionReason, pool: str | None = None) -> None:
         self.result.waiting.append((event, reason, pool))
@@ -181,19 +202,29 @@ class Gatherer:
                 if fact.venue is Venue.PUMPFUN:
                     _recognise_standard(fact, after)
                 elif fact.venue is Venue.RAYDIUM_LAUNCHPAD:
-                    fact.initial_real_token = event.fields.get("total_base_sell")
+                    _recognise_launchlab(fact, event)
         return invariant
 
     def _reserves(self, event: ChainEvent) -> None:
         """Take reserves into account that changed without a trade."""
         after = event.reserves.after
-        if event.pool is None or event.slot is None or after is None or after.virtual_token is None:
+        if event.pool is None or event.slot is None or after is None:
+            return
+        boosts = event.program is Program.PUMPSWAP and after.virtual_token is None
+        if after.virtual_token is None and not boosts:
             return
         sides = self._sides(event)
         if sides is None:
             self._wait(event, RejectionReason.UNKNOWN_POOL, event.pool)
             return
-        self._advance(self._pool(event, *sides), event, after)
+        fact = self._pool(event, *sides)
+        if not boosts:
+            self._advance(fact, event, after)
+        elif after.virtual_quote is not None and after.real_quote is not None:
+            boost = after.virtual_quote - after.real_quote
+            _hold(
+                fact, Holdings(event.slot, False, event.event_index, event.signature, after.real_quote, None, boost)
+            )
 
     # -- creations and graduation
 
@@ -207,6 +238,8 @@ class Gatherer:
         fact = self._pool(event, event.mint, event.quote_mint or programs.WRAPPED_SOL)
         token = self._token(event.mint, _VENUES[event.program][1])
         token.creation = fact.creation = event
+        if event.pool_accounts is not None:
+            fact.learn_accounts(event.pool_accounts)
         fields, after = event.fields, event.reserves.after
         token.decimals = fields.get("decimals", DEFAULT_DECIMALS)
         if event.program is Program.PUMPFUN:
@@ -239,7 +272,8 @@ class Gatherer:
             base_decimals, quote_decimals = quote_decimals, base_decimals
         fact.quote_decimals = quote_decimals
         self._token(mint, Platform.UNKNOWN).decimals = base_decimals
-        fact.details["lp_mint"] = fields.get("lp_mint")
+        if event.pool_accounts is not None:
+            fact.learn_accounts(event.pool_accounts)
         if fact.pool_type is PoolType.GRADUATED and event.slot is not None and event.block_time is not None:
             self._opened(fact, (False, event.slot, event.signature))
             self._completed(self._token(mint, Platform.UNKNOWN), event.block_time, event.signature)
@@ -300,6 +334,14 @@ class Gatherer:
             self.result.pools[address] = fact
         if fact.pool_type is PoolType.GRADUATED:
             fact.migrated = min(fact.migrated or shown, shown)
+        if event.pool_accounts is not None:
+            fact.learn_accounts(event.pool_accounts)
+
+
+def _hold(fact: PoolFact, held: Holdings) -> None:
+    """Keep the newest event that tells what a pool holds."""
+    if fact.holdings is None or held > fact.holdings:
+        fact.holdings = held
 
 
 def _raise_to(fact: PoolFact, status: PoolStatus, shown: Migrated | None = None) -> None:
@@ -332,6 +374,14 @@ def _recognise_standard(fact: PoolFact, state: Reserves) -> None:
     if (vq - rq, vt - rt) == STANDARD_OFFSETS:  # type: ignore[operator]
         fact.initial_real_token, fact.quote_target = STANDARD_ON_SALE, _target(*standard_start())
         fact.base_supply = fact.base_supply or STANDARD_SUPPLY
+
+
+def _recognise_launchlab(fact: PoolFact, event: ChainEvent) -> None:
+    """Tell what a LaunchLab curve sells and raises from any trade: each repeats the curve's parameters."""
+    sold, base, quote = (event.fields.get(name) for name in ("total_base_sell", "virtual_base", "virtual_quote"))
+    fact.initial_real_token = sold
+    if sold is not None and base is not None and quote is not None:
+        fact.implied_target = launchlab_target(base, quote, sold)
 
 
 def _target(virtual_quote: int, virtual_token: int, on_sale: int) -> int | None:

@@ -50,7 +50,9 @@ PRECOMPILES: Final = frozenset(
 EVENT_TAG: Final = bytes.fromhex("e445a52e51cb9a1d")
 """First eight bytes of the instruction by which an Anchor program records an event by calling itself."""
 
-_PUMP, _PUMPSWAP = (Pubkey.from_string(address) for address in (PUMP, PUMPSWAP))
+PUMP_FEES: Final = "pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ"
+
+_PUMP, _PUMPSWAP, _PUMP_FEES = (Pubkey.from_string(address) for address in (PUMP, PUMPSWAP, PUMP_FEES))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -72,6 +74,16 @@ def graduated_pool(mint: str, quote_mint: str) -> str:
     creator = Pubkey.find_program_address([b"pool-authority", bytes(base)], _PUMP)[0]
     seeds = [b"pool", b"\0\0", bytes(creator), bytes(base), bytes(quote)]
     return str(Pubkey.find_program_address(seeds, _PUMPSWAP)[0])
+
+
+@lru_cache(maxsize=1 << 14)
+def payout_accounts(mint: str) -> frozenset[str]:
+    """Return the accounts of programs that events name as a coin's creator once its fees are paid on: its sharing
+    configuration's and its holders' rewards'. Nobody created the coin with them."""
+    key = bytes(Pubkey.from_string(mint))
+    sharing = Pubkey.find_program_address([b"sharing-config", key], _PUMP_FEES)[0]
+    rewards = Pubkey.find_program_address([b"holder-rewards", key], _PUMP)[0]
+    return frozenset((str(sharing), str(rewards)))
 
 
 def is_address(text: str) -> bool:

@@ -1,4 +1,5 @@
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -22,6 +23,18 @@ class Token(Row):
     creation_signature = SignatureField(null=True, blank=True)
     creation_timestamp = models.DateTimeField(null=True, blank=True, help_text="Block time of the creation")
     creator_address = PubkeyField(null=True, blank=True)
+    creator_named_slot = models.BigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Slot of the trade that named the creator; NULL when the creation did, or nothing has",
+    )
+    launch_wallets = ArrayField(
+        models.CharField(max_length=44),
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text="Who bought in the transaction that created the token: dev wallets beside the creator",
+    )
     initial_supply = U64Field(null=True, blank=True, help_text="Base units at creation")
     is_graduated = models.BooleanField(default=False)
     graduation_timestamp = models.DateTimeField(
@@ -57,6 +70,12 @@ class Token(Row):
                 name="token_graduation_facts_only_when_graduated",
             ),
         )
+
+    @property
+    def dev_wallets(self) -> list[str]:
+        """The wallets that stand for the maker: the named creator, and whoever bought in the creation, sorted."""
+        named = [] if self.creator_address is None else [self.creator_address]
+        return sorted({*named, *self.launch_wallets})
 
     def __str__(self) -> str:
         return f"{self.symbol or '?'} {self.mint_address}"

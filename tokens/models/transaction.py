@@ -10,6 +10,11 @@ from tokens.choices import Commitment, TransactionType
 from tokens.domain.events import POSITIONLESS
 
 
+FEE_COLUMNS = ("protocol_fee", "platform_fee", "creator_fee", "share_fee")
+FEES_IN_TOKEN = "fees_in_token"
+"""The member of ``raw_data`` that holds fees charged in the token instead of the quote."""
+
+
 class Transaction(models.Model):
     """One row is one trade or liquidity event of one pool. Unique by (signature, event_index, block_time), of which
     ``id`` is derived. Written by ``ingest.store``. Kept 90 days, compressed after 7 (the retention policy).
@@ -50,6 +55,7 @@ class Transaction(models.Model):
         usd=True, null=True, help_text="Execution price, USD; NULL without a fresh price of the quote"
     )
     sol_amount_usd = PriceField(usd=True, null=True, help_text="The quote moved, in USD; NULL without a fresh price")
+    # NULL where they were charged in the token (pools with the quote as their base): raw_data has them then.
     protocol_fee = U64Field(null=True, help_text="Base units of the quote")
     platform_fee = U64Field(null=True, help_text="Base units of the quote (LaunchLab platform, PumpSwap LP)")
     creator_fee = U64Field(null=True, help_text="Base units of the quote, cashback included")
@@ -115,6 +121,15 @@ class Transaction(models.Model):
                 name="transaction_id_is_derived",
             ),
         )
+
+    @property
+    def fees_in_token(self) -> dict[str, int | None] | None:
+        """The fees that were charged in base units of the token, by the names of the columns, which are then NULL; ``None``
+        where they were charged in the quote."""
+        charged = (self.raw_data or {}).get(FEES_IN_TOKEN)
+        if charged is None:
+            return None
+        return {name: int(charged[name]) if name in charged else None for name in FEE_COLUMNS}
 
     def __str__(self) -> str:
         return f"{self.type} {self.signature} #{self.event_index}"

@@ -15,7 +15,7 @@ from tokens.choices import Program
 from tokens.domain.events import ChainEvent
 from tokens.models import ChainReorg, StreamSighting
 from tokens.services import candles
-from tokens.services.ingest import followups
+from tokens.services.ingest import followups, parents
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +128,7 @@ def take_back(
         forked = [token for (token,) in cursor.fetchall()]
         for statement in (_UNDO_GRADUATION, _UNDO_CREATION, _FORGET_MILESTONES, _RESTATE, _EMPTY):
             cursor.execute(statement, asked)
+        parents.value_by_curve(tokens=asked["tokens"])
         followups.remeasure(pools)
         _remove_parents(forked, pools)
         removed = len(forked)
@@ -206,7 +207,8 @@ FROM undone WHERE p.token_id = undone.id AND (p.pool_type = 'initial' OR p.migra
 """
 
 _UNDO_CREATION = """
-UPDATE tokens SET creation_signature = NULL, creation_timestamp = NULL, creator_address = NULL, initial_supply = NULL
+UPDATE tokens SET creation_signature = NULL, creation_timestamp = NULL, creator_address = NULL, creator_named_slot = NULL,
+       launch_wallets = '{}', initial_supply = NULL
 WHERE creation_signature = ANY(%(dropped)s)
 """
 

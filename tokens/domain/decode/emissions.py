@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from tokens.choices import EventKind, Program
-from tokens.domain.events import BothReserves, ChainEvent, Fees
+from tokens.domain.events import BothReserves, ChainEvent, Fees, PoolAccounts
 
 
 class Emission(NamedTuple):
@@ -41,6 +41,7 @@ class Facts(NamedTuple):
     fees: Fees = Fees()
     reserves: BothReserves = BothReserves()
     block_time: int | None = None
+    pool_accounts: PoolAccounts | None = None
 
 
 def other(fields: dict[str, Any], _: Emission) -> Facts:
@@ -53,7 +54,7 @@ def chain_event(header: Header, emission: Emission, facts: Facts, layout: str, f
     raw: dict[str, Any] = {"layout": layout, "origin": emission.origin}
     if emission.instruction is not None:
         raw["instruction"] = emission.instruction
-    kind, mint, pool, user, quote_mint, quote_amount, token_amount, fees, reserves, at = facts
+    kind, mint, pool, user, quote_mint, quote_amount, token_amount, fees, reserves, at, pool_accounts = facts
     return ChainEvent(
         program=emission.program,
         kind=kind,
@@ -71,4 +72,5 @@ def chain_event(header: Header, emission: Emission, facts: Facts, layout: str, f
         reserves=reserves,
         raw=raw,
         fields=fields,
+        pool_accounts=pool_accounts,
     )

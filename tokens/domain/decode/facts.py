@@ -45,6 +45,7 @@ def _migration(call: Call) -> tuple[str, Facts, dict[str, Any]] | None:
         pool=accounts[curve],
         user=accounts[0],
         quote_mint=accounts[quote_mint],
+        pool_accounts=launchlab.opened(call.name, accounts),
     )
     return call.name, facts, {"destination": destination, "pool": accounts[pool]}
 

@@ -11,7 +11,7 @@ from tokens.domain import curve
 from tokens.domain.decode.borsh import Layout
 from tokens.domain.decode.emissions import Emission, Facts
 from tokens.domain.decode.results import Undecodable
-from tokens.domain.events import BothReserves, Fees, Reserves
+from tokens.domain.events import BothReserves, Fees, PoolAccounts, Reserves
 
 Fields = dict[str, Any]
 
@@ -26,6 +26,8 @@ MIGRATES: Final = {  # instruction -> destination and the places of mint, quote 
     "migrate_to_amm": ("raydium", 1, 2, 13, 23),
     "migrate_to_cpswap": ("raydium_cpmm", 1, 2, 5, 17),
 }
+_OPENED: Final = {"migrate_to_amm": (17, 18, 16), "migrate_to_cpswap": (8, 9, 7)}
+"""Where a migration names the vaults and the LP mint of the pool that it opens."""
 _CURVES: Final = (
     ("constant", ("supply", "total_base_sell", "total_quote_fund_raising")),
     ("fixed", ("supply", "total_quote_fund_raising")),
@@ -54,6 +56,18 @@ def _account(emission: Emission, place: int, instructions: frozenset[str]) -> st
     return accounts[place]
 
 
+def _vaults(emission: Emission, base: int, instructions: frozenset[str]) -> PoolAccounts | None:
+    """Return the launch pool's vaults, which stand side by side; it has no LP mint."""
+    held = _account(emission, base, instructions), _account(emission, base + 1, instructions)
+    return None if held == (None, None) else PoolAccounts(base_vault=held[0], quote_vault=held[1])
+
+
+def opened(instruction: str, accounts: tuple[str, ...]) -> PoolAccounts:
+    """Return what a migration names of the pool that it opens; ``accounts`` are all that the instruction has."""
+    base, quote, lp_mint = _OPENED[instruction]
+    return PoolAccounts(base_vault=accounts[base], quote_vault=accounts[quote], lp_mint=accounts[lp_mint])
+
+
 def _trade(fields: Fields, emission: Emission) -> Facts:
     if fields["trade_direction"] >= len(_DIRECTIONS):
         raise Undecodable("bad_event", f"TradeEvent names direction {fields['trade_direction']}")
@@ -78,17 +92,20 @@ def _trade(fields: Fields, emission: Emission) -> Facts:
             share=fields["share_fee"],
         ),
         reserves=BothReserves(before=_reserves(fields, "before"), after=_reserves(fields, "after")),
+        pool_accounts=_vaults(emission, 7, _TRADES),
     )
 
 
 def _reserves(fields: Fields, when: str) -> Reserves | None:
     sold, raised = fields[f"real_base_{when}"], fields[f"real_quote_{when}"]
-    priced, left = fields["virtual_base"] - sold, fields["total_base_sell"] - sold
-    if priced < 0 or left < 0:
+    base, quote, selling = fields["virtual_base"], fields["virtual_quote"], fields["total_base_sell"]
+    if base < sold or selling < sold:
         return None
-    return Reserves(
-        virtual_quote=fields["virtual_quote"] + raised, virtual_token=priced, real_quote=raised, real_token=left
-    )
+    if base > selling and quote:
+        quote, base = quote + raised, base - sold
+    elif base != selling or not quote:  # of a fixed price they stay as they are; of a linear curve they form no price
+        return Reserves(real_quote=raised, real_token=selling - sold)
+    return Reserves(virtual_quote=quote, virtual_token=base, real_quote=raised, real_token=selling - sold)
 
 
 def _create(fields: Fields, emission: Emission) -> Facts:
@@ -110,6 +127,7 @@ def _create(fields: Fields, emission: Emission) -> Facts:
         user=fields["creator"],
         quote_mint=_account(emission, 7, INITIALIZES),
         reserves=BothReserves(after=after),
+        pool_accounts=_vaults(emission, 8, INITIALIZES),
     )
 
 

@@ -77,6 +77,12 @@ AddQuoteControlMintEvent:
 SetQuoteControlMintReservesEvent:
     quote_control:pubkey authority:pubkey quote_mint:pubkey old_initial_virtual_quote_reserves:u64
     new_initial_virtual_quote_reserves:u64 timestamp:i64
+RemoveQuoteControlMintEvent:
+    quote_control:pubkey authority:pubkey quote_mint:pubkey timestamp:i64
+SetQuoteControlAdminEvent:
+    quote_control:pubkey authority:pubkey old_admin:pubkey new_admin:pubkey timestamp:i64
+SetQuoteControlReservesAdminEvent:
+    quote_control:pubkey authority:pubkey old_reserves_admin:pubkey new_reserves_admin:pubkey timestamp:i64
 AdminSetIdlAuthorityEvent:
     idl_authority:pubkey
 AdminUpdateTokenIncentivesEvent 4:
@@ -153,6 +159,14 @@ AdminCtoPoolEvent:
 AdminSetCoinCreatorEvent:
     timestamp:i64 admin_set_coin_creator_authority:pubkey base_mint:pubkey pool:pubkey old_coin_creator:pubkey
     new_coin_creator:pubkey
+AdminSetCoinCreatorFeeEditableEvent:
+    timestamp:i64 admin_set_coin_creator_authority:pubkey base_mint:pubkey pool:pubkey
+SetCoinCreatorFeeBpsEvent:
+    timestamp:i64 authority:pubkey base_mint:pubkey pool:pubkey old_creator_fee_bps:u64 new_creator_fee_bps:u64
+UpdateCreatorFeeConfigEvent:
+    timestamp:i64 admin:pubkey creator_fee_configurable:bool max_configurable_creator_fee_bps:u64
+SetBoostAuthorityEvent:
+    timestamp:i64 admin:pubkey old_boost_authority:pubkey new_boost_authority:pubkey
 SetBondingCurveCoinCreatorEvent:
     timestamp:i64 base_mint:pubkey pool:pubkey bonding_curve:pubkey coin_creator:pubkey
 SetMetaplexCoinCreatorEvent:

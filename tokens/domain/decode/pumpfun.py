@@ -5,7 +5,6 @@ from typing import Any, Final
 from tokens.choices import EventKind
 from tokens.domain import programs
 from tokens.domain.decode.emissions import Emission, Facts
-from tokens.domain.decode.results import Undecodable
 from tokens.domain.events import BothReserves, Fees, Reserves
 
 Fields = dict[str, Any]
@@ -15,7 +14,8 @@ INSTRUCTIONS: Final = (
     "buy_exact_quote_in_v3 multi_hop_curve_swap migrate migrate_v2 withdraw collect_creator_fee collect_creator_fee_v2 "
     "distribute_creator_fees distribute_creator_fees_v2 distribute_fee_to_holders sweep_protocol_fee sweep_creator_fee "
     "extend_account set_creator set_metaplex_creator admin_cto claim_cashback claim_cashback_v2 "
-    "migrate_bonding_curve_creator set_mayhem_virtual_params set_virtual_quote_reserves set_params"
+    "migrate_bonding_curve_creator set_mayhem_virtual_params set_virtual_quote_reserves set_params "
+    "remove_quote_control_mint set_quote_control_admin"
 )
 
 
@@ -114,16 +114,13 @@ def _post_complete_buy(fields: Fields, _: Emission) -> Facts:
             for when in ("before", "after")
         )
     )
-    paid = fields["quote_in"] - fields["fee"] - fields["creator_fee"]  # quote_in includes this part's fees
-    if paid < 0:
-        raise Undecodable("bad_event", "PostCompleteBuyEvent has fees above what was paid")
     return Facts(
         EventKind.BUY,
         mint=fields["mint"],
         pool=programs.graduated_pool(fields["mint"], quote_mint),
         user=fields["user"],
         quote_mint=quote_mint,
-        quote_amount_raw=paid,
+        quote_amount_raw=fields["quote_in"],  # without this part's fees: what the pool gains, and no more
         token_amount_raw=fields["base_out"],
         fees=Fees(protocol=fields["fee"], creator=fields["creator_fee"], buyback=fields["buyback_fee"]),
         reserves=BothReserves(before=before, after=after),

@@ -4,29 +4,55 @@ Its trade events state the vaults *before* the trade. What prices the pool is th
 which is signed: a boost adds to it, fees that wait in the vault to be swept are subtracted.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tokens.choices import EventKind
 from tokens.domain import programs
 from tokens.domain.decode.emissions import Emission, Facts
-from tokens.domain.events import BothReserves, Fees, Reserves
+from tokens.domain.events import BothReserves, Fees, PoolAccounts, Reserves
 
 Fields = dict[str, Any]
 
 INSTRUCTIONS: Final = (
     "buy sell buy_exact_quote_in buy_v2 sell_v2 buy_exact_quote_in_v2 deposit withdraw create_pool multi_hop_swap "
-    "collect_coin_creator_fee init_boost boost_buy_and_burn extend_account"
+    "collect_coin_creator_fee init_boost boost_buy_and_burn extend_account set_boost_authority "
+    "admin_set_coin_creator_fee_editable set_coin_creator_fee_bps update_creator_fee_config"
 )
-_NAMES_MINTS: Final = frozenset(INSTRUCTIONS.split()[:8])
+_TRADES: Final = frozenset(INSTRUCTIONS.split()[:6])
+_LIQUIDITY: Final = frozenset(INSTRUCTIONS.split()[6:9])
 _BASE_MINT, _QUOTE_MINT = 3, 4  # accounts of all these instructions, in both versions
+_MULTI_HOP: Final = "multi_hop_swap"
+_FIRST_HOP, _HOP = 16, 5  # its fixed accounts, then for each hop: base mint, quote mint, pool, base vault, quote vault
 
 
-def _mints(emission: Emission) -> tuple[str | None, str | None]:
-    """The events name no mint; the instruction that emitted them does, unless it is a swap over several pools."""
-    accounts = emission.accounts
-    if accounts is None or emission.instruction not in _NAMES_MINTS or len(accounts) <= _QUOTE_MINT:
-        return None, None
-    return accounts[_BASE_MINT], accounts[_QUOTE_MINT]
+class _Named(NamedTuple):
+    """What an instruction names of one pool; the events name neither mint."""
+
+    base_mint: str | None = None
+    quote_mint: str | None = None
+    accounts: PoolAccounts | None = None
+
+
+def _named(emission: Emission, pool: str) -> _Named:
+    accounts, instruction = emission.accounts, emission.instruction
+    if accounts is None or instruction is None:
+        return _Named()
+    if instruction == _MULTI_HOP:
+        for at in range(_FIRST_HOP, len(accounts) - _HOP + 1, _HOP):
+            base_mint, quote_mint, address, base, quote = accounts[at : at + _HOP]
+            if address == pool:
+                return _Named(base_mint, quote_mint, PoolAccounts(base_vault=base, quote_vault=quote))
+        return _Named()
+    if len(accounts) <= _QUOTE_MINT:
+        return _Named()
+    mints = accounts[_BASE_MINT], accounts[_QUOTE_MINT]
+    if instruction in _TRADES:
+        return _Named(*mints, PoolAccounts(base_vault=accounts[7], quote_vault=accounts[8]) if len(accounts) > 8 else None)
+    if instruction in _LIQUIDITY:
+        held = accounts[9:11] if len(accounts) > 10 else (None, None)
+        lp_mint = accounts[5] if len(accounts) > 5 else None
+        return _Named(*mints, PoolAccounts(base_vault=held[0], quote_vault=held[1], lp_mint=lp_mint))
+    return _Named()
 
 
 def _buy(fields: Fields, emission: Emission) -> Facts:
@@ -38,7 +64,7 @@ def _sell(fields: Fields, emission: Emission) -> Facts:
 
 
 def _trade(fields: Fields, emission: Emission, kind: EventKind, quote: int, base: int) -> Facts:
-    mint, quote_mint = _mints(emission)
+    mint, quote_mint, accounts = _named(emission, fields["pool"])
     buys = kind is EventKind.BUY
     before = _reserves(fields)
     # The fee of the liquidity providers stays in the pool. The other fees leave it, or (v2 trades, which name nobody to
@@ -64,6 +90,7 @@ def _trade(fields: Fields, emission: Emission, kind: EventKind, quote: int, base
         ),
         reserves=BothReserves(before=before, after=_after(before, quote_in, base_in, parked)),
         block_time=fields["timestamp"],
+        pool_accounts=accounts,
     )
 
 
@@ -86,8 +113,9 @@ def _after(before: Reserves, quote_in: int, base_in: int, parked: bool) -> Reser
     )
 
 
-def _create_pool(fields: Fields, _: Emission) -> Facts:
+def _create_pool(fields: Fields, emission: Emission) -> Facts:
     base, quote = fields["pool_base_amount"], fields["pool_quote_amount"]
+    accounts = _named(emission, fields["pool"]).accounts or PoolAccounts()
     return Facts(
         EventKind.CREATE_POOL,
         mint=fields["base_mint"],
@@ -100,6 +128,9 @@ def _create_pool(fields: Fields, _: Emission) -> Facts:
             after=Reserves(virtual_quote=quote, virtual_token=base, real_quote=quote, real_token=base)
         ),
         block_time=fields["timestamp"],
+        pool_accounts=PoolAccounts(
+            base_vault=accounts.base_vault, quote_vault=accounts.quote_vault, lp_mint=fields["lp_mint"]
+        ),
     )
 
 
@@ -112,7 +143,7 @@ def _withdraw(fields: Fields, emission: Emission) -> Facts:
 
 
 def _liquidity(fields: Fields, emission: Emission, kind: EventKind, quote: int, base: int) -> Facts:
-    mint, quote_mint = _mints(emission)
+    mint, quote_mint, accounts = _named(emission, fields["pool"])
     sign = 1 if kind is EventKind.DEPOSIT else -1
     vault, held = fields["pool_quote_token_reserves"], fields["pool_base_token_reserves"]
     left = vault + sign * quote, held + sign * base
@@ -129,6 +160,7 @@ def _liquidity(fields: Fields, emission: Emission, kind: EventKind, quote: int, 
             after=Reserves(real_quote=left[0], real_token=left[1], virtual_token=left[1]) if min(left) >= 0 else None,
         ),
         block_time=fields["timestamp"],
+        pool_accounts=accounts,
     )
 
 

@@ -2,9 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from tokens.choices import PoolStatus
-from tokens.domain.events import Reserves
-from tokens.domain.facts import STATUS_RANK, Migrated, Order, PoolFact
+from tokens.choices import PoolStatus, Venue
+from tokens.domain.facts import STATUS_RANK, Holdings, Migrated, Order, PoolFact
 from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, price_scaled, usd_scaled
 from tokens.services.prices import Window
 
@@ -22,6 +21,10 @@ class State(NamedTuple):
     virtual_token: int | None
     real_quote: int | None
     real_token: int | None
+    boost: int | None
+    base_vault: str | None
+    quote_vault: str | None
+    lp_mint: str | None
     last_event_index: int | None
     last_signature: str | None
     last_trade_at: int | None
@@ -48,7 +51,10 @@ def merge(fact: PoolFact, state: State, stored: Order | None) -> State:
         status=status,
         quote_decimals=state.quote_decimals if fact.quote_decimals is None else fact.quote_decimals,
         initial_real=state.initial_real if fact.initial_real_token is None else fact.initial_real_token,
-        quote_target=state.quote_target if fact.quote_target is None else fact.quote_target,
+        quote_target=_first(fact.quote_target, state.quote_target, fact.implied_target),
+        base_vault=state.base_vault or fact.base_vault,
+        quote_vault=state.quote_vault or fact.quote_vault,
+        lp_mint=state.lp_mint or fact.lp_mint,
     )
     if fact.migrated is not None:
         merged = _migrated(merged, fact.migrated)
@@ -65,19 +71,57 @@ def merge(fact: PoolFact, state: State, stored: Order | None) -> State:
             last_signature=event.signature,
             last_trade_at=event.block_time,
         )
-        # A deposit or withdrawal that came later on the chain knows better what the pool holds.
-        if state.liquidity_slot is None or fact.newest[0] >= state.liquidity_slot:
-            merged = merged._replace(real_quote=after.real_quote, real_token=after.real_token, liquidity_slot=None)
-    return merged if fact.liquidity is None else _held(merged, fact.liquidity)
+        boost = _boost(fact, after.virtual_quote, after.real_quote)
+        # What came later on the chain and told only what the pool holds knows that better.
+        if not _is_before_holdings(fact.newest[0], boost, state):
+            merged = merged._replace(
+                real_quote=after.real_quote, real_token=after.real_token, boost=boost, liquidity_slot=None
+            )
+        elif state.boost is not None:  # a boost moves no tokens
+            merged = merged._replace(real_token=after.real_token)
+    return merged if fact.holdings is None else _held(merged, fact.holdings)
 
 
-def _held(state: State, liquidity: tuple[int, int, str, Reserves]) -> State:
-    """Return ``state`` with what the pool held after its newest deposit or withdrawal, if nothing known came later."""
-    slot, _, _, after = liquidity
-    known = state.liquidity_slot if state.liquidity_slot is not None else state.last_slot
-    if known is not None and slot <= known:
-        return state
-    return state._replace(real_quote=after.real_quote, real_token=after.real_token, liquidity_slot=slot)
+def _first(*values: int | None) -> int | None:
+    """Return the first that is known."""
+    return next((value for value in values if value is not None), None)
+
+
+def _boost(fact: PoolFact, virtual_quote: int | None, real_quote: int | None) -> int | None:
+    """Return PumpSwap's virtual quote reserves: known only from one event that tells both what prices and what it holds."""
+    if fact.venue is not Venue.PUMPSWAP or virtual_quote is None or real_quote is None:
+        return None
+    return virtual_quote - real_quote
+
+
+def _is_before_holdings(slot: int, boost: int | None, state: State) -> bool:
+    """Say whether a pool's state is older than what ``state`` knows the pool to hold.
+
+    Of the slot in which a boost opened the pool, only what has no boost is: the pool's creation, and the completing purchase.
+    """
+    if state.liquidity_slot is None or slot > state.liquidity_slot:
+        return False
+    return slot < state.liquidity_slot or (state.boost is not None and boost == 0)
+
+
+def _held(state: State, held: Holdings) -> State:
+    """Return ``state`` with what the pool held after the newest event that tells only that, if nothing known came later."""
+    known = state.last_slot if state.liquidity_slot is None else state.liquidity_slot
+    if known is not None and held.slot <= known:
+        if held.slot < known:
+            return state
+        if held.is_liquidity:
+            is_newer = state.liquidity_slot is not None and state.boost is not None
+        else:
+            is_newer = state.liquidity_slot is None and state.boost == 0
+        if not is_newer:
+            return state
+    return state._replace(
+        real_quote=held.real_quote,
+        real_token=held.real_token if held.is_liquidity else state.real_token,
+        boost=held.boost,
+        liquidity_slot=held.slot,
+    )
 
 
 def _migrated(state: State, shown: Migrated) -> State:
@@ -105,12 +149,12 @@ def priced(fact: PoolFact, pool: State, token_decimals: int, usd: Window) -> tup
 
 
 def created(fact: PoolFact, pool: State, token_decimals: int) -> tuple[Any, ...]:
-    """Return what only the pool's creation gives: initial price, both initial liquidities, LP mint."""
+    """Return what only the pool's creation gives: initial price and both initial liquidities."""
     start = fact.start
     if start is None:
-        return (None,) * 4
+        return (None,) * 3
     price = None
     if start.virtual_quote and start.virtual_token and pool.quote_decimals is not None:
         scaled = price_scaled(start.virtual_quote, start.virtual_token, pool.quote_decimals, token_decimals)
         price = f"{scaled}e-{PRICE_PLACES}"
-    return price, start.real_token, start.real_quote, fact.details.get("lp_mint")
+    return price, start.real_token, start.real_quote

@@ -37,6 +37,8 @@ class Sides(NamedTuple):
     newest: Order | None
     """How far the pool had come before the batch."""
     quote_mint: str = programs.WRAPPED_SOL
+    fees_in_token: bool = False
+    """The program takes its fees from what it calls the quote, which is our token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Written:
     """Pools that had rows before their decimals were known."""
     remeasured: list[str]
     """Pools that had rows before their start was known: their milestones must be found again."""
+    launches: set[str]
+    """The signatures of the creations of the batch's tokens, as far as these are known."""
 
 
 def known_pools(addresses: Iterable[str]) -> dict[str, KnownPool]:
@@ -60,7 +64,7 @@ def known_pools(addresses: Iterable[str]) -> dict[str, KnownPool]:
 
 def write(gathered: Gathered, *, usd: Window) -> Written:
     """Insert what is new and move what is known forward. Must run inside the batch's transaction."""
-    new_tokens, decimals = tokens.write(gathered.tokens)
+    told = tokens.write(gathered.tokens)
     states = _locked_pools(gathered.pools)
     absent = [fact for address, fact in gathered.pools.items() if address not in states]
     if absent:
@@ -68,7 +72,7 @@ def write(gathered: Gathered, *, usd: Window) -> Written:
     new_pools = _insert_pools(absent)
     if absent:
         states |= _locked_pools({fact.address: fact for fact in absent})
-    return _update_pools(gathered.pools, states, decimals, new_tokens, new_pools, usd)
+    return _update_pools(gathered.pools, states, told, new_pools, usd)
 
 
 def _insert_pools(facts: list[PoolFact]) -> list[str]:
@@ -104,7 +108,8 @@ def _insert_pools(facts: list[PoolFact]) -> list[str]:
 
 _READ = """
 SELECT pool_address, base_mint, status, quote_decimals, initial_real_token_reserves, quote_target, base_supply, last_slot,
-       virtual_sol_reserves, virtual_token_reserves, real_sol_reserves, real_token_reserves, last_event_index, last_signature,
+       virtual_sol_reserves, virtual_token_reserves, real_sol_reserves, real_token_reserves, boost_quote_reserves, base_vault,
+       quote_vault, lp_mint, last_event_index, last_signature,
        extract(epoch FROM last_trade_at)::bigint, liquidity_slot, migration_slot, migration_signature, milestones_reached
 FROM pools WHERE id = ANY(string_to_array(%s, ',')::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
@@ -115,15 +120,13 @@ UPDATE pools p SET
     status = a[2], quote_decimals = a[3]::int, initial_real_token_reserves = a[4]::numeric, quote_target = a[5]::numeric,
     base_supply = a[6]::numeric, last_slot = a[7]::bigint, virtual_sol_reserves = a[8]::numeric,
     virtual_token_reserves = a[9]::numeric, real_sol_reserves = a[10]::numeric, real_token_reserves = a[11]::numeric,
-    last_event_index = a[12]::int, last_signature = a[13], last_trade_at = to_timestamp(a[14]::bigint),
-    liquidity_slot = a[15]::bigint, migration_slot = a[16]::bigint, migration_signature = a[17],
-    latest_price = a[18]::numeric, latest_price_usd = a[19]::numeric, market_cap = a[20]::numeric,
-    market_cap_usd = a[21]::numeric, initial_price = coalesce(a[22]::numeric, p.initial_price),
-    initial_base_liquidity = coalesce(a[23]::numeric, p.initial_base_liquidity),
-    initial_quote_liquidity = coalesce(a[24]::numeric, p.initial_quote_liquidity), lp_mint = coalesce(a[25], p.lp_mint),
-    updated_at = statement_timestamp(),
-    -- Known only from one event that tells both what prices the pool and what it holds.
-    boost_quote_reserves = CASE WHEN p.platform = 'pumpswap' AND a[15] IS NULL THEN a[8]::numeric - a[10]::numeric END
+    boost_quote_reserves = a[12]::numeric, base_vault = a[13], quote_vault = a[14], lp_mint = a[15],
+    last_event_index = a[16]::int, last_signature = a[17], last_trade_at = to_timestamp(a[18]::bigint),
+    liquidity_slot = a[19]::bigint, migration_slot = a[20]::bigint, migration_signature = a[21],
+    latest_price = a[22]::numeric, latest_price_usd = a[23]::numeric, market_cap = a[24]::numeric,
+    market_cap_usd = a[25]::numeric, initial_price = coalesce(a[26]::numeric, p.initial_price),
+    initial_base_liquidity = coalesce(a[27]::numeric, p.initial_base_liquidity),
+    initial_quote_liquidity = coalesce(a[28]::numeric, p.initial_quote_liquidity), updated_at = statement_timestamp()
 FROM n WHERE p.id = a[1]::uuid
 """
 
@@ -138,13 +141,13 @@ def _locked_pools(facts: dict[str, PoolFact]) -> dict[str, Sequence[Any]]:
 def _update_pools(
     facts: dict[str, PoolFact],
     states: dict[str, Sequence[Any]],
-    decimals: dict[str, tuple[int, int]],
-    new_tokens: int,
+    told: tokens.Written,
     new_pools: list[str],
     usd: Window,
 ) -> Written:
     sides: dict[str, Sides] = {}
     lines, rescaled, remeasured = [], [], []
+    valued: set[str] = set()
     related = {pool_id(address) for address in new_pools if facts[address].pool_type is not PoolType.PERMISSIONLESS}
     for address, fact in facts.items():
         mint, *columns = states[address]
@@ -153,7 +156,7 @@ def _update_pools(
         state = merging.State(*columns)
         before = merging.order(state)
         merged = merging.merge(fact, state, before)
-        was, now = decimals[fact.mint]
+        was, now = told.decimals[fact.mint]
         if state.last_slot is not None:
             if was != now or (state.quote_decimals is None and merged.quote_decimals is not None):
                 rescaled.append(pool_id(address))
@@ -170,9 +173,12 @@ def _update_pools(
             merged.milestones_reached,
             before,
             fact.quote_mint,
+            fact.flipped,
         )
-        if fact.pool_type is PoolType.GRADUATED and merged[-3:-1] != state[-3:-1]:  # its migration
+        if fact.pool_type is PoolType.GRADUATED and _migration(merged) != _migration(state):
             related.add(pool_id(address))
+        if merged.base_supply != state.base_supply if fact.pool_type is PoolType.INITIAL else merged.base_supply is None:
+            valued.add(token_id(fact.mint))
         if fact.creation is not None or merged != state or was != now:
             values = (
                 pool_id(address),
@@ -186,7 +192,37 @@ def _update_pools(
             cursor.execute(_WRITE, ["\n".join(lines)])
     if related:
         _succeed(sorted(related))
-    return Written(sides, new_tokens, sorted(new_pools), sorted(rescaled), sorted(remeasured))
+    if valued:
+        value_by_curve(tokens=sorted(valued))
+    return Written(sides, told.new, sorted(new_pools), sorted(rescaled), sorted(remeasured), told.launches)
+
+
+def _migration(state: merging.State) -> tuple[int | None, str | None]:
+    return state.migration_slot, state.migration_signature
+
+
+_VALUE = """
+WITH valued AS MATERIALIZED (
+    SELECT g.id, round(g.latest_price * c.base_supply * power(10::numeric, -k.decimals), 20) AS cap
+    FROM pools c JOIN tokens k ON k.id = c.token_id
+    JOIN pools g ON g.token_id = c.token_id AND g.pool_type <> 'initial' AND g.base_supply IS NULL
+    WHERE c.token_id = ANY(%s::uuid[]) AND c.pool_type = 'initial'
+    ORDER BY g.id FOR NO KEY UPDATE OF g
+)
+UPDATE pools g SET market_cap = v.cap,
+    market_cap_usd = CASE WHEN g.latest_price_usd IS NOT NULL THEN v.cap * quote_usd_at(g.quote_mint, g.last_trade_at) END
+FROM valued v WHERE g.id = v.id AND g.market_cap IS DISTINCT FROM v.cap
+"""
+
+
+def value_by_curve(*, tokens: Sequence[Any]) -> None:
+    """Give AMM pools of ``tokens`` (ids) whose own events name no supply the market cap by the supply that the curve knew.
+
+    Whoever makes a token graduated, or creates it, has locked its row before, so of two batches that each bring one half the
+    second sees the first one's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_VALUE, [list(tokens)])
 
 
 _SUCCEED = """

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from tokens.choices import TransactionType
-from tokens.domain.events import POSITIONLESS
+from tokens.domain.events import POSITIONLESS, Fees
 from tokens.domain.facts import TradeFact
 from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, price_scaled, usd_scaled
+from tokens.models.transaction import FEE_COLUMNS, FEES_IN_TOKEN
 from tokens.services.ingest.parents import Sides
 from tokens.services.prices import Window
 
@@ -91,20 +92,22 @@ class Writer:
                 sol_usd = f"{quote * micro}e-15"
         elif micro is not None and places is not None:
             sol_usd = f"{usd_scaled(quote, places, micro)}e-{USD_PLACES}"
-        fees, after = event.fees, fact.after
-        creator, lp = fees.creator, fees.lp if fees.platform is None else fees.platform
-        if fees.cashback:
-            creator = (creator or 0) + fees.cashback
+        after = fact.after
+        protocol, lp, creator, share = charged = _fees(event.fees)
+        raw = _raw(event.raw)
+        if side.fees_in_token:
+            protocol = lp = creator = share = None
+            raw = _raw(event.raw, charged)
         quote_side, token_side = f"{quote}\t{_NULL if places is None else places}", f"{base}\t{token_places}"
         amounts = f"{quote_side}\t{token_side}" if fact.type in _GIVES_QUOTE else f"{token_side}\t{quote_side}"
         return (
             f"{fact.id}\t{event.signature}\t{event.event_index}\t{side.pool_id}\t{side.token_id}\t{at}\t{fact.slot}\t"
             f"{fact.commitment}\t{fact.type}\t{event.user}\t{amounts}\t{sol}\t{base}e-{token_places}\t{price}\t"
-            f"{price_usd}\t{sol_usd}\t{_NULL if fees.protocol is None else fees.protocol}\t{_NULL if lp is None else lp}\t"
-            f"{_NULL if creator is None else creator}\t{_NULL if fees.share is None else fees.share}\t"
+            f"{price_usd}\t{sol_usd}\t{_NULL if protocol is None else protocol}\t{_NULL if lp is None else lp}\t"
+            f"{_NULL if creator is None else creator}\t{_NULL if share is None else share}\t"
             f"{_NULL if fact.transaction_fee is None else fact.transaction_fee}\t"
             f"{_NULL if after.virtual_quote is None else after.virtual_quote}\t"
-            f"{_NULL if after.virtual_token is None else after.virtual_token}\t{_raw(event.raw)}"
+            f"{_NULL if after.virtual_token is None else after.virtual_token}\t{raw}"
         )
 
     def _second(self, block_time: int) -> tuple[str, int | None]:
@@ -121,12 +124,28 @@ class Writer:
         return "\n".join(map(self.line, facts)) + "\n"
 
 
-def _raw(raw: dict[str, Any]) -> str:
-    """Keep the layout only where it tells something that the columns do not: most rows need no JSON at all."""
+_Charged = tuple[int | None, int | None, int | None, int | None]
+
+
+def _fees(fees: Fees) -> _Charged:
+    """Return a trade's fees in the order of the columns: protocol, platform or liquidity providers, creator, share."""
+    creator = (fees.creator or 0) + fees.cashback if fees.cashback else fees.creator
+    return fees.protocol, fees.lp if fees.platform is None else fees.platform, creator, fees.share
+
+
+def _raw(raw: dict[str, Any], in_token: _Charged | None = None) -> str:
+    """Keep the layout only where it tells something that the columns do not: most rows need no JSON at all.
+
+    ``in_token`` are fees that were charged in the token: the fee columns are in the quote.
+    """
     layout: str = raw.get("layout", "")
-    if not layout or (layout.startswith(_PLAIN_LAYOUTS) and not raw.get("unknown_bytes")):
-        return _NULL
-    return msgspec.json.encode({"layout": layout}).decode()
+    if layout.startswith(_PLAIN_LAYOUTS) and not raw.get("unknown_bytes"):
+        layout = ""
+    kept: dict[str, Any] = {"layout": layout} if layout else {}
+    if in_token is not None:
+        known = zip(FEE_COLUMNS, in_token, strict=True)
+        kept[FEES_IN_TOKEN] = {name: str(amount) for name, amount in known if amount is not None}
+    return msgspec.json.encode(kept).decode() if kept else _NULL
 
 
 def positionless(facts: Iterable[TradeFact]) -> list[TradeFact]:

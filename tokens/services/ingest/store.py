@@ -21,7 +21,7 @@ from tokens.services import cache, metadata, prices
 from tokens.services.ingest import followups, parents, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
-from tokens.services.ingest.tokens import Vanished, token_id
+from tokens.services.ingest.tokens import Vanished, note_launch_wallets, token_id
 
 log = structlog.get_logger(__name__)
 
@@ -180,6 +180,7 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
 
     found = rows.ordered(gathered.trades)
     new = trades.write(found, rows.Writer(written.sides, usd), meanwhile)
+    _note_launches(gathered, written)
     for leftover in prepared or [followups.prepare((), written.sides, feed=feed, now=now)]:
         followups.write(leftover, written, now=now)
         stored.due = len(leftover.minutes)
@@ -191,6 +192,22 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     stored.tokens, stored.pools, stored.new_pools = written.new_tokens, len(written.new_pools), written.new_pools
     stored.rejected.update(rejection.reason.value for rejection in refused)
     return stored
+
+
+def _note_launches(gathered: Gathered, written: parents.Written) -> None:
+    """Have it noted who bought in the creations that the batch brings, or of which it brings a trade."""
+    signed = [
+        (trade.event.signature, trade.block_time)
+        for trade in gathered.trades
+        if trade.event.signature in written.launches
+    ]
+    for fact in gathered.tokens.values():
+        if fact.creation is not None and fact.creation.block_time is not None:
+            signed.append((fact.creation.signature, fact.creation.block_time))
+    if signed:
+        times = [at for _, at in signed]
+        launches = {signature for signature, _ in signed}
+        note_launch_wallets(signatures=launches, start=_at(min(times)), end=_at(max(times) + 1))
 
 
 def _compared(batch: Sequence[Received]) -> dict[Program, range]:

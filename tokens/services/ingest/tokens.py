@@ -1,6 +1,6 @@
 """Tokens of a batch: inserted if new, then told what the batch says about them, under row locks in the order of ids."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -9,7 +9,8 @@ import msgspec
 from django.db import connection
 
 from megatron.core.ids import derived_id
-from tokens.domain.facts import TokenFact
+from tokens.domain import programs
+from tokens.domain.facts import NamedCreator, TokenFact
 from tokens.domain.text import sanitised
 
 
@@ -23,14 +24,26 @@ class Vanished(Exception):
     """A token that was there a moment ago is not: the fork that created it was taken back meanwhile. Try the batch again."""
 
 
-def write(facts: dict[str, TokenFact]) -> tuple[int, dict[str, tuple[int, int]]]:
-    """Insert and update tokens; return how many are new, and each token's decimals before and after, by mint."""
+class Written(NamedTuple):
+    """What became of a batch's tokens."""
+
+    new: int
+    decimals: dict[str, tuple[int, int]]
+    """Each token's decimals before and after, by mint."""
+    launches: set[str]
+    """The signatures of their creations, as far as these are known."""
+
+
+def write(facts: dict[str, TokenFact]) -> Written:
+    """Insert and update tokens."""
     stored = _stored(facts)
     missing = [fact for mint, fact in facts.items() if token_id(mint) not in stored]
     new = _insert(missing)
     if missing:
         stored = _stored(facts)
-    return new, _update(facts, stored)
+    launches = {row.creation_signature for row in stored.values() if row.creation_signature is not None}
+    launches |= {fact.creation.signature for fact in facts.values() if fact.creation is not None}
+    return Written(new, _update(facts, stored), launches)
 
 
 class Stored(NamedTuple):
@@ -40,13 +53,25 @@ class Stored(NamedTuple):
     platform: str
     is_graduated: bool
     graduation_platform: str | None
+    creator: str | None
+    creator_named_slot: int | None
+    creation_signature: str | None
+
+    def lacks(self, named: NamedCreator | None) -> bool:
+        """Say whether a trade tells who the creator was, and neither the creation nor an earlier trade has."""
+        if named is None:
+            return False
+        if self.creator is None:
+            return True
+        return self.creator_named_slot is not None and named < (self.creator_named_slot, self.creator)
 
 
 def _stored(facts: dict[str, TokenFact]) -> dict[str, Stored]:
     """Return the tokens that are stored, by id."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id::text, decimals, platform, is_graduated, graduation_platform FROM tokens"
+            "SELECT id::text, decimals, platform, is_graduated, graduation_platform, creator_address, creator_named_slot,"
+            " creation_signature FROM tokens"
             " WHERE id = ANY(string_to_array(%s, ',')::uuid[])",
             [",".join(map(token_id, facts))],
         )
@@ -79,7 +104,18 @@ UPDATE tokens t SET
     token_program = coalesce(n.token_program, t.token_program),
     creation_signature = coalesce(n.creation_signature, t.creation_signature),
     creation_timestamp = coalesce(n.creation_timestamp, t.creation_timestamp),
-    creator_address = coalesce(n.creator_address, t.creator_address),
+    -- The creation's word stands; until it is seen, that of the earliest trade.
+    creator_address = CASE
+        WHEN n.creation_signature IS NOT NULL THEN coalesce(n.creator_address, t.creator_address)
+        WHEN t.creation_signature IS NOT NULL OR n.named_creator IS NULL THEN t.creator_address
+        WHEN t.creator_address IS NULL OR (n.named_slot, n.named_creator COLLATE "C")
+             < (t.creator_named_slot, t.creator_address COLLATE "C") THEN n.named_creator
+        ELSE t.creator_address END,
+    creator_named_slot = CASE
+        WHEN n.creation_signature IS NOT NULL AND n.creator_address IS NOT NULL THEN NULL
+        WHEN t.creation_signature IS NOT NULL OR n.named_creator IS NULL THEN t.creator_named_slot
+        WHEN t.creator_address IS NULL THEN n.named_slot
+        ELSE least(t.creator_named_slot, n.named_slot) END,
     initial_supply = coalesce(n.initial_supply, t.initial_supply),
     metadata = t.metadata || coalesce(n.metadata, '{}'),
     is_graduated = t.is_graduated OR n.is_graduated,
@@ -92,7 +128,8 @@ UPDATE tokens t SET
     graduation_platform = least(n.graduation_platform, t.graduation_platform)
 FROM jsonb_to_recordset(%s) AS n(
     id uuid, platform text, decimals int, symbol text, name text, uri text, token_program text, creation_signature text,
-    creation_timestamp timestamptz, creator_address text, initial_supply numeric, metadata jsonb,
+    creation_timestamp timestamptz, creator_address text, named_creator text, named_slot bigint, initial_supply numeric,
+    metadata jsonb,
     is_graduated boolean, graduation_timestamp timestamptz, graduation_signature text, graduation_platform text)
 WHERE t.id = n.id
 """
@@ -111,6 +148,7 @@ def _update(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str,
             or (fact.destination and fact.destination != row.graduation_platform)
             or fact.decimals not in (None, row.decimals)
             or (row.platform == "unknown" and fact.platform.value != row.platform)
+            or row.lacks(fact.named_creator)
         ):
             changed.append(_record(mint, fact))
     if changed:
@@ -120,6 +158,30 @@ def _update(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str,
                 raise Vanished
             cursor.execute(_UPDATE, [msgspec.json.encode(changed).decode()])
     return decimals
+
+
+_LAUNCHED = """
+WITH bought AS (
+    SELECT x.token_id, array_agg(DISTINCT x.user_address::varchar) AS wallets
+    FROM transactions x JOIN pools p ON p.id = x.pool_id AND p.pool_type = 'initial'
+    WHERE x.block_time >= %s AND x.block_time < %s AND x.signature = ANY(%s) AND x.type = 'buy' AND x.user_address <> %s
+    GROUP BY x.token_id, x.signature
+    HAVING EXISTS (SELECT FROM tokens k WHERE k.id = x.token_id AND k.creation_signature = x.signature)
+)
+UPDATE tokens t SET launch_wallets = ARRAY(
+    SELECT DISTINCT wallet FROM unnest(t.launch_wallets || b.wallets) AS wallet ORDER BY wallet)
+FROM bought b WHERE t.id = b.token_id AND NOT t.launch_wallets @> b.wallets
+"""
+
+
+def note_launch_wallets(*, signatures: Collection[str], start: datetime, end: datetime) -> None:
+    """Note who bought in the transactions that created tokens: they signed the creation, whomever it names as creator.
+
+    ``signatures`` are of creations, of block times in ``[start, end)``. From the stored rows, so that it does not matter
+    which of a transaction's events came first.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LAUNCHED, [start, end, sorted(signatures), programs.MAYHEM_AGENT])
 
 
 def hold(mints: Iterable[str]) -> None:
@@ -141,6 +203,8 @@ def _record(mint: str, fact: TokenFact) -> dict[str, Any]:
         "decimals": fact.decimals,
         "is_graduated": fact.is_graduated,
     }
+    if fact.named_creator is not None:
+        record |= {"named_slot": fact.named_creator[0], "named_creator": fact.named_creator[1]}
     if fact.creation is not None:
         event, fields = fact.creation, fact.creation.fields
         raw = {key: fields.get(key, "") for key in ("name", "symbol", "uri")}

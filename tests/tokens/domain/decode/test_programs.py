@@ -130,32 +130,23 @@ def test_pump_migration() -> None:
     assert event.pool == programs.bonding_curve(str(event.mint))
 
 
-def test_pump_post_complete_buy() -> None:
-    """The part of a completing purchase beyond the curve is a purchase from the graduated pool, without its fees."""
-    event = _read(
-        Program.PUMPFUN,
-        payload(
-            Program.PUMPFUN,
-            "PostCompleteBuyEvent",
-            mint=MINT,
-            user=USER,
-            timestamp=5,
-            base_out=100,
-            quote_in=1000,
-            fee=10,
-            creator_fee=3,
-            buyback_fee=5,
-            pool_base_reserves_before=500,
-            pool_quote_reserves_before=4000,
-            pool_base_reserves_after=400,
-            pool_quote_reserves_after=4987,
-        ),
-    )
-    assert (event.kind, event.quote_amount_raw, event.token_amount_raw) == (EventKind.BUY, 987, 100)
-    assert event.pool == programs.graduated_pool(MINT, programs.WRAPPED_SOL)
-    assert event.fees == Fees(protocol=10, creator=3, buyback=5)
-    assert event.reserves.after == Reserves(virtual_quote=4987, virtual_token=400, real_quote=4987, real_token=400)
-    assert event.raw["layout"] == "PostCompleteBuyEvent/16"
+def test_truth_01_post_complete_buy() -> None:
+    """The part of a completing purchase beyond the curve is a purchase from the graduated pool; what it states is without
+    its fees: exactly what the pool gains."""
+    for name in recordings.lines("cases/postcomplete.jsonl")[:4]:
+        (decoded,) = decode_message(name)
+        event = decoded.events[-1]
+        assert event.raw["layout"] == "PostCompleteBuyEvent/16"
+        gained = event.fields["pool_quote_reserves_after"] - event.fields["pool_quote_reserves_before"]
+        expected = recordings.loaded("cases/postcomplete.expected.json")[str(event.mint)]
+        assert event.kind is EventKind.BUY
+        assert event.quote_amount_raw == event.fields["quote_in"] == gained == expected
+        assert event.fees.protocol == event.fields["fee"] and event.fees.creator == event.fields["creator_fee"]
+        assert event.pool == programs.graduated_pool(str(event.mint), programs.WRAPPED_SOL)
+        left = event.fields["pool_quote_reserves_after"], event.fields["pool_base_reserves_after"]
+        assert event.reserves.after == Reserves(
+            virtual_quote=left[0], virtual_token=left[1], real_quote=left[0], real_token=left[1]
+        )
 
 
 @pytest.mark.parametrize(
