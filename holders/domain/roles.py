@@ -1,4 +1,4 @@
-"""What a wallet is in one token: its creator, an insider, a bundler, a sniper, a whale, diamond or paper hands.
+"""What a wallet is in one token: its maker's, an insider, a bundler, a sniper, a whale, diamond or paper hands.
 
 Every rule is point in time: :func:`roles` sees what was known at ``at``. What is unknown speaks for nothing.
 """
@@ -20,13 +20,19 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How a token began. ``slot`` is that of its creation; ``circulating_raw`` the supply that wallets can hold."""
+    """How a token began. ``slot`` is that of its creation; ``circulating_raw`` the supply that wallets can hold;
+    ``launch_wallets`` bought in the creation itself, which they signed: whoever is named as creator, they are the maker's."""
 
     mint: str
     creator: str | None
     created_at: datetime | None
     slot: int | None
     circulating_raw: int | None
+    launch_wallets: frozenset[str] = frozenset()
+
+    def is_dev(self, wallet: str) -> bool:
+        """Say whether ``wallet`` is the named creator or bought in the creation."""
+        return wallet == self.creator or wallet in self.launch_wallets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,25 +86,29 @@ def roles(stake: Stake, *, launch: Launch, wallet: Wallet | None, launch_buyers:
 
 
 def dev(stake: Stake, *, launch: Launch) -> Verdict:
-    """Return whether the wallet created the token."""
-    made = launch.creator is not None and stake.wallet == launch.creator
-    return decided(WalletClass.DEV, [Evidence("creator", "created the token")] if made else [])
+    """Return whether the wallet created the token, or signed its creation and bought in it."""
+    seen = []
+    if launch.creator is not None and stake.wallet == launch.creator:
+        seen.append(Evidence("creator", "created the token"))
+    if stake.wallet in launch.launch_wallets:
+        seen.append(Evidence("launch_wallet", "signed the creation and bought in it"))
+    return decided(WalletClass.DEV, seen)
 
 
 def insider(stake: Stake, *, launch: Launch, at: datetime) -> Verdict:
-    """Return whether the creator funded the wallet with at least 0.1 SOL in the 7 days before the launch, or sent it
+    """Return whether a dev wallet funded the wallet with at least 0.1 SOL in the 7 days before the launch, or sent it
     tokens."""
     return decided(WalletClass.INSIDER, _insider(stake, launch, at))
 
 
 def _insider(stake: Stake, launch: Launch, at: datetime) -> Iterator[Evidence]:
     given = stake.funding
-    if launch.creator is None or stake.wallet == launch.creator:
+    if launch.creator is None or launch.is_dev(stake.wallet):
         return
     if (
         given is not None
         and launch.created_at is not None
-        and given.funder == launch.creator
+        and launch.is_dev(given.funder)
         and given.lamports >= terms.INSIDER_LAMPORTS
         and launch.created_at - terms.INSIDER_WINDOW <= given.at <= min(launch.created_at, at)
     ):
@@ -128,8 +138,8 @@ def _bundler(stake: Stake, launch: Launch, launch_buyers: int) -> Iterator[Evide
 
 
 def sniper(stake: Stake, *, launch: Launch) -> Verdict:
-    """Return whether the wallet, other than the creator, first bought within 60 seconds of the token's creation."""
-    if launch.created_at is None or stake.first_buy_at is None or stake.wallet == launch.creator:
+    """Return whether the wallet, other than a dev wallet, first bought within 60 seconds of the token's creation."""
+    if launch.created_at is None or stake.first_buy_at is None or launch.is_dev(stake.wallet):
         return Verdict(WalletClass.SNIPER, holds=False)
     wait = stake.first_buy_at - launch.created_at
     if not timedelta(0) <= wait <= terms.SNIPER_WINDOW:

@@ -48,7 +48,8 @@ WITH trades AS (
                                                  AND first_buy + %(window)s), 0) AS sold
       FROM trades GROUP BY wallet, token_id
 ), judged AS (
-    SELECT held.*, sold > %(dump)s * bought AND bought > 0 AS is_dumped, token.creator_address = wallet AS is_own,
+    SELECT held.*, sold > %(dump)s * bought AND bought > 0 AS is_dumped,
+           token.creator_address = wallet OR wallet = ANY(token.launch_wallets) AS is_own,
            token.graduation_timestamp <= %(at)s AS is_graduated,
            first_buy BETWEEN token.creation_timestamp AND token.creation_timestamp + %(snipe)s AS is_sniped
       FROM tokens_traded AS held JOIN tokens AS token ON token.id = held.token_id
@@ -73,9 +74,14 @@ SELECT wallet_address, count(*) FILTER (WHERE total_sold > 0 AND coalesce(realiz
 """
 
 _CREATED = """
-SELECT creator_address, count(*) FROM tokens
- WHERE creator_address = ANY(%(wallets)s::varchar[]) AND creation_timestamp <= %(at)s
- GROUP BY creator_address
+SELECT wallet, count(DISTINCT token_id) FROM (
+       SELECT creator_address AS wallet, id AS token_id FROM tokens
+        WHERE creator_address = ANY(%(wallets)s::varchar[]) AND creation_timestamp <= %(at)s
+       UNION ALL
+       SELECT wallet, id FROM tokens CROSS JOIN unnest(launch_wallets) AS wallet
+        WHERE launch_wallets && %(wallets)s::varchar[] AND creation_timestamp <= %(at)s
+           AND wallet = ANY(%(wallets)s::varchar[])) AS made
+ GROUP BY wallet
 """
 
 

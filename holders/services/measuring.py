@@ -60,8 +60,8 @@ def save(
     price = pool.latest_price_usd if pool else None
     mean, median = concentration.mean(ordered), concentration.median(ordered)
     sizes = concentration.sizes(ordered, decimals=token.decimals)
-    curve = next((one for one in token.pools.all() if one.pool_type == PoolType.INITIAL), None)
-    creator = holders.get(token.creator_address, 0) if token.creator_address else None
+    curve = _curve(token)
+    creator = sum(holders.get(wallet, 0) for wallet in token.dev_wallets) if token.creator_address else None
     row = HolderSnapshot(
         token_mint=token.mint_address,
         snapshot_time=now,
@@ -117,12 +117,17 @@ def _circulating(token: Token, pool: Pool | None, found: Found, *, held: int, ou
 
     Never less than what is held: a list and the supply are not of the same slot.
     """
-    supply = _whole((pool.base_supply if pool else None) or token.initial_supply)
+    curve = _curve(token)
+    supply = _whole((pool.base_supply if pool else None) or (curve.base_supply if curve else None) or token.initial_supply)
     if found.origin == HolderOrigin.TRADES:
         return max(held, _sold(pool, supply) or 0)
     if supply is None:
         return None if found.missing else held
     return max(held, supply - out)
+
+
+def _curve(token: Token) -> Pool | None:
+    return next((one for one in token.pools.all() if one.pool_type == PoolType.INITIAL), None)
 
 
 def _sold(pool: Pool | None, supply: int | None) -> int | None:

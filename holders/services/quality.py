@@ -130,6 +130,7 @@ def _judge(held: Sequence[Holder], token: Token, snapshot: HolderSnapshot, began
     launch = Launch(
         mint=token.mint_address,
         creator=token.creator_address,
+        launch_wallets=frozenset(token.launch_wallets),
         created_at=created if created is not None and created <= at else None,
         slot=began.slot,
         circulating_raw=None if snapshot.circulating_supply is None else int(snapshot.circulating_supply * scale),

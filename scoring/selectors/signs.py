@@ -16,6 +16,7 @@ from scoring.domain.signs import Signs
 _TRADES = """
 WITH asked AS MATERIALIZED (
     SELECT a.n, a.mint, a.at, t.id AS token_id, t.creator_address AS creator,
+        array_remove(array_append(array_remove(t.launch_wallets, t.creator_address), t.creator_address), NULL) AS devs,
         coalesce(t.initial_supply, (SELECT max(base_supply) FROM pools p WHERE p.token_id = t.id)) AS supply
     FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) WITH ORDINALITY AS a(mint, at, n)
     JOIN tokens t ON t.mint_address = a.mint
@@ -62,7 +63,7 @@ _HELD = """
     FROM asked a JOIN token_holders h ON h.token_mint = a.mint AND h.flagged_at <= a.at
     GROUP BY a.n
 ), watched AS MATERIALIZED (
-    SELECT n, creator AS wallet, 'creator' AS role FROM asked WHERE creator IS NOT NULL
+    SELECT n, wallet, 'creator' AS role FROM asked CROSS JOIN unnest(devs) AS wallet
     UNION ALL
     SELECT a.n, h.wallet_address, 'insider'
     FROM asked a JOIN token_holders h ON h.token_mint = a.mint AND h.is_insider AND h.flagged_at <= a.at
@@ -80,11 +81,21 @@ _HELD = """
         coalesce(sum(tokens) FILTER (WHERE NOT buys AND block_time > at - %(selling)s), 0) AS sold
     FROM running JOIN asked USING (n) GROUP BY n, wallet
 ), inside AS MATERIALIZED (
-    SELECT n, sum(peak) FILTER (WHERE role = 'creator') AS creator_peak,
-        sum(sold) FILTER (WHERE role = 'creator') AS creator_sold,
-        sum(peak) FILTER (WHERE role = 'insider') AS insiders_peak,
+    SELECT n, sum(peak) FILTER (WHERE role = 'insider') AS insiders_peak,
         sum(sold) FILTER (WHERE role = 'insider') AS insiders_sold
     FROM watched JOIN held USING (n, wallet) GROUP BY n
+), makers AS MATERIALIZED (
+    -- All of the maker's wallets together, or the one that sold most of its peak, dust left out: who names a wallet that keeps
+    -- much as the creator hides nothing.
+    SELECT DISTINCT ON (n) n, peak AS creator_peak, sold AS creator_sold
+    FROM (
+        SELECT n, sum(peak) AS peak, sum(sold) AS sold FROM watched JOIN held USING (n, wallet)
+        WHERE role = 'creator' GROUP BY n
+        UNION ALL
+        SELECT n, peak, sold FROM watched JOIN held USING (n, wallet) JOIN asked USING (n)
+        WHERE role = 'creator' AND peak * 1000 >= supply
+    ) AS sold_by
+    ORDER BY n, sold / nullif(peak, 0) DESC NULLS LAST, peak DESC
 ), whale_trades AS MATERIALIZED (
     SELECT n, wallet, buys, block_time, sol_amount
     FROM held JOIN watched USING (n, wallet) JOIN asked USING (n) JOIN running USING (n, wallet)
@@ -176,7 +187,7 @@ SELECT asked.n, traders, creator, creator_sold AS creator_sold_raw, creator_peak
     high AS pump_high, low_after AS pump_low_after, coalesce(pools, 0) AS pools, removed AS removed_raw,
     reserve AS reserve_raw, coalesce(alike, '[]') AS alike, round_trippers, born, together AS born_together, sold_active,
     sells_of_those
-FROM asked LEFT JOIN crowd USING (n) LEFT JOIN judged USING (n) LEFT JOIN inside USING (n) LEFT JOIN whales USING (n)
+FROM asked LEFT JOIN crowd USING (n) LEFT JOIN judged USING (n) LEFT JOIN inside USING (n) LEFT JOIN makers USING (n) LEFT JOIN whales USING (n)
 LEFT JOIN joint USING (n) LEFT JOIN pump USING (n) LEFT JOIN drained USING (n) LEFT JOIN alike USING (n)
 LEFT JOIN born USING (n)
 """

@@ -52,6 +52,7 @@ class TokenAdmin(FactAdmin):
                 "fields": (
                     ("creation_timestamp", "initial_supply"),
                     ("creator_address", "creation_signature"),
+                    "launch_wallets",
                     ("uri", "image_url"),
                 )
             },

@@ -61,6 +61,18 @@ def address(key: bytes) -> str:
     return str(Pubkey.from_bytes(key))
 
 
+@lru_cache(maxsize=1)
+def telling_accounts() -> dict[str, Program]:
+    """Return the programs' addresses and those of the accounts that each of their trades names: events, settings, vaults."""
+    seeds = {Program.PUMPFUN: "global", Program.PUMPSWAP: "global_config", Program.LAUNCHLAB: "vault_auth_seed"}
+    found = dict(PROGRAMS)
+    for program, seed in seeds.items():
+        owner = Pubkey.from_string(ADDRESSES[program])
+        for name in ("__event_authority", seed):
+            found[str(Pubkey.find_program_address([name.encode()], owner)[0])] = program
+    return found
+
+
 @lru_cache(maxsize=1 << 16)
 def bonding_curve(mint: str) -> str:
     """Return the address of a mint's pump.fun curve. Raises ``ValueError`` if ``mint`` is not an address."""

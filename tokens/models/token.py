@@ -1,5 +1,6 @@
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -56,6 +57,7 @@ class Token(Row):
         indexes = (
             models.Index(F("creation_timestamp").desc(nulls_last=True), name="idx_tokens_creation_timestamp"),
             models.Index(fields=["creator_address"], name="idx_tokens_creator"),
+            GinIndex(fields=["launch_wallets"], name="idx_tokens_launch_wallets"),
             models.Index(fields=["platform"], name="idx_tokens_platform"),
             models.Index(fields=["graduation_timestamp"], condition=Q(is_graduated=True), name="idx_tokens_graduated"),
         )

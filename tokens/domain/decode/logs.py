@@ -60,7 +60,8 @@ _MOST_KNOWN: Final = 50_000
 
 
 def read(lines: Sequence[str]) -> LogView:  # noqa: C901, PLR0912  # hot: a function a line would double its cost
-    """Return what a log says, up to where it is cut. Raises :class:`Undecodable`.
+    """Return what a log says, up to where it is cut: it says so, or ends while calls are still open. Raises
+    :class:`Undecodable`.
 
     A line of a program's own text starts with ``Program log:``, so no text can pass for a line of the runtime.
     """
@@ -101,7 +102,7 @@ def read(lines: Sequence[str]) -> LogView:  # noqa: C901, PLR0912  # hot: a func
         else:
             ours = True
             stack.append(_Frame(_PROGRAM[says & ~0xFF], outer, inner))
-    return LogView(emissions, ours, truncated=False, partly=partly)
+    return LogView(emissions, ours, truncated=bool(stack), partly=partly)
 
 
 def _runtime_line(line: str) -> int | None:

@@ -1,5 +1,6 @@
 """Recognises what a message is by its structure, and hands its transactions to the readers."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -16,9 +17,25 @@ from tokens.domain.stretches import LAST_SLOT
 _ABSENT: Final = msgspec.Raw(b"")
 _DEEPEST: Final = 6  # envelopes in envelopes: a recorder's line with a frame with a block is three
 _CONTROL: Final = Decoded(outcome=Outcome.CONTROL)
+_CONTROLS: Final = re.compile(
+    r"(account|program|root|signature|slot|slotsUpdates|vote)Notification|\w*([sS]ubscribe|Unsubscribe)\w*|(get|send)\w+|ping|pong"
+)
+"""Methods of messages that tell of no transaction: other subscriptions, and what we ask a server ourselves."""
+_ANSWER: Final = frozenset(
+    {"jsonrpc", "id", "result", "error", "errors", "message", "status", "statusCode", "code", "type", "success", "subscription"}
+)
+"""Members of a server's answer that tells of no transaction."""
 
 
-class _Parts(msgspec.Struct, rename={"block_time": "blockTime", "tx_type": "txType"}):
+_NAMES: Final = {
+    "block_time": "blockTime",
+    "tx_type": "txType",
+    "transfers": "tokenTransfers",
+    "account_data": "accountData",
+}
+
+
+class _Parts(msgspec.Struct, rename=_NAMES.get):
     """The members by which any of the known messages can be told; what they hold is read later."""
 
     t_wall: msgspec.Raw = _ABSENT
@@ -44,6 +61,10 @@ class _Parts(msgspec.Struct, rename={"block_time": "blockTime", "tx_type": "txTy
     event_index: msgspec.Raw = _ABSENT
     transaction_signature: msgspec.Raw = _ABSENT
     program: msgspec.Raw = _ABSENT
+    source: msgspec.Raw = _ABSENT
+    events: msgspec.Raw = _ABSENT
+    transfers: msgspec.Raw = _ABSENT
+    account_data: msgspec.Raw = _ABSENT
 
 
 class _Context(msgspec.Struct):
@@ -152,7 +173,7 @@ def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads bett
     if _has(parts.method):
         return _notification(_text.decode(parts.method), parts, raw, depth)
     if _has(parts.result):
-        return _reply(parts.result, depth)
+        return _reply(parts.result, raw, depth)
     if _has(parts.transaction):
         return [_transaction(parts, slot)]
     if _has(parts.transactions):
@@ -169,15 +190,37 @@ def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads bett
         return _object(_parts.decode(value), value, depth + 1, slot=context.slot)
     if _has(parts.signature) and _has(parts.logs):
         return [_log(msgspec.json.decode(raw, type=_LogValue), _slot(parts, slot))]
-    if _has(parts.signature) and _has(parts.instructions):
-        return [_one(webhooks.run(raw))]
+    if _has(parts.signature) and any(
+        map(_has, (parts.instructions, parts.transfers, parts.account_data, parts.source, parts.events))
+    ):
+        return [_webhook(raw)]
     if _has(parts.transaction_signature):
         return [rows.decode(raw)]
     if _has(parts.instructions) or _has(parts.program):
         return [trees.decode(raw)]
-    if _has(parts.error) or _has(parts.message):
+    if (_has(parts.error) or _has(parts.message)) and _is_answer(raw):
         return [_CONTROL]
-    raise Undecodable("unknown_form", f"no transaction, log, frame or row: {raw[:80].decode('utf-8', 'replace')}")
+    raise _unknown(raw)
+
+
+def _unknown(raw: bytes) -> Undecodable:
+    return Undecodable("unknown_form", f"no transaction, log, frame or row: {raw[:80].decode('utf-8', 'replace')}")
+
+
+def _is_answer(raw: bytes) -> bool:
+    """Say whether an object is a refusal or a greeting of a server and holds nothing else."""
+    return msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).keys() <= _ANSWER
+
+
+def _webhook(raw: bytes) -> Decoded:
+    """Read an enhanced body. One that lacks instructions and yet shows a program of ours at work is kept, not passed over."""
+    body = webhooks.read(raw)
+    decoded = _one(webhooks.run(raw, body))
+    if decoded.outcome is Outcome.NOT_OURS and body.lacks_instructions and (shown := webhooks.shows_ours(raw, body)):
+        refusal = Undecodable("bad_transaction", f"{shown}, and lacks the instructions that say how")
+        refusal.signature, refusal.slot = body.signature, body.slot
+        return refusal.decoded()
+    return decoded
 
 
 def _has(member: msgspec.Raw) -> bool:
@@ -192,17 +235,21 @@ def _notification(method: str, parts: _Parts, raw: bytes, depth: int) -> list[De
     if method == "logsNotification":
         return [_logs_frame(raw)]
     if method not in ("transactionNotification", "blockNotification"):
+        if _CONTROLS.fullmatch(method) is None:
+            raise Undecodable("unknown_form", f"a message of the method {method[:80]!r}")
         return [_CONTROL]
     result = bytes(_parts.decode(parts.params).result)
     return _object(_parts.decode(result), result, depth + 1)
 
 
-def _reply(result: msgspec.Raw, depth: int) -> list[Decoded]:
+def _reply(result: msgspec.Raw, raw: bytes, depth: int) -> list[Decoded]:
     inner = bytes(result)
     if inner[:1] == b"{":
         return _object(_parts.decode(inner), inner, depth + 1)
     if inner[:1] == b"[":
         return _message(inner, depth + 1)
+    if not _is_answer(raw):
+        raise _unknown(raw)
     return [_CONTROL]  # a subscription's number, "ok", or null: not found yet
 
 

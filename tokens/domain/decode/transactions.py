@@ -54,7 +54,10 @@ class Meta(msgspec.Struct, rename="camel"):
 
 
 class Run(NamedTuple):
-    """A transaction that ran: ``groups`` is ``None`` where only its log is at hand, ``log()`` where it is not."""
+    """A transaction that ran: ``groups`` is ``None`` where only its log is at hand, ``log()`` where it is not.
+
+    ``is_recorded`` says whether the source recorded all that its instructions called.
+    """
 
     header: Header
     groups: Sequence[Group] | None
@@ -62,6 +65,7 @@ class Run(NamedTuple):
     failed: bool = False
     transaction_fee: int | None = None
     keys: Sequence[str] = ()
+    is_recorded: bool = True
 
 
 _meta = msgspec.json.Decoder(Meta)
@@ -94,6 +98,7 @@ def run(transaction: msgspec.Raw, meta_json: msgspec.Raw, *, slot: int | None, b
         meta.err != NULL,
         meta.fee,
         keys,
+        meta.inner_instructions is not None and bool(groups),
     )
 
 
@@ -151,7 +156,11 @@ def decode(transaction: Run) -> Decoded:
         return _from_log(transaction)
     view = instructions.read(transaction.groups, transaction.keys)
     if not view.calls:
-        return _decoded(transaction, Outcome.NOT_OURS)
+        if transaction.is_recorded or not programs.PROGRAMS.keys() & set(transaction.keys):
+            return _decoded(transaction, Outcome.NOT_OURS)
+        if transaction.log() is None:  # a program can be called only by an account of the transaction, and one of ours is
+            raise Undecodable("bad_transaction", "names a program of ours, and has neither its calls nor a log")
+        return _from_log(transaction)
     emissions, truncated = view.emissions, False
     silent = {call.program for call in view.calls.values()} - view.spoke
     if silent and (log := transaction.log()) is not None:

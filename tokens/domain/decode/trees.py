@@ -24,7 +24,10 @@ def decode(raw: bytes) -> Decoded:
     Raises :class:`Undecodable` if one of ours is called: without its signature the transaction has no identity.
     """
     try:
-        called = _called(msgspec.json.decode(raw, type=_Tree).instructions)
+        tree = msgspec.json.decode(raw, type=_Tree).instructions
+        if not tree:
+            raise Undecodable("unknown_form", "a list of instructions that holds none")
+        called = _called(tree)
     except msgspec.ValidationError:
         called = _called([msgspec.json.decode(raw, type=_Instruction)])
     if ours := called & programs.PROGRAMS.keys():
