@@ -49,11 +49,11 @@ KnownPool = tuple[str, str, bool]
 class Holdings(NamedTuple):
     """What a pool held after an event that tells no price: a deposit, a withdrawal, or the boost with which it opened.
 
-    Compares in the order of the chain. Within its slot a boost comes first: it is a part of the migration that opens the pool.
+    Compares in the order of the chain; within a slot a boost counts as the last, so that the order of arrival does not matter.
     """
 
     slot: int
-    is_liquidity: bool
+    is_boost: bool
     event_index: int
     signature: str
     real_quote: int | None

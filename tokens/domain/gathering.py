@@ -121,7 +121,7 @@ class Gatherer:
             self._opened(fact, (True, slot, ""))
         if event.kind in _LIQUIDITY and after.real_quote is not None:
             _hold(
-                fact, Holdings(slot, True, event.event_index, event.signature, after.real_quote, after.real_token)
+                fact, Holdings(slot, False, event.event_index, event.signature, after.real_quote, after.real_token)
             )
 
     def _name_creator(self, fact: PoolFact, event: ChainEvent, slot: int) -> None:
@@ -223,7 +223,7 @@ class Gatherer:
         elif after.virtual_quote is not None and after.real_quote is not None:
             boost = after.virtual_quote - after.real_quote
             _hold(
-                fact, Holdings(event.slot, False, event.event_index, event.signature, after.real_quote, None, boost)
+                fact, Holdings(event.slot, True, event.event_index, event.signature, after.real_quote, None, boost)
             )
 
     # -- creations and graduation

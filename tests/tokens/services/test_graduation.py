@@ -4,16 +4,19 @@ import itertools
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from tests import factories, recordings
 from tests.factories import NOON, WSOL, signature
 from tests.tokens.services.building import MINT, POOL, TRADER, address, received, trade
-from tests.tokens.services.capture import rows
+from tests.tokens.services.capture import play, rows
 from tokens.choices import EventKind, PoolStatus, PoolType, Program, Venue
 from tokens.domain import programs
+from tokens.domain.decode import decode_message
 from tokens.domain.events import BothReserves, ChainEvent, Reserves, event_index
 from tokens.models import Pool, RejectedMessage, Token, Transaction
 from tokens.selectors import tokens as token_reads
@@ -339,3 +342,130 @@ def test_reserves_of_a_curve_that_is_not_known_wait_for_it() -> None:
     assert RejectedMessage.objects.get().waits_for == POOL
     store([trade(0)], [changed])
     assert Pool.objects.get().virtual_sol_reserves == 99 * 10**9
+
+
+def boost(number: int = 2, index: int = event_index(1, 5, 0), **changes: Any) -> ChainEvent:
+    """Return the boost with which the pool opens: 17 of its 84 SOL go to the boost vault and count as virtual."""
+    after = Reserves(virtual_quote=84 * 10**9, real_quote=67 * 10**9)
+    facts: dict[str, Any] = {"kind": EventKind.RESERVES, "quote_mint": None, "event_index": index}
+    return swap(number, **(facts | {"reserves": BothReserves(after=after)} | changes))
+
+
+def _held() -> tuple[Any, ...]:
+    pool = Pool.objects.get(pool_address=AMM)
+    return pool.virtual_sol_reserves, pool.real_sol_reserves, pool.boost_quote_reserves, pool.real_token_reserves
+
+
+BOOSTED = (84 * 10**9, 67 * 10**9, 17 * 10**9, 2069 * 10**11)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_truth_02_a_boost_sets_what_the_pool_holds_in_any_order(order: tuple[int, ...]) -> None:
+    """Completing purchase, opening, boost, all in one slot, and the migration: whichever is stored first, the pool holds
+    what the boost left."""
+    opened = Reserves(
+        virtual_quote=84 * 10**9, virtual_token=2069 * 10**11, real_quote=84 * 10**9, real_token=2069 * 10**11
+    )
+    beyond = trade(
+        2, pool=AMM, signature=signature("completing"), event_index=event_index(9, 9, 9), reserves=BothReserves(after=opened)
+    )
+    events = [beyond, create_pool(), boost(), migrate()]
+    for number in order:
+        store([events[number]])
+        store([events[number]])  # and again
+    assert _held() == BOOSTED
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(5))))
+def test_truth_02_a_boost_takes_nothing_back(order: tuple[int, ...]) -> None:
+    """A trade and a deposit after the boost stand, in whatever order all arrive."""
+    after = Reserves(virtual_quote=90 * 10**9, virtual_token=2000 * 10**11, real_quote=73 * 10**9, real_token=2000 * 10**11)
+    events = [
+        create_pool(),
+        boost(),
+        swap(3, reserves=BothReserves(after=after)),
+        liquidity(4, EventKind.DEPOSIT, 100 * 10**9, 3 * 10**14),
+        migrate(),
+    ]
+    for number in order:
+        store([events[number]])
+    assert _held() == (90 * 10**9, 100 * 10**9, None, 3 * 10**14)
+    store([swap(5, reserves=BothReserves(after=after))])
+    assert _held() == (90 * 10**9, 73 * 10**9, 17 * 10**9, 2000 * 10**11)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_truth_02_within_the_slot_of_the_boost_the_order_of_arrival_does_not_matter(order: tuple[int, ...]) -> None:
+    """A deposit of the same slot leaves the boost's word, and a trade that has the boost in its reserves is later."""
+    deposit = liquidity(2, EventKind.DEPOSIT, 77 * 10**9, 2100 * 10**11)
+    deposit = trade(2, **{**_facts(deposit), "signature": signature("deposit"), "event_index": 0})
+    after = Reserves(virtual_quote=85 * 10**9, virtual_token=2060 * 10**11, real_quote=68 * 10**9, real_token=2060 * 10**11)
+    bought = swap(2, signature=signature("bought"), event_index=0, reserves=BothReserves(after=after))
+    for later, left in ((deposit, BOOSTED), (bought, (85 * 10**9, 68 * 10**9, 17 * 10**9, 2060 * 10**11))):
+        forget()
+        for number in order:
+            store([[create_pool(), boost(), later][number]])
+        assert _held() == left
+
+
+def _facts(event: ChainEvent) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_truth_02_the_recorded_migrations_leave_what_their_boosts_say(backwards: bool) -> None:
+    """Four recorded completions that spilled into the pool: the pool's part is stored net, and after each migration the pool
+    holds what its boost says."""
+    lines = recordings.lines("cases/postcomplete.jsonl")
+    spilled = recordings.loaded("cases/postcomplete.expected.json")
+    play(("case", line) for line in (reversed(lines) if backwards else lines))
+    events = [event for line in lines for decoded in decode_message(line) for event in decoded.events]
+    boosts = [event for event in events if event.raw["layout"].startswith("InitBoostEvent")]
+    assert len(boosts) == 4
+    for event in boosts:
+        pool = Pool.objects.get(pool_address=event.pool)
+        said = event.fields
+        assert pool.real_sol_reserves == said["real_quote_reserves_after"]
+        assert pool.boost_quote_reserves == said["virtual_quote_reserves"]
+        assert pool.virtual_sol_reserves == said["real_quote_reserves_after"] + said["virtual_quote_reserves"]
+        row = Transaction.objects.get(pool=pool)
+        assert (row.type, row.amount_in) == ("buy", spilled[event.mint])
+        assert pool.market_cap is not None  # by the supply of the standard curve
+    assert not RejectedMessage.objects.exists()
+
+
+SUPPLIED = [[create()], [create_pool(), migrate()], [swap(3)]]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_truth_08_a_graduated_pool_has_its_market_cap_from_the_curves_supply(order: tuple[int, ...]) -> None:
+    """Curve first, pool first or completed later: a pool whose events name no supply has the cap of the creation's."""
+    factories.sol_usd(NOON)
+    for number in order:
+        store(SUPPLIED[number])
+    pool = Pool.objects.get(pool_address=AMM)
+    assert (pool.base_supply, pool.latest_price) == (None, Decimal("4.2667974497303E-7").quantize(Decimal("1E-20")))
+    assert pool.market_cap == (pool.latest_price * 10**9).quantize(Decimal("1E-20"))
+    assert pool.market_cap_usd == pool.market_cap * 150
+
+
+def test_truth_08_a_supply_that_the_pool_names_is_its_own() -> None:
+    """After a burn the pool's own events know better than the curve."""
+    burnt = swap(4, fields={"base_supply": 9 * 10**14})
+    store(*SUPPLIED, [burnt])
+    pool = Pool.objects.get(pool_address=AMM)
+    assert pool.market_cap == (pool.latest_price * 9 * 10**8).quantize(Decimal("1E-20"))
+
+
+def test_truth_08_the_capture_of_a_graduated_coin_has_a_market_cap() -> None:
+    """The recorded graduation whose pool events name no supply, in every order of its messages."""
+    lines = recordings.lines("cases/c2_amm_cap.jsonl")
+    caps = set()
+    for order in itertools.permutations(lines):
+        forget()
+        play(("case", line) for line in order)
+        pool = Pool.objects.get(pool_type=PoolType.GRADUATED)
+        assert pool.latest_price is not None
+        assert pool.market_cap == (pool.latest_price * 10**9).quantize(Decimal("1E-20"))
+        caps.add(pool.market_cap)
+    assert len(caps) == 1

@@ -209,7 +209,8 @@ def _unknown(raw: bytes) -> Undecodable:
 
 def _is_answer(raw: bytes) -> bool:
     """Say whether an object is a refusal or a greeting of a server and holds nothing else."""
-    return msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).keys() <= _ANSWER
+    members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    return members.keys() <= _ANSWER and bytes(members.get("message", NULL))[:1] in (b'"', b"n")
 
 
 def _webhook(raw: bytes) -> Decoded:

@@ -63,8 +63,8 @@ def run(raw: bytes, body: Body) -> Run:
 def shows_ours(raw: bytes, body: Body) -> str:
     """Return what shows that one of our programs took part in a transaction whose instructions are missing, or nothing.
 
-    Its address or that of an account which is its own, wherever the body names it (swaps, accounts, logs); the name that the provider gives to the source; a coin beside its
-    own curve or pool.
+    Its address or that of an account of its own, wherever the body names it (swaps, accounts, logs); the name that the
+    provider gives to the source; a coin beside its own curve or pool.
     """
     for address, program in programs.telling_accounts().items():
         if address.encode() in raw:

@@ -108,17 +108,13 @@ def _held(state: State, held: Holdings) -> State:
     """Return ``state`` with what the pool held after the newest event that tells only that, if nothing known came later."""
     known = state.last_slot if state.liquidity_slot is None else state.liquidity_slot
     if known is not None and held.slot <= known:
-        if held.slot < known:
-            return state
-        if held.is_liquidity:
-            is_newer = state.liquidity_slot is not None and state.boost is not None
-        else:
-            is_newer = state.liquidity_slot is None and state.boost == 0
-        if not is_newer:
+        # Of its own slot a boost is later than what has none: what opened the pool, and what tells no price.
+        has_none = state.boost == 0 if state.liquidity_slot is None else state.boost is None
+        if held.slot < known or not held.is_boost or not has_none:
             return state
     return state._replace(
         real_quote=held.real_quote,
-        real_token=held.real_token if held.is_liquidity else state.real_token,
+        real_token=state.real_token if held.is_boost else held.real_token,
         boost=held.boost,
         liquidity_slot=held.slot,
     )

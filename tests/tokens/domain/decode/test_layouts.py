@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests import recordings
+from tests.tokens.domain.decode import building
 from tokens.choices import Program
 from tokens.domain.decode import Undecodable
 from tokens.domain.decode.borsh import Layout
@@ -157,3 +158,24 @@ def test_unknown_event() -> None:
     drift: Counter[str] = Counter()
     assert read_events(Header("s"), [Emission(Program.PUMPSWAP, 1, bytes(range(40)), "log")], drift) == []
     assert drift == {"pumpswap.0001020304050607.unknown_event": 1}
+
+
+@pytest.mark.parametrize(
+    ("program", "name", "tag", "fields"),
+    [
+        (Program.PUMPFUN, "RemoveQuoteControlMintEvent", "2e21568600d5d130", 4),
+        (Program.PUMPFUN, "SetQuoteControlAdminEvent", "4af88d45ca511ef7", 5),
+        (Program.PUMPFUN, "SetQuoteControlReservesAdminEvent", None, 5),
+        (Program.PUMPSWAP, "SetBoostAuthorityEvent", "5980f08d5bca4769", 4),
+        (Program.PUMPSWAP, "UpdateCreatorFeeConfigEvent", "98c67c7c6af67fbf", 4),
+        (Program.PUMPSWAP, "AdminSetCoinCreatorFeeEditableEvent", None, 4),
+        (Program.PUMPSWAP, "SetCoinCreatorFeeBpsEvent", None, 6),
+    ],
+)
+def test_truth_06_administrative_events_are_known(program: Program, name: str, tag: str | None, fields: int) -> None:
+    """The administrative events of the current SDKs are read to their last byte and are no drift."""
+    data = building.payload(program, name, timestamp=5)
+    assert tag in (None, data[:8].hex())
+    drift: Counter[str] = Counter()
+    (event,) = read_events(Header("s", 1, 1), [Emission(program, 1, data, "log")], drift)
+    assert (event.raw["layout"], event.block_time, drift) == (f"{name}/{fields}", 5, {})

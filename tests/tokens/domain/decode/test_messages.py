@@ -388,3 +388,112 @@ def test_pumpportal_with_a_quote_for_a_mint() -> None:
     (event,) = decoded.events
     assert (event.mint, event.pool) == (None, "BXASjpmw24T7oPwWztENXJ9ojVp3iP1vbiCtVbquJRdZ")
     assert decoded.missing[0] == RejectionReason.NEEDS_TRANSACTION
+
+
+def test_truth_06_a_log_that_ends_inside_a_call_is_cut() -> None:
+    """Whatever a node left out after the last line: what was said until then stands, and the message is kept as cut."""
+    transaction = _routed()
+    whole = len(decode_message(transaction.frame())[0].events)
+    lines = list(transaction.lines)
+    for length in range(1, len(lines)):
+        transaction.lines = lines[:length]
+        (decoded,) = decode_message(transaction.frame())
+        opened = sum("invoke [" in line and line.startswith("Program ") for line in transaction.lines[:length])
+        closed = sum(line.endswith(" success") for line in transaction.lines[:length])
+        spoofed = sum(line.startswith("Program log:") and "invoke [" in line for line in transaction.lines[:length])
+        is_cut = opened - spoofed > closed
+        assert decoded.truncated is is_cut, length
+        assert (RejectionReason.TRUNCATED in decoded.missing) is is_cut
+        assert len(decoded.events) <= whole
+
+
+def test_truth_06_a_failed_call_inside_a_log_is_not_a_cut() -> None:
+    """A call that failed and was caught has ended."""
+    transaction = _routed()
+    lines = list(transaction.lines)
+    last = next(place for place, line in enumerate(lines) if line.endswith(" success"))
+    lines[last] = lines[last].replace(" success", " failed: custom program error: 0x1")
+    transaction.lines = lines
+    assert decode_message(transaction.frame())[0].truncated is False
+
+
+BARE: dict[str, Any] = {"signature": SIGNATURE, "slot": SLOT, "timestamp": BLOCK_TIME, "type": "SWAP", "source": "JUPITER"}
+CURVE = programs.bonding_curve(MINT)
+
+
+@pytest.mark.parametrize(
+    "shows",
+    [
+        {"source": "PUMP_FUN"},
+        {"source": "PUMP_AMM", "instructions": []},
+        {"events": {"swap": {"innerSwaps": [{"programInfo": {"source": "X", "account": programs.PUMPSWAP}}]}}},
+        {"accountData": [{"account": programs.LAUNCHLAB, "nativeBalanceChange": 0, "tokenBalanceChanges": []}]},
+        {"accountData": [{"account": CURVE, "tokenBalanceChanges": [{"mint": MINT, "userAccount": TRADER}]}]},
+        {"tokenTransfers": [{"mint": MINT, "fromUserAccount": CURVE, "toUserAccount": TRADER}], "instructions": None},
+        {"tokenTransfers": [{"mint": MINT, "toUserAccount": programs.graduated_pool(MINT, programs.WRAPPED_SOL)}]},
+        {"tokenTransfers": [{"mint": MINT, "fromUserAccount": "WLHv2UAZm6z4KyaaELi5pjdbJh6RESMva1Rnn8pJVVh"}]},
+        {"tokenTransfers": [], "logs": None, "logMessages": [f"Program {programs.PUMP} invoke [1]"]},
+        {"instructions": [{"programId": ROUTER, "accounts": [CURVE], "data": "3"}], "source": "PUMP_FUN"},
+    ],
+)
+def test_truth_06_an_enhanced_body_without_instructions_is_kept(shows: dict[str, Any]) -> None:
+    """Whatever shows that one of our programs took part, the body is not decodable, never "not ours"."""
+    body = {key: value for key, value in {**BARE, **shows}.items() if key != "logs"}
+    (decoded,) = decode_message(json.dumps(body).encode())
+    assert (decoded.outcome, decoded.signature, decoded.slot) == (Outcome.UNDECODABLE, SIGNATURE, SLOT)
+    assert "instructions" in decoded.detail
+    with pytest.raises(Undecodable, match="instructions"):
+        decode_message(json.dumps([body]).encode())
+
+
+@pytest.mark.parametrize(
+    "shows",
+    [
+        {"instructions": []},
+        {"source": "RAYDIUM", "tokenTransfers": [{"mint": MINT, "fromUserAccount": TRADER, "toUserAccount": ROUTER}]},
+        {"source": "PUMP_FUN", "instructions": [{"programId": ROUTER, "data": "3", "innerInstructions": []}]},
+    ],
+)
+def test_truth_06_an_enhanced_body_of_others_stays_theirs(shows: dict[str, Any]) -> None:
+    """Without a sign of ours, or with all instructions and none of ours, a body is not ours."""
+    (decoded,) = decode_message(json.dumps({**BARE, **shows}).encode())
+    assert decoded.outcome is Outcome.NOT_OURS
+
+
+def test_truth_06_a_raw_body_without_instructions_is_read_from_its_log() -> None:
+    """The log says what the missing instructions did; without a log the body is not decodable."""
+    transaction = _routed()
+    told = [(event.kind, event.event_index) for event in decode_message(transaction.frame())[0].events]
+    for lacks in ("top", "inner"):
+        result = transaction.result()
+        result["meta"]["innerInstructions"] = None
+        if lacks == "top":
+            result["transaction"]["message"]["instructions"] = []
+        else:
+            del result["transaction"]["message"]["instructions"][3:]  # only the router's
+        (decoded,) = decode_message(json.dumps(result).encode())
+        assert [(event.kind, event.event_index) for event in decoded.events] == told
+        result["meta"]["logMessages"] = None
+        with pytest.raises(Undecodable, match="neither its calls nor a log"):
+            decode_message(json.dumps(result).encode())
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"foo": 1},
+        {"method": "somethingElse", "params": {}},
+        {"method": "blocksNotification", "params": {"result": {}}},
+        {"message": "hello", "trades": [{"mint": MINT}]},
+        {"message": {"from": "me"}},
+        {"error": None, "data": {"mint": MINT}},
+        {"result": 5, "mint": MINT},
+        {"instructions": [], "mint": MINT},
+    ],
+)
+def test_truth_06_an_object_of_an_unknown_form_says_so(message: dict[str, Any]) -> None:
+    """What has a word in common with a server's answer, and something else in it, is not taken for one."""
+    for raw in (json.dumps(message), json.dumps(message, indent=1), json.dumps([message])):
+        with pytest.raises(Undecodable) as refusal:
+            decode_message(raw.encode())
+        assert refusal.value.reason == "unknown_form"

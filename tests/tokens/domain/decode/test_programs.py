@@ -21,7 +21,7 @@ from tokens.domain import programs
 from tokens.domain.decode import Outcome, Undecodable, decode_message
 from tokens.domain.decode.emissions import Emission, Header
 from tokens.domain.decode.events import read as read_events
-from tokens.domain.events import BothReserves, ChainEvent, Fees, Reserves, event_index
+from tokens.domain.events import BothReserves, ChainEvent, Fees, PoolAccounts, Reserves, event_index
 
 MINT, USER, POOL, QUOTE = key("mint"), key("user"), key("pool"), key("quote")
 VECTORS = {vector["title"]: vector for vector in recordings.loaded("vectors/events.json")}
@@ -128,6 +128,25 @@ def test_pump_migration() -> None:
         programs.graduated_pool(str(event.mint), programs.WRAPPED_SOL),
     )
     assert event.pool == programs.bonding_curve(str(event.mint))
+
+
+@pytest.mark.parametrize("form", ["reply", "base64", "frame", "webhook"])
+def test_truth_01_post_complete_buy_in_every_form(form: str) -> None:
+    """What the pool gains is the quote of the part beyond the curve, with and without fees, wherever the event was found."""
+    values = {"mint": MINT, "user": USER, "timestamp": 5, "base_out": 100, "quote_in": 987, "fee": 10, "creator_fee": 3}
+    held = {"pool_quote_reserves_before": 4000, "pool_quote_reserves_after": 4987, "pool_base_reserves_after": 400}
+    event = payload(Program.PUMPFUN, "PostCompleteBuyEvent", **values, **held, pool_base_reserves_before=500)
+    transaction = Transaction(Call(key("router"), [], b"", [Call(programs.PUMP, [], discriminator("buy_v3"), [event])]))
+    messages = {
+        "reply": transaction.reply,
+        "base64": lambda: transaction.reply("base64"),
+        "frame": transaction.frame,
+        "webhook": lambda: json.dumps([transaction.webhook()]).encode(),
+    }
+    (decoded,) = decode_message(messages[form]())
+    (found,) = decoded.events
+    assert (found.kind, found.quote_amount_raw, found.token_amount_raw) == (EventKind.BUY, 987, 100)
+    assert found.fees == Fees(protocol=10, creator=3, buyback=0)
 
 
 def test_truth_01_post_complete_buy() -> None:
@@ -248,12 +267,50 @@ def test_pumpswap_mints(name: str) -> None:
     assert (event.mint, event.quote_mint, event.raw["instruction"]) == (MINT, QUOTE, name)
 
 
-def test_pumpswap_several_hops() -> None:
-    """A swap over several pools lists other accounts: its events name no mints."""
-    trade = payload(Program.PUMPSWAP, "BuyEvent", pool=POOL, user=USER, timestamp=5)
-    hops = Call(programs.PUMPSWAP, [key(str(n)) for n in range(26)], discriminator("multi_hop_swap"), [trade, trade])
-    events = _run(hops).events
-    assert [(e.mint, e.quote_mint, e.event_index) for e in events] == [(None, None, 1), (None, None, 2)]
+def _hops(*pools: str) -> Call:
+    """Return a swap over several pools: 16 accounts of its own, then five for each hop. The curves' hops name their mints."""
+    fixed = [key(f"fixed {number}") for number in range(16)]
+    named = [key(f"{what} of {pool}") if what != "pool" else pool for pool in pools for what in HOP]
+    events = [payload(Program.PUMPSWAP, "BuyEvent", pool=pool, user=USER, timestamp=5) for pool in pools]
+    return Call(programs.PUMPSWAP, [*fixed, *named], discriminator("multi_hop_swap") + bytes(16), list(events))
+
+
+HOP = ("base mint", "quote mint", "pool", "base vault", "quote vault")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_truth_06_multi_hop_swap_names_the_mints_of_each_hop(count: int) -> None:
+    """Each trade of a swap over several pools has the mints and the vaults of its own hop, in any encoding."""
+    pools = [key(f"pool {number}") for number in range(count)]
+    for message in (Transaction(_hops(*pools)).reply(), Transaction(_hops(*pools)).reply("base64")):
+        (decoded,) = decode_message(message)
+        assert [(e.pool, e.mint, e.quote_mint) for e in decoded.events] == [
+            (pool, key(f"base mint of {pool}"), key(f"quote mint of {pool}")) for pool in pools
+        ]
+        assert [e.pool_accounts for e in decoded.events] == [
+            PoolAccounts(base_vault=key(f"base vault of {pool}"), quote_vault=key(f"quote vault of {pool}"))
+            for pool in pools
+        ]
+
+
+def test_truth_06_multi_hop_swap_of_the_recorded_sale() -> None:
+    """The recorded sale inside a swap over several pools names both mints."""
+    (decoded,) = decode_message(recordings.content("cases/multihop.json"))
+    (event,) = decoded.events
+    expected = recordings.loaded("cases/multihop.expected.json")
+    assert (event.mint, event.quote_mint) == (expected["mint"], expected["quote_mint"])
+    assert (event.raw["instruction"], decoded.missing) == ("multi_hop_swap", ())
+
+
+def test_truth_06_multi_hop_swap_from_the_log_alone_names_nothing() -> None:
+    """A log has no accounts, and a pool that is in no hop has no mints: both wait as before."""
+    (logged,) = decode_message(Transaction(_hops(POOL)).frame())
+    assert [(e.pool, e.mint, e.quote_mint) for e in logged.events] == [(POOL, None, None)]
+    call = _hops(key("another"))
+    call.does[0] = payload(Program.PUMPSWAP, "BuyEvent", pool=POOL, user=USER, timestamp=5)
+    assert [(e.mint, e.quote_mint) for e in _run(call).events] == [(None, None)]
+    call.accounts = call.accounts[:19]  # cut inside the hop
+    assert [(e.mint, e.quote_mint) for e in _run(call).events] == [(None, None)]
 
 
 def test_collisions() -> None:
@@ -292,6 +349,36 @@ def test_launchlab_trade() -> None:
     assert after.virtual_quote == fields["virtual_quote"] + fields["real_quote_after"]
     assert after.virtual_token == fields["virtual_base"] - fields["real_base_after"]
     assert after.real_token == fields["total_base_sell"] - fields["real_base_after"]
+
+
+def test_truth_07_launchlab_instructions_name_the_vaults() -> None:
+    """A trade names the launch pool's vaults, a migration those of the pool that it opens and its LP mint."""
+    trade = base64.b64decode(next(v["payload"] for t, v in VECTORS.items() if "CPI form (hex, starts" in t))
+    (event,) = _run(Call(programs.LAUNCHLAB, _launch_accounts(), discriminator("buy_exact_in"), [trade])).events
+    assert event.pool_accounts == PoolAccounts(base_vault=key("bv"), quote_vault=key("qv"))
+    accounts = [key(str(number)) for number in range(32)]
+    for name, (base, quote, lp_mint) in {"migrate_to_amm": (17, 18, 16), "migrate_to_cpswap": (8, 9, 7)}.items():
+        (event,) = _run(Call(programs.LAUNCHLAB, accounts, discriminator(name))).events
+        named = PoolAccounts(base_vault=accounts[base], quote_vault=accounts[quote], lp_mint=accounts[lp_mint])
+        assert event.pool_accounts == named
+
+
+@pytest.mark.parametrize(
+    ("base", "quote", "after"),
+    [
+        (1000, 30, Reserves(virtual_quote=30 + 7, virtual_token=1000 - 40, real_quote=7, real_token=800 - 40)),
+        (800, 85, Reserves(virtual_quote=85, virtual_token=800, real_quote=7, real_token=800 - 40)),
+        (12345, 0, Reserves(real_quote=7, real_token=800 - 40)),
+    ],
+)
+def test_truth_07_launchlab_curves_of_every_shape(base: int, quote: int, after: Reserves) -> None:
+    """A fixed price stays what it is; a linear curve's amounts form no price."""
+    values = {"total_base_sell": 800, "virtual_base": base, "virtual_quote": quote}
+    event = _read(
+        Program.LAUNCHLAB,
+        payload(Program.LAUNCHLAB, "TradeEvent", **values, real_base_after=40, real_quote_after=7, pool_state=POOL),
+    )
+    assert event.reserves.after == after
 
 
 def test_launchlab_log() -> None:
