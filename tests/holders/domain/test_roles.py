@@ -167,3 +167,18 @@ def test_funding_that_is_still_to_come_is_not_known() -> None:
     """A creator who funds a wallet before a launch that is still ahead is no evidence yet."""
     ahead = replace(LAUNCH, created_at=AT + DAY)
     assert found(stake(funding=replace(GIFT, at=AT + HOUR)), launch=ahead) == {}
+
+
+def test_truth_08_who_bought_in_the_creation_is_a_dev_wallet_beside_the_named_creator() -> None:
+    """The launcher signed the creation: he is no insider and no sniper of his own coin, and whom he funded is an insider."""
+    launcher = address("launcher")
+    launch = replace(LAUNCH, launch_wallets=frozenset({launcher}))
+    at_once = {"first_buy_at": NOON, "first_buy_slot": 500}
+    assert found(stake(wallet=launcher, funding=GIFT, **at_once), launch=launch)["dev"] == ["launch_wallet"]
+    assert not {"insider", "sniper"} & found(stake(wallet=launcher, funding=GIFT, **at_once), launch=launch).keys()
+    assert found(stake(wallet=CREATOR), launch=launch)["dev"] == ["creator"]
+    both = replace(launch, creator=launcher)
+    assert found(stake(wallet=launcher), launch=both)["dev"] == ["creator", "launch_wallet"]
+    funded = stake(funding=replace(GIFT, funder=launcher))
+    assert found(funded, launch=launch)["insider"] == ["funded_by_creator"]
+    assert "insider" not in found(funded)

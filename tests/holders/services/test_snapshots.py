@@ -14,7 +14,7 @@ from megatron.clients.ports import HeldAccount, HolderList
 from tests import factories
 from tests.factories import NOON, address
 from tests.holders.listing import Lists, listed, wallet
-from tokens.models import Pool, Transaction
+from tokens.models import Pool, Token, Transaction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
@@ -243,3 +243,11 @@ def test_processed_differences_are_forgotten_after_a_month() -> None:
     assert books.forget(now=NOON + timedelta(days=29)) == 0
     assert books.forget(now=NOON + timedelta(days=31)) == 1
     assert HolderUpdate.objects.get().wallet_address == BOB
+
+
+def test_truth_08_what_launch_wallets_hold_is_the_creators_share() -> None:
+    """Who bought in the creation holds it for the creator, whomever the creation names: Ann's and Cy's are one share."""
+    curve = pool()
+    Token.objects.update(launch_wallets=sorted([ANN, CY]))
+    take(curve, Lists(listed({ANN: 600_000, BOB: 300_000, CY: 100_000})))
+    assert stored(curve).creator_percentage == 70

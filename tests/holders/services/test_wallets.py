@@ -10,14 +10,17 @@ from django.test.utils import CaptureQueriesContext
 
 from holders.choices import WalletClass, WalletOrigin
 from holders.models import WalletAnalysis
+from holders.selectors import wallets as wallet_reads
 from holders.services import wallets
 from megatron.clients.errors import ClientError, Malformed, Refused, TryLater
 from megatron.clients.ports import FirstFunding
-from tests import factories
+from tests import factories, recordings
 from tests.factories import NOON, address, signature
 from tests.holders import people
 from tests.holders.people import DAY, Chain
 from tests.query_counts import assert_query_count
+from tests.tokens.services.capture import play
+from tokens.models import Token, Transaction
 
 pytestmark = pytest.mark.django_db(transaction=False)
 
@@ -223,3 +226,16 @@ def test_the_network_is_never_asked_inside_our_own_transaction() -> None:
         outside = len(connection.savepoint_ids)
         analyse(source=Watching())
     assert depths == [outside]
+
+
+@pytest.mark.parametrize("name", ["c62_launcher_dumps_other.jsonl", "c62_launcher_dumps_self.jsonl"])
+def test_truth_08_a_launcher_made_and_dumped_his_own_token(name: str) -> None:
+    """The wallet that signed the creation and bought in it made the token and dumped it, whomever it names as creator."""
+    play((name, line) for line in recordings.lines(f"cases/{name}"))
+    token = Token.objects.get()
+    (launcher,) = token.launch_wallets
+    dump = Transaction.objects.filter(type="sell", user_address=launcher).latest("block_time")
+    own = wallet_reads.own(wallets=[launcher, str(token.creator_address)], at=dump.block_time)
+    results = own[launcher].results
+    assert (results.created, results.own_dumped, results.dumped, results.sniped) == (1, 1, 1, 0)
+    assert own[str(token.creator_address)].results.created == 1

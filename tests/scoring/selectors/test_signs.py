@@ -14,12 +14,13 @@ from hypothesis.extra.django import TestCase
 from holders.models import TokenHolder, WalletAnalysis
 from scoring.domain.policy import DEFAULT_TERMS, Policy
 from scoring.domain.risk import Rules
-from scoring.domain.signs import Signs
+from scoring.domain.signs import Signs, creator_dumping
 from scoring.selectors import signs
-from tests import factories
+from tests import factories, recordings
 from tests.factories import NOON, address
+from tests.tokens.services.capture import play
 from tokens.choices import PoolType, TransactionType, Venue
-from tokens.models import Pool, Token
+from tokens.models import Pool, Token, Transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -300,3 +301,63 @@ class Joint(TestCase):
         for place, (seconds, amount) in enumerate(first_buys):
             trade(pool, f"buyer {place}", NOON + seconds * SECOND, sol=f"0.{amount:09d}")
         assert read(pool.token, NOON + HOUR).joint_buyers == largest_group(first_buys)
+
+
+CASES = ("c62_launcher_dumps_other", "c62_launcher_dumps_self")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_truth_08_a_launchers_dump_is_the_creators_whomever_the_creation_names(name: str) -> None:
+    """Who signed the creation and bought in it sells all he has: the sign of a dumping creator is seen, before it is not."""
+    play((name, line) for line in recordings.lines(f"cases/{name}.jsonl"))
+    token = Token.objects.get()
+    dump = Transaction.objects.filter(type=TransactionType.SELL, user_address=token.launch_wallets[0]).latest("block_time")
+    before, after = read(token, dump.block_time - SECOND), read(token, dump.block_time)
+    assert (before.creator_sold_raw, after.creator_sold_raw) == (0, dump.amount_in)
+    assert after.creator_peak_raw == dump.amount_in
+    assert [creator_dumping(found, RULES.signs).seen for found in (before, after)] == [False, True]
+
+
+def test_truth_08_a_named_creator_who_keeps_much_hides_no_dump(curve: Pool) -> None:
+    """The launcher sold all of his twenty million beside a creator who keeps a hundred: his dump counts alone."""
+    launcher = address("launcher")
+    Token.objects.update(launch_wallets=[launcher])
+    curve.refresh_from_db()
+    for wallet, tokens, minutes, sells in (
+        (curve.token.creator_address or "", 100, 90, False),
+        (launcher, 20, 90, False),
+        (launcher, 20, 5, True),
+    ):
+        factories.transaction(
+            curve,
+            block_time=NOON - minutes * MINUTE,
+            slot=420_000_000 - minutes,
+            event_index=next(_places),
+            type="sell" if sells else "buy",
+            user_address=wallet,
+            amount_in=tokens * MILLION if sells else 1,
+            amount_out=1 if sells else tokens * MILLION,
+        )
+    found = read(curve.token)
+    assert (found.creator_sold_raw, found.creator_peak_raw) == (20 * MILLION, 20 * MILLION)
+
+
+def test_truth_08_a_dev_wallets_dust_is_no_dump(curve: Pool) -> None:
+    """A thousandth of the supply is the least whose sale alone counts; all dev wallets together count always."""
+    launcher = address("launcher")
+    Token.objects.update(launch_wallets=[launcher])
+    curve.refresh_from_db()
+    creator = curve.token.creator_address or ""
+    for wallet, tokens, minutes, sells in ((creator, 99, 90, False), (launcher, 1, 90, False), (launcher, 1, 5, True)):
+        factories.transaction(
+            curve,
+            block_time=NOON - minutes * MINUTE,
+            slot=420_000_000 - minutes,
+            event_index=next(_places),
+            type="sell" if sells else "buy",
+            user_address=wallet,
+            amount_in=tokens if sells else 1,
+            amount_out=1 if sells else tokens,
+        )
+    found = read(curve.token)
+    assert (found.creator_sold_raw, found.creator_peak_raw) == (1, 100)

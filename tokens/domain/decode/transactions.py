@@ -98,7 +98,7 @@ def run(transaction: msgspec.Raw, meta_json: msgspec.Raw, *, slot: int | None, b
         meta.err != NULL,
         meta.fee,
         keys,
-        meta.inner_instructions is not None and bool(groups),
+        is_recorded=meta.inner_instructions is not None and bool(groups),
     )
 
 
