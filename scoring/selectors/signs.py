@@ -187,7 +187,8 @@ SELECT asked.n, traders, creator, creator_sold AS creator_sold_raw, creator_peak
     high AS pump_high, low_after AS pump_low_after, coalesce(pools, 0) AS pools, removed AS removed_raw,
     reserve AS reserve_raw, coalesce(alike, '[]') AS alike, round_trippers, born, together AS born_together, sold_active,
     sells_of_those
-FROM asked LEFT JOIN crowd USING (n) LEFT JOIN judged USING (n) LEFT JOIN inside USING (n) LEFT JOIN makers USING (n) LEFT JOIN whales USING (n)
+FROM asked LEFT JOIN crowd USING (n) LEFT JOIN judged USING (n) LEFT JOIN inside USING (n) LEFT JOIN makers USING (n)
+LEFT JOIN whales USING (n)
 LEFT JOIN joint USING (n) LEFT JOIN pump USING (n) LEFT JOIN drained USING (n) LEFT JOIN alike USING (n)
 LEFT JOIN born USING (n)
 """

@@ -120,9 +120,7 @@ class Gatherer:
         if fact.pool_type is _GRADUATED and event.program is Program.PUMPSWAP:
             self._opened(fact, (True, slot, ""))
         if event.kind in _LIQUIDITY and after.real_quote is not None:
-            _hold(
-                fact, Holdings(slot, False, event.event_index, event.signature, after.real_quote, after.real_token)
-            )
+            _hold(fact, Holdings(slot, False, event.event_index, event.signature, after.real_quote, after.real_token))
 
     def _name_creator(self, fact: PoolFact, event: ChainEvent, slot: int) -> None:
         """Note whom a trade of the coin's own pools names as its creator."""
@@ -222,9 +220,7 @@ class Gatherer:
             self._advance(fact, event, after)
         elif after.virtual_quote is not None and after.real_quote is not None:
             boost = after.virtual_quote - after.real_quote
-            _hold(
-                fact, Holdings(event.slot, True, event.event_index, event.signature, after.real_quote, None, boost)
-            )
+            _hold(fact, Holdings(event.slot, True, event.event_index, event.signature, after.real_quote, None, boost))
 
     # -- creations and graduation
 

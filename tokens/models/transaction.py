@@ -9,7 +9,6 @@ from megatron.core.timescale.fields import HypertableTimeField
 from tokens.choices import Commitment, TransactionType
 from tokens.domain.events import POSITIONLESS
 
-
 FEE_COLUMNS = ("protocol_fee", "platform_fee", "creator_fee", "share_fee")
 FEES_IN_TOKEN = "fees_in_token"
 """The member of ``raw_data`` that holds fees charged in the token instead of the quote."""

@@ -126,7 +126,11 @@ def find(key: str) -> Token | Pool | Transaction | str | None:
     if trade := Transaction.objects.filter(signature=key).order_by("event_index").first():
         return trade
     traded = Transaction.objects.filter(user_address=key).exists()
-    return key if traded or Token.objects.filter(Q(creator_address=key) | Q(launch_wallets__contains=[key])).exists() else None
+    return (
+        key
+        if traded or Token.objects.filter(Q(creator_address=key) | Q(launch_wallets__contains=[key])).exists()
+        else None
+    )
 
 
 def latest_trade_at() -> datetime | None:

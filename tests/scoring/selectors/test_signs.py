@@ -311,7 +311,9 @@ def test_truth_08_a_launchers_dump_is_the_creators_whomever_the_creation_names(n
     """Who signed the creation and bought in it sells all he has: the sign of a dumping creator is seen, before it is not."""
     play((name, line) for line in recordings.lines(f"cases/{name}.jsonl"))
     token = Token.objects.get()
-    dump = Transaction.objects.filter(type=TransactionType.SELL, user_address=token.launch_wallets[0]).latest("block_time")
+    dump = Transaction.objects.filter(type=TransactionType.SELL, user_address=token.launch_wallets[0]).latest(
+        "block_time"
+    )
     before, after = read(token, dump.block_time - SECOND), read(token, dump.block_time)
     assert (before.creator_sold_raw, after.creator_sold_raw) == (0, dump.amount_in)
     assert after.creator_peak_raw == dump.amount_in

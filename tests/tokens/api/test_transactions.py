@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests import factories
+from tests import factories, recordings
 from tests.factories import NOON, WSOL
+from tests.tokens.services.capture import play
 from tokens.choices import TransactionType
+from tokens.models import Transaction
 
 Get = Callable[..., dict[str, Any]]
 pytestmark = pytest.mark.django_db
@@ -129,3 +131,18 @@ def test_all_events_of_a_signature(get: Get, problem: Callable[..., dict[str, An
     ]
     for unknown in (factories.signature("other"), "nonsense", "%00"):
         assert problem(404, f"transactions/{unknown}/")["status"] == 404
+
+
+def test_truth_03_fees_charged_in_the_token_are_shown_in_the_token(get: Get) -> None:
+    """In a pool with wrapped SOL as its base the fees in the quote are null, and stand with the token's decimals."""
+    play([("flipped", recordings.content("cases/flipped_fees.json"))])
+    mint = Transaction.objects.get().token.mint_address
+    (shown,) = get(f"tokens/{mint}/transactions/")["results"]
+    fees = shown["fees"]
+    assert [fees[name] for name in ("protocol", "platform", "creator", "share")] == [None] * 4
+    assert fees["in_token"] == {
+        "protocol": {"raw": "384112183649", "decimals": 6, "amount": "384112.183649"},
+        "platform": {"raw": "1920560918243", "decimals": 6, "amount": "1920560.918243"},
+        "creator": {"raw": "0", "decimals": 6, "amount": "0"},
+        "share": None,
+    }

@@ -3,13 +3,14 @@
 import gzip
 import hashlib
 import io
+import json
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 
 from tests import recordings
 from tests.recordings import HERE
@@ -163,3 +164,33 @@ def test_the_recorded_frames_replay_without_the_unknown() -> None:
     """Every recorded frame is understood."""
     told = result("replay", HERE / "frames" / "logs-subscribe.jsonl")
     assert (told["messages"], told["undecodable"]) == (len(recordings.lines("frames/logs-subscribe.jsonl")), {})
+
+
+UNKNOWN = b'{"signature": "x", "method": "tradesNotification", "trade": {"mint": "y"}}'
+
+
+@pytest.mark.parametrize(
+    "content", [UNKNOWN, json.dumps(json.loads(UNKNOWN), indent=2).encode()], ids=["line", "document"]
+)
+@pytest.mark.parametrize("command", ["replay", "decode"])
+@pytest.mark.parametrize("way", ["file", "stdin"])
+def test_truth_06_an_object_of_an_unknown_form_says_so(
+    command: str, way: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a file and from standard input, decoded and replayed: the reason names the form, and the bytes are kept."""
+    path: Path | str = tmp_path / "capture.json"
+    (tmp_path / "capture.json").write_bytes(content)
+    if way == "stdin":
+        path = "-"
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command(command, str(path), "--json", stdout=out, stderr=err)
+    told = json.loads((out if command == "replay" else err).getvalue())
+    assert told["undecodable"] == {"unknown_form": 1}
+    if command == "replay":
+        kept = RejectedMessage.objects.get()
+        assert "tradesNotification" in kept.detail
+        assert bytes(kept.payload) == content
+    else:
+        assert "tradesNotification" in told["examples"]["unknown_form"]

@@ -367,7 +367,11 @@ def test_truth_02_a_boost_sets_what_the_pool_holds_in_any_order(order: tuple[int
         virtual_quote=84 * 10**9, virtual_token=2069 * 10**11, real_quote=84 * 10**9, real_token=2069 * 10**11
     )
     beyond = trade(
-        2, pool=AMM, signature=signature("completing"), event_index=event_index(9, 9, 9), reserves=BothReserves(after=opened)
+        2,
+        pool=AMM,
+        signature=signature("completing"),
+        event_index=event_index(9, 9, 9),
+        reserves=BothReserves(after=opened),
     )
     events = [beyond, create_pool(), boost(), migrate()]
     for number in order:
@@ -379,7 +383,9 @@ def test_truth_02_a_boost_sets_what_the_pool_holds_in_any_order(order: tuple[int
 @pytest.mark.parametrize("order", list(itertools.permutations(range(5))))
 def test_truth_02_a_boost_takes_nothing_back(order: tuple[int, ...]) -> None:
     """A trade and a deposit after the boost stand, in whatever order all arrive."""
-    after = Reserves(virtual_quote=90 * 10**9, virtual_token=2000 * 10**11, real_quote=73 * 10**9, real_token=2000 * 10**11)
+    after = Reserves(
+        virtual_quote=90 * 10**9, virtual_token=2000 * 10**11, real_quote=73 * 10**9, real_token=2000 * 10**11
+    )
     events = [
         create_pool(),
         boost(),
@@ -399,7 +405,9 @@ def test_truth_02_within_the_slot_of_the_boost_the_order_of_arrival_does_not_mat
     """A deposit of the same slot leaves the boost's word, and a trade that has the boost in its reserves is later."""
     deposit = liquidity(2, EventKind.DEPOSIT, 77 * 10**9, 2100 * 10**11)
     deposit = trade(2, **{**_facts(deposit), "signature": signature("deposit"), "event_index": 0})
-    after = Reserves(virtual_quote=85 * 10**9, virtual_token=2060 * 10**11, real_quote=68 * 10**9, real_token=2060 * 10**11)
+    after = Reserves(
+        virtual_quote=85 * 10**9, virtual_token=2060 * 10**11, real_quote=68 * 10**9, real_token=2060 * 10**11
+    )
     bought = swap(2, signature=signature("bought"), event_index=0, reserves=BothReserves(after=after))
     for later, left in ((deposit, BOOSTED), (bought, (85 * 10**9, 68 * 10**9, 17 * 10**9, 2060 * 10**11))):
         forget()

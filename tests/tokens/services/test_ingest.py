@@ -179,7 +179,8 @@ def test_truth_03_fees_of_other_pools_stay_in_the_quote() -> None:
     play([("multihop", recordings.content("cases/multihop.json"))])
     row = Transaction.objects.select_related("pool").get()
     assert (row.pool.mints_flipped, row.raw_data, row.fees_in_token) == (False, None, None)
-    assert row.protocol_fee is not None and row.platform_fee is not None
+    assert row.protocol_fee is not None
+    assert row.platform_fee is not None
 
 
 def test_truth_06_a_swap_over_several_pools_is_stored_at_once() -> None:
@@ -189,7 +190,8 @@ def test_truth_06_a_swap_over_several_pools_is_stored_at_once() -> None:
     expected = recordings.loaded("cases/multihop.expected.json")
     pool = Pool.objects.get()
     assert (pool.base_mint, pool.quote_mint) == (expected["mint"], expected["quote_mint"])
-    assert pool.base_vault is not None and pool.quote_vault is not None
+    assert pool.base_vault is not None
+    assert pool.quote_vault is not None
 
 
 LAUNCHLAB_VECTOR = recordings.loaded("vectors/launchlab_trade_real.json")
@@ -218,7 +220,8 @@ def test_truth_07_a_launchlab_trade_is_without_fees_as_every_venues_is() -> None
     assert (row.amount_in, fees) == (977_625_000, 12_375_000)
     paid = (row.amount_in + fees) * Decimal("1E-9")
     assert paid == Decimal(expected["sol_amount"])
-    assert row.token_amount is not None and row.sol_amount is not None
+    assert row.token_amount is not None
+    assert row.sol_amount is not None
     assert paid / row.token_amount == pytest.approx(Decimal(expected["execution_price_sol_per_token"]))
     assert row.price_per_token == pytest.approx(row.sol_amount / row.token_amount, abs=Decimal("1E-20"))
     assert Decimal(expected["spot_before"]) < (row.price_per_token or 0) < Decimal(expected["spot_after"])

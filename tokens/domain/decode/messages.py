@@ -22,7 +22,20 @@ _CONTROLS: Final = re.compile(
 )
 """Methods of messages that tell of no transaction: other subscriptions, and what we ask a server ourselves."""
 _ANSWER: Final = frozenset(
-    {"jsonrpc", "id", "result", "error", "errors", "message", "status", "statusCode", "code", "type", "success", "subscription"}
+    {
+        "jsonrpc",
+        "id",
+        "result",
+        "error",
+        "errors",
+        "message",
+        "status",
+        "statusCode",
+        "code",
+        "type",
+        "success",
+        "subscription",
+    }
 )
 """Members of a server's answer that tells of no transaction."""
 

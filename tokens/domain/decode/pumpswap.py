@@ -47,7 +47,9 @@ def _named(emission: Emission, pool: str) -> _Named:
         return _Named()
     mints = accounts[_BASE_MINT], accounts[_QUOTE_MINT]
     if instruction in _TRADES:
-        return _Named(*mints, PoolAccounts(base_vault=accounts[7], quote_vault=accounts[8]) if len(accounts) > 8 else None)
+        return _Named(
+            *mints, PoolAccounts(base_vault=accounts[7], quote_vault=accounts[8]) if len(accounts) > 8 else None
+        )
     if instruction in _LIQUIDITY:
         held = accounts[9:11] if len(accounts) > 10 else (None, None)
         lp_mint = accounts[5] if len(accounts) > 5 else None

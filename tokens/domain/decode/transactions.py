@@ -158,7 +158,9 @@ def decode(transaction: Run) -> Decoded:
     if not view.calls:
         if transaction.is_recorded or not programs.PROGRAMS.keys() & set(transaction.keys):
             return _decoded(transaction, Outcome.NOT_OURS)
-        if transaction.log() is None:  # a program can be called only by an account of the transaction, and one of ours is
+        if (
+            transaction.log() is None
+        ):  # a program can be called only by an account of the transaction, and one of ours is
             raise Undecodable("bad_transaction", "names a program of ours, and has neither its calls nor a log")
         return _from_log(transaction)
     emissions, truncated = view.emissions, False

@@ -177,7 +177,11 @@ def _update_pools(
         )
         if fact.pool_type is PoolType.GRADUATED and _migration(merged) != _migration(state):
             related.add(pool_id(address))
-        if merged.base_supply != state.base_supply if fact.pool_type is PoolType.INITIAL else merged.base_supply is None:
+        if (
+            merged.base_supply != state.base_supply
+            if fact.pool_type is PoolType.INITIAL
+            else merged.base_supply is None
+        ):
             valued.add(token_id(fact.mint))
         if fact.creation is not None or merged != state or was != now:
             values = (

@@ -201,9 +201,8 @@ def _note_launches(gathered: Gathered, written: parents.Written) -> None:
         for trade in gathered.trades
         if trade.event.signature in written.launches
     ]
-    for fact in gathered.tokens.values():
-        if fact.creation is not None and fact.creation.block_time is not None:
-            signed.append((fact.creation.signature, fact.creation.block_time))
+    creations = [fact.creation for fact in gathered.tokens.values() if fact.creation is not None]
+    signed += [(event.signature, event.block_time) for event in creations if event.block_time is not None]
     if signed:
         times = [at for _, at in signed]
         launches = {signature for signature, _ in signed}

@@ -417,7 +417,13 @@ def test_truth_06_a_failed_call_inside_a_log_is_not_a_cut() -> None:
     assert decode_message(transaction.frame())[0].truncated is False
 
 
-BARE: dict[str, Any] = {"signature": SIGNATURE, "slot": SLOT, "timestamp": BLOCK_TIME, "type": "SWAP", "source": "JUPITER"}
+BARE: dict[str, Any] = {
+    "signature": SIGNATURE,
+    "slot": SLOT,
+    "timestamp": BLOCK_TIME,
+    "type": "SWAP",
+    "source": "JUPITER",
+}
 CURVE = programs.bonding_curve(MINT)
 
 

@@ -160,7 +160,8 @@ def test_truth_01_post_complete_buy() -> None:
         expected = recordings.loaded("cases/postcomplete.expected.json")[str(event.mint)]
         assert event.kind is EventKind.BUY
         assert event.quote_amount_raw == event.fields["quote_in"] == gained == expected
-        assert event.fees.protocol == event.fields["fee"] and event.fees.creator == event.fields["creator_fee"]
+        assert event.fees.protocol == event.fields["fee"]
+        assert event.fees.creator == event.fields["creator_fee"]
         assert event.pool == programs.graduated_pool(str(event.mint), programs.WRAPPED_SOL)
         left = event.fields["pool_quote_reserves_after"], event.fields["pool_base_reserves_after"]
         assert event.reserves.after == Reserves(
