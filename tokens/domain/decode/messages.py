@@ -309,6 +309,10 @@ def _one(transaction: Run) -> Decoded:
         raise Undecodable("bad_transaction", f"{slot} is not a slot")
     try:
         return transactions.decode(transaction)
+    except Undecodable as refusal:
+        if refusal.signature is None:
+            refusal.signature, refusal.slot = transaction.header.signature, slot
+        raise
     except ValueError as refusal:  # an address that is none
         raise Undecodable("bad_transaction", str(refusal)) from None
 

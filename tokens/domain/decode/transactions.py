@@ -171,6 +171,8 @@ def decode(transaction: Run) -> Decoded:
         truncated = logged.truncated
     told = {call_place(emission.place) for emission in emissions}
     stated = list(facts.read(transaction.header, view.calls, told))
+    if silent and not stated and not transaction.is_recorded and transaction.log() is None:
+        raise Undecodable("bad_transaction", "calls a program of ours, and has neither what it called nor a log")
     if not stated and all(call.name == instructions.TO_RAYDIUM for call in view.calls.values()):
         return _decoded(transaction, Outcome.NOT_OURS)
     return _decoded(transaction, Outcome.EVENTS, emissions, stated, truncated=truncated)

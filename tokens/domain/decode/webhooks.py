@@ -57,6 +57,7 @@ def run(raw: bytes, body: Body) -> Run:
         body.transaction_error != NULL,
         body.fee,
         keys,
+        is_recorded=not body.lacks_instructions,
     )
 
 

@@ -484,6 +484,22 @@ def test_truth_06_a_raw_body_without_instructions_is_read_from_its_log() -> None
             decode_message(json.dumps(result).encode())
 
 
+def test_truth_06_a_call_of_ours_without_what_it_emitted_is_kept() -> None:
+    """A purchase whose event is nowhere, because neither its own calls nor the log were recorded, is not decodable."""
+    transaction = Transaction(Call(programs.PUMP, [MINT, TRADER], discriminator("buy") + bytes(24), [_trade()]))
+    result = transaction.result()
+    result["meta"] |= {"innerInstructions": None, "logMessages": None}
+    body = transaction.webhook()
+    for top in body["instructions"]:
+        del top["innerInstructions"]
+    for message in (result, body):
+        with pytest.raises(Undecodable, match="neither what it called nor a log") as refusal:
+            decode_message(json.dumps(message).encode())
+        assert (refusal.value.signature, refusal.value.slot) == (SIGNATURE, SLOT)
+    result["meta"]["innerInstructions"] = []  # recorded: it emitted nothing
+    assert decode_message(json.dumps(result).encode())[0].outcome is Outcome.EVENTS
+
+
 @pytest.mark.parametrize(
     "message",
     [
