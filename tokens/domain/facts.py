@@ -120,8 +120,10 @@ class PoolFact:
     quote_vault: str | None = None
     lp_mint: str | None = None
 
-    def learn_accounts(self, accounts: PoolAccounts) -> None:
-        """Note the pool's vaults and LP mint, from the token's side."""
+    def learn_accounts(self, accounts: PoolAccounts | None) -> None:
+        """Note the pool's vaults and LP mint, from the token's side; nothing where no instruction named them."""
+        if accounts is None:
+            return
         base, quote = accounts.base_vault, accounts.quote_vault
         if self.flipped:
             base, quote = quote, base

@@ -234,8 +234,7 @@ class Gatherer:
         fact = self._pool(event, event.mint, event.quote_mint or programs.WRAPPED_SOL)
         token = self._token(event.mint, _VENUES[event.program][1])
         token.creation = fact.creation = event
-        if event.pool_accounts is not None:
-            fact.learn_accounts(event.pool_accounts)
+        fact.learn_accounts(event.pool_accounts)
         fields, after = event.fields, event.reserves.after
         token.decimals = fields.get("decimals", DEFAULT_DECIMALS)
         if event.program is Program.PUMPFUN:
@@ -268,8 +267,8 @@ class Gatherer:
             base_decimals, quote_decimals = quote_decimals, base_decimals
         fact.quote_decimals = quote_decimals
         self._token(mint, Platform.UNKNOWN).decimals = base_decimals
-        if event.pool_accounts is not None:
-            fact.learn_accounts(event.pool_accounts)
+        fact.lp_mint = fact.lp_mint or fields.get("lp_mint")
+        fact.learn_accounts(event.pool_accounts)
         if fact.pool_type is PoolType.GRADUATED and event.slot is not None and event.block_time is not None:
             self._opened(fact, (False, event.slot, event.signature))
             self._completed(self._token(mint, Platform.UNKNOWN), event.block_time, event.signature)
@@ -330,8 +329,7 @@ class Gatherer:
             self.result.pools[address] = fact
         if fact.pool_type is PoolType.GRADUATED:
             fact.migrated = min(fact.migrated or shown, shown)
-        if event.pool_accounts is not None:
-            fact.learn_accounts(event.pool_accounts)
+        fact.learn_accounts(event.pool_accounts)
 
 
 def _hold(fact: PoolFact, held: Holdings) -> None:

@@ -17,7 +17,7 @@ from tests.tokens.services.capture import play, rows
 from tokens.choices import EventKind, PoolStatus, PoolType, Program, Venue
 from tokens.domain import programs
 from tokens.domain.decode import decode_message
-from tokens.domain.events import BothReserves, ChainEvent, Reserves, event_index
+from tokens.domain.events import BothReserves, ChainEvent, PoolAccounts, Reserves, event_index
 from tokens.models import Pool, RejectedMessage, Token, Transaction
 from tokens.selectors import tokens as token_reads
 from tokens.services import candles, ingest
@@ -477,3 +477,35 @@ def test_truth_08_the_capture_of_a_graduated_coin_has_a_market_cap() -> None:
         assert pool.market_cap == (pool.latest_price * 10**9).quantize(Decimal("1E-20"))
         caps.add(pool.market_cap)
     assert len(caps) == 1
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_truth_07_the_accounts_of_pools_are_written_whenever_an_instruction_names_them(again: bool) -> None:
+    """A launch pool's vaults come from its trades, those of the pool that it became and its LP mint from the migration; what a
+    log told before is completed by the transaction, and stays."""
+    said = {"destination": "raydium_cpmm", "pool": CPMM}
+    launch = PoolAccounts(base_vault=address("bv"), quote_vault=address("qv"))
+    opened = PoolAccounts(base_vault=address("cbv"), quote_vault=address("cqv"), lp_mint=address("clp"))
+    store([launchlab(0)])
+    for accounts, successors in ((launch, opened), *(((None, None),) if again else ())):
+        store([launchlab(0, pool_accounts=accounts)])
+        store([launchlab(2, kind=EventKind.MIGRATE, reserves=BothReserves(), fields=said, pool_accounts=successors)])
+    names = ("base_vault", "quote_vault", "lp_mint")
+    known = {pool.pool_address: tuple(getattr(pool, name) for name in names) for pool in Pool.objects.all()}
+    assert known == {
+        LAUNCHLAB_POOL: (address("bv"), address("qv"), None),
+        CPMM: (address("cbv"), address("cqv"), address("clp")),
+    }
+
+
+def test_truth_07_vaults_of_a_pool_with_the_quote_as_its_base_are_told_from_the_tokens_side() -> None:
+    """The program's base vault holds our quote there."""
+    named = PoolAccounts(base_vault=address("sol vault"), quote_vault=address("coin vault"), lp_mint=address("lp"))
+    side = {"pool": address("side"), "mint": WSOL, "quote_mint": MINT, "program": Program.PUMPSWAP}
+    store([trade(1, **side, pool_accounts=named)])
+    pool = Pool.objects.get()
+    assert (pool.mints_flipped, pool.base_vault, pool.quote_vault) == (
+        True,
+        address("coin vault"),
+        address("sol vault"),
+    )

@@ -117,7 +117,6 @@ def _after(before: Reserves, quote_in: int, base_in: int, parked: bool) -> Reser
 
 def _create_pool(fields: Fields, emission: Emission) -> Facts:
     base, quote = fields["pool_base_amount"], fields["pool_quote_amount"]
-    accounts = _named(emission, fields["pool"]).accounts or PoolAccounts()
     return Facts(
         EventKind.CREATE_POOL,
         mint=fields["base_mint"],
@@ -130,9 +129,7 @@ def _create_pool(fields: Fields, emission: Emission) -> Facts:
             after=Reserves(virtual_quote=quote, virtual_token=base, real_quote=quote, real_token=base)
         ),
         block_time=fields["timestamp"],
-        pool_accounts=PoolAccounts(
-            base_vault=accounts.base_vault, quote_vault=accounts.quote_vault, lp_mint=fields["lp_mint"]
-        ),
+        pool_accounts=_named(emission, fields["pool"]).accounts,
     )
 
 
