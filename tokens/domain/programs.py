@@ -47,6 +47,24 @@ PRECOMPILES: Final = frozenset(
 )
 """Checked outside the virtual machine: they never show in a log."""
 
+_NATIVE: Final = "1" * 8
+"""How the addresses of native programs and of sysvars end, and "none" too; no mint's key ends so but by design."""
+_NO_MINTS: Final = frozenset(
+    {
+        *PROGRAMS,
+        *PRECOMPILES,
+        RAYDIUM_AMM,
+        PUMP_MIGRATION_ACCOUNT,
+        MAYHEM_AGENT,
+        "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",
+        "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb",
+        "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL",
+        "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr",
+        "metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s",
+    }
+)
+"""Programs, and wallets of the launchpads, that stand beside mints in instructions."""
+
 EVENT_TAG: Final = bytes.fromhex("e445a52e51cb9a1d")
 """First eight bytes of the instruction by which an Anchor program records an event by calling itself."""
 
@@ -72,6 +90,11 @@ def graduated_pool(mint: str, quote_mint: str) -> str:
     creator = Pubkey.find_program_address([b"pool-authority", bytes(base)], _PUMP)[0]
     seeds = [b"pool", b"\0\0", bytes(creator), bytes(base), bytes(quote)]
     return str(Pubkey.find_program_address(seeds, _PUMPSWAP)[0])
+
+
+def is_no_mint(key: str) -> bool:
+    """Say whether an address is known to be something else than a mint: a program, a sysvar, one of the launchpads' own."""
+    return key.endswith(_NATIVE) or key in _NO_MINTS
 
 
 def is_address(text: str) -> bool:

@@ -6,12 +6,12 @@ from typing import Final
 
 import msgspec
 
+from megatron.core import chain
 from tokens.domain.decode import export, pumpportal, rows, transactions, trees, webhooks
 from tokens.domain.decode.emissions import Header
 from tokens.domain.decode.instructions import NULL
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
 from tokens.domain.decode.transactions import Run
-from tokens.domain.stretches import LAST_SLOT
 
 _ABSENT: Final = msgspec.Raw(b"")
 _DEEPEST: Final = 6  # envelopes in envelopes: a recorder's line with a frame with a block is three
@@ -144,9 +144,9 @@ def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads bett
     if depth > _DEEPEST:
         raise Undecodable("unknown_form", "envelopes in envelopes")
     if _has(parts.tx_type):
-        return [pumpportal.decode(raw)]
+        return [_possible(pumpportal.decode(raw))]
     if _has(parts.event_index):
-        return [export.decode(raw)]
+        return [_possible(export.decode(raw))]
     if _has(parts.raw):
         return _message(_text.decode(parts.raw).encode(), depth + 1)
     if _has(parts.method):
@@ -172,7 +172,7 @@ def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads bett
     if _has(parts.signature) and _has(parts.instructions):
         return [_one(webhooks.run(raw))]
     if _has(parts.transaction_signature):
-        return [rows.decode(raw)]
+        return [_possible(rows.decode(raw))]
     if _has(parts.instructions) or _has(parts.program):
         return [trees.decode(raw)]
     if _has(parts.error) or _has(parts.message):
@@ -242,14 +242,27 @@ def _in_block(item: msgspec.Raw, *, slot: int | None, block_time: int | None) ->
 
 
 def _one(transaction: Run) -> Decoded:
-    slot = transaction.header.slot
-    if slot is not None and not 0 <= slot <= LAST_SLOT:
-        # A cursor that believed it would never move again.
-        raise Undecodable("bad_transaction", f"{slot} is not a slot")
+    header = transaction.header
+    _check(header.signature, header.slot, header.block_time)
     try:
         return transactions.decode(transaction)
     except ValueError as refusal:  # an address that is none
         raise Undecodable("bad_transaction", str(refusal)) from None
+
+
+def _possible(decoded: Decoded) -> Decoded:
+    """Return what a message says, whoever it tells of. Raises :class:`Undecodable`."""
+    _check(decoded.signature, decoded.slot, decoded.block_time)
+    return decoded
+
+
+def _check(signature: str | None, slot: int | None, block_time: int | None) -> None:
+    """Raise :class:`Undecodable` for a signature, slot or time that cannot be: a cursor that believed it would never move
+    again, and a key that is none fits no column."""
+    if signature is not None and not chain.is_signature(signature):
+        raise Undecodable("bad_transaction", f"no signature: {signature[:100]!r}")
+    if doubt := chain.doubt(slot=slot, block_time=block_time):
+        raise Undecodable("bad_transaction", doubt)
 
 
 def _each(items: list[msgspec.Raw], read: Callable[[msgspec.Raw], list[Decoded]]) -> list[Decoded]:

@@ -1,40 +1,125 @@
 """Whether what was read of an event can be: bytes read by the wrong layout hardly ever add up."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+from megatron.core import chain
 from tokens.choices import EventKind, Program
+from tokens.domain import programs
 from tokens.domain.decode.emissions import Facts
-from tokens.domain.events import BothReserves, ChainEvent, Fees
+from tokens.domain.events import BothReserves, ChainEvent, Fees, Reserves
 
-_EARLIEST, _LATEST = 1_577_836_800, 4_102_444_800
-"""2020-03 saw Solana's first block; nothing is of the next century. Unix seconds."""
 _TRADES: Final = frozenset({EventKind.BUY, EventKind.SELL})
-_ROUNDING: Final = 1_000
-"""Base units by which fees of a tiny trade may exceed it: each is rounded up."""
+_ROUNDING: Final = 10
+"""Base units by which fees may exceed a tiny trade: each is rounded up."""
+_MOST_MONEY: Final = 10**18
+"""Base units: a billion SOL, of which there are 0.6, and more dollars than any coin of six decimals has issued."""
+_MOST_SUPPLY: Final = 2 * 10**15
+"""Base units of the largest supply of pump.fun's coins (mayhem)."""
+_FAR: Final = 1_000
+"""How many times what its reserves ask for a trade may pay. The programs' own formula is met to two base units; the mayhem
+agent pays up to a fifth more or less."""
+_DUST: Final = 1_000
+"""Base units by which what is paid and what the reserves ask may differ, however little that is."""
+_SOL_TWINS: Final = (
+    ("sol_amount", "quote_amount"),
+    ("virtual_sol_reserves", "virtual_quote_reserves"),
+    ("real_sol_reserves", "real_quote_reserves"),
+)
+"""Fields of pump.fun's events that say the same of coins quoted in SOL; in trades of other coins the first of each is zero."""
+_NOTHING: Final = Reserves()
 
 
-def doubt(program: Program, said: Facts | ChainEvent) -> str:
+def doubt(program: Program, said: Facts | ChainEvent, fields: Mapping[str, Any], slot: int | None = None) -> str:
     """Return why an event cannot be what its program wrote, or an empty text.
 
     The tests have room for whatever a program accepts: an event that nobody but its program can emit fails none of them
-    as long as it is read by its own layout.
+    as long as it is read by its own layout. ``slot`` is the transaction's.
     """
-    if said.block_time is not None and not _EARLIEST <= said.block_time < _LATEST:
-        return f"names the time {said.block_time}"
-    if said.kind not in _TRADES:
-        return ""
-    if said.reserves.before is None or said.reserves.after is None:
-        return "moves more than the pool has"
-    if _fees_exceed(said.fees, said.quote_amount_raw or 0):
-        return "has fees above what was paid"
-    if program is not Program.LAUNCHLAB and not _follows(said.reserves):  # which has curves of other shapes, too
-        return "has reserves that do not follow from its amounts"
+    return (
+        chain.doubt(slot=slot, block_time=said.block_time)
+        or _names(program, said)
+        or _money(said)
+        or (_contradiction(said, fields) if program is Program.PUMPFUN else "")
+        or (_trade(program, said, fields) if said.kind in _TRADES else "")
+    )
+
+
+def noise(said: Facts | ChainEvent) -> str:
+    """Return in one word why an event that can be is of no use to anybody, or an empty text.
+
+    Anybody can bring such events about, and nothing that an operator does makes a row of them.
+    """
+    return "self_paired" if said.mint is not None and said.mint == said.quote_mint else ""
+
+
+def _names(program: Program, said: Facts | ChainEvent) -> str:
+    mint, quote_mint = said.mint, said.quote_mint
+    for what, key in (("mint", mint), ("quote mint", quote_mint)):
+        if key is not None and (key == said.pool or programs.is_no_mint(key)):
+            return f"names {key} for its {what}"
+    # Anybody may open an AMM's pool of a coin and itself (:func:`noise`); no curve is quoted in its own coin.
+    if mint is not None and mint == quote_mint and program is not Program.PUMPSWAP:
+        return "is quoted in its own coin"
     return ""
+
+
+def _money(said: Facts | ChainEvent) -> str:
+    """No more can be paid, or held, than there is of a currency. (What is only virtual, whoever opens a pool may choose.)"""
+    after = said.reserves.after or _NOTHING
+    for mint, amount, held in (
+        (said.quote_mint, said.quote_amount_raw, after.real_quote),
+        (said.mint, said.token_amount_raw, after.real_token),
+    ):
+        if mint in programs.QUOTE_MINTS and max(amount or 0, held or 0) > _MOST_MONEY:
+            return "moves more money than there is"
+    return ""
+
+
+def _contradiction(said: Facts | ChainEvent, fields: Mapping[str, Any]) -> str:
+    """pump.fun says some numbers twice, and its curves are alike: its events have less room than those of other programs."""
+    in_sol = said.quote_mint == programs.WRAPPED_SOL
+    if in_sol or said.kind in _TRADES:
+        for old, new in _SOL_TWINS:
+            if old in fields and new in fields and fields[old] != (fields[new] if in_sol else 0):
+                return f"has {old} and {new} that contradict each other"
+    after = said.reserves.after or _NOTHING
+    quote, token = after.virtual_quote or 0, after.virtual_token or 0
+    if said.quote_mint in programs.QUOTE_MINTS and token and quote * _MOST_SUPPLY > _MOST_MONEY * token:
+        return "makes its coin worth more than there is money"
+    return ""
+
+
+def _trade(program: Program, said: Facts | ChainEvent, fields: Mapping[str, Any]) -> str:
+    paid, got, reserves = said.quote_amount_raw or 0, said.token_amount_raw or 0, said.reserves
+    if _fees_exceed(said.fees, paid):
+        return "has fees above what was paid"
+    if reserves.before is None and reserves.after is None and "virtual_base" not in fields:
+        return ""  # a source that does not tell what the pool holds
+    if reserves.before is None or reserves.after is None:
+        # The agent's trades reset the virtual quote of a mayhem coin, so what it was before cannot always be told.
+        return "" if fields.get("mayhem_mode") is True else "moves more than the pool has"
+    if program is Program.LAUNCHLAB:  # which has curves of other shapes, too
+        return ""
+    if not _follows(reserves):
+        return "has reserves that do not follow from its amounts"
+    return "" if _is_priced(reserves, paid, got) else "pays what its reserves do not ask for"
 
 
 def _fees_exceed(fees: Fees, paid: int) -> bool:
     charged = (fees.protocol, fees.creator, fees.lp, fees.platform, fees.share, fees.cashback)
-    return any(fee is not None and fee > paid + _ROUNDING for fee in charged)
+    parts = (fees.buyback, fees.holder_rewards)  # of the protocol's and the creator's
+    return sum(fee or 0 for fee in charged) > paid + _ROUNDING or any(fee and fee > paid + _ROUNDING for fee in parts)
+
+
+def _is_priced(reserves: BothReserves, paid: int, got: int) -> bool:
+    """Return whether a trade pays about what a constant product asks: ``before.quote · tokens / after.tokens``."""
+    quote = None if reserves.before is None else reserves.before.virtual_quote
+    token = None if reserves.after is None else reserves.after.virtual_token
+    if quote is None or quote <= 0 or token is None or token <= 0:
+        return True  # nothing to compare: negative virtual reserves exist
+    asked = quote * got // token
+    return asked <= _FAR * paid + _DUST and paid <= _FAR * asked + _DUST
 
 
 def _follows(reserves: BothReserves) -> bool:

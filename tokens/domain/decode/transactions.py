@@ -16,6 +16,7 @@ from tokens.domain.decode import events, facts, instructions, logs
 from tokens.domain.decode.emissions import Emission, Header
 from tokens.domain.decode.instructions import NULL, Group, Instruction, WireInstruction
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
+from tokens.domain.decode.sanity import checked
 from tokens.domain.events import ChainEvent, call_place
 
 
@@ -159,7 +160,7 @@ def decode(transaction: Run) -> Decoded:
         emissions = emissions + [_placed(e, view) for e in logged.emissions if e.program in silent]
         truncated = logged.truncated
     told = {call_place(emission.place) for emission in emissions}
-    stated = list(facts.read(transaction.header, view.calls, told))
+    stated = checked(facts.read(transaction.header, view.calls, told))
     if not stated and all(call.name == instructions.TO_RAYDIUM for call in view.calls.values()):
         return _decoded(transaction, Outcome.NOT_OURS)
     return _decoded(transaction, Outcome.EVENTS, emissions, stated, truncated=truncated)
