@@ -65,16 +65,13 @@ def read(header: Header, emissions: Iterable[Emission], drift: Counter[str]) -> 
             fields, unknown = layout.read(payload)
             name = f"{layout.name}/{len(fields)}"
             facts = meaning(fields, emission)
-            if doubt := plausibility.doubt(program, facts, fields, header.slot):
+            if doubt := plausibility.doubt(program, facts, fields, grown=unknown > 0):
                 # Grown by more than an appendix, or read by a layout that is not its own: this is not what was written.
                 raise Undecodable("bad_event", f"{layout.name} of {len(payload)} bytes {doubt}")
         except Undecodable as refusal:
             if meaning is not other:  # a new layout of an administrative event must not hold up the trades beside it
                 raise refusal.of(program, layout.name, header.signature, header.slot) from None
             drift[f"{program.value}.{layout.name}.unknown_layout"] += 1
-            continue
-        if noise := plausibility.noise(facts):
-            drift[f"{program.value}.{layout.name}.{noise}"] += 1
             continue
         if facts.block_time is None:
             timeless = True

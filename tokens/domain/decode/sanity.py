@@ -10,7 +10,7 @@ from tokens.domain.decode.events import EVENTS
 from tokens.domain.decode.results import Undecodable
 from tokens.domain.events import ChainEvent
 
-_AMOUNTS, _PLACES, _SECONDS = 1 << 128, 1 << 31, 1 << 63
+_AMOUNTS, _PLACES = 1 << 128, 1 << 31
 _U64: Final = (1 << 64) - 1
 _LONGEST: Final = 10_240
 """Letters; what no log line can carry no event says."""
@@ -57,9 +57,10 @@ def checked(events: Iterable[ChainEvent]) -> tuple[ChainEvent, ...]:
         )  # fmt: skip
         _within(_PLACES, "a place in a transaction", event.event_index)
         _typed(event)
-        if doubt := plausibility.doubt(event.program, event, event.fields, event.slot):
+        doubt = chain.doubt(slot=event.slot, block_time=event.block_time)
+        if doubt := doubt or plausibility.doubt(event.program, event, event.fields):
             raise Undecodable("bad_event", f"{event.kind.label} {doubt}")
-    return tuple(event for event in found if not plausibility.noise(event))
+    return found
 
 
 def _within(limit: int, what: str, *numbers: int | None) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import recordings
-from tests.tokens.domain.decode.building import Call, Transaction, discriminator, key
+from tests.tokens.domain.decode.building import SIGNATURE, Call, Transaction, discriminator, key
 from tokens.choices import Program
 from tokens.domain import programs
 from tokens.domain.decode import Decoded, Undecodable, decode_message, encode
@@ -166,7 +166,7 @@ def test_deep(opening: bytes, closing: bytes, depth: int) -> None:
 )
 def test_numbers(number: str) -> None:
     """Numbers that are too large, broken, or no numbers are refused or taken for what they are."""
-    signed = f'"signature":"{"s" * 88}"'
+    signed = f'"signature":"{SIGNATURE}"'
     frame = f'{{"txType":"buy",{signed},"mint":"{key("m")}","solAmount":{number},"tokenAmount":1,"pool":"pump"}}'
     slot = f'{{"signature":"s","err":null,"logs":[],"slot":{number}}}'
     for message in (frame, slot, f'{{"txType":"buy","x":{number}}}'):
