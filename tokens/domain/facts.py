@@ -46,6 +46,10 @@ KnownPool = tuple[str, str, bool]
 """(token mint, quote mint, whether the chain's base side is the quote)."""
 
 
+class Unstorable(Exception):
+    """What an event says contradicts what is known: its message is kept and not stored."""
+
+
 @dataclass(slots=True)
 class TokenFact:
     """What a batch says about one mint; ``None`` where it says nothing."""

@@ -77,16 +77,27 @@ def address(key: bytes) -> str:
     return str(Pubkey.from_bytes(key))
 
 
+class NotAnAddress(ValueError):
+    """A text that is not the base58 form of 32 bytes."""
+
+
+def _key(text: str) -> Pubkey:
+    try:
+        return Pubkey.from_string(text)
+    except ValueError as refusal:
+        raise NotAnAddress(f"{text[:100]!r} is no address") from refusal
+
+
 @lru_cache(maxsize=1 << 16)
 def bonding_curve(mint: str) -> str:
-    """Return the address of a mint's pump.fun curve. Raises ``ValueError`` if ``mint`` is not an address."""
-    return str(Pubkey.find_program_address([b"bonding-curve", bytes(Pubkey.from_string(mint))], _PUMP)[0])
+    """Return the address of a mint's pump.fun curve. Raises :class:`NotAnAddress`."""
+    return str(Pubkey.find_program_address([b"bonding-curve", bytes(_key(mint))], _PUMP)[0])
 
 
 @lru_cache(maxsize=1 << 14)
 def graduated_pool(mint: str, quote_mint: str) -> str:
-    """Return the address of the PumpSwap pool into which a pump.fun coin graduates."""
-    base, quote = Pubkey.from_string(mint), Pubkey.from_string(quote_mint)
+    """Return the address of the PumpSwap pool into which a pump.fun coin graduates. Raises :class:`NotAnAddress`."""
+    base, quote = _key(mint), _key(quote_mint)
     creator = Pubkey.find_program_address([b"pool-authority", bytes(base)], _PUMP)[0]
     seeds = [b"pool", b"\0\0", bytes(creator), bytes(base), bytes(quote)]
     return str(Pubkey.find_program_address(seeds, _PUMPSWAP)[0])
@@ -97,6 +108,7 @@ def is_no_mint(key: str) -> bool:
     return key.endswith(_NATIVE) or key in _NO_MINTS
 
 
+@lru_cache(maxsize=1 << 16)
 def is_address(text: str) -> bool:
     """Say whether a text is the base58 form of 32 bytes."""
     try:

@@ -41,7 +41,7 @@ def trade(number: int = 0, **changes: Any) -> bytes:
         "token_amount": 2 * 10**12,
         "is_buy": True,
         "user": key(f"trader {number}"),
-        "timestamp": building.BLOCK_TIME + number,
+        "timestamp": int(NOON.timestamp()) + number,
         "virtual_sol_reserves": 30 * 10**9 + paid,
         "virtual_token_reserves": 1_073 * 10**12 - got,
         "real_sol_reserves": paid,

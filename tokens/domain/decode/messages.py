@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from megatron.core import chain
+from tokens.domain import programs
 from tokens.domain.decode import export, pumpportal, rows, transactions, trees, webhooks
 from tokens.domain.decode.emissions import Header
 from tokens.domain.decode.instructions import NULL
@@ -246,7 +247,7 @@ def _one(transaction: Run) -> Decoded:
     _check(header.signature, header.slot, header.block_time)
     try:
         return transactions.decode(transaction)
-    except ValueError as refusal:  # an address that is none
+    except programs.NotAnAddress as refusal:
         raise Undecodable("bad_transaction", str(refusal)) from None
 
 

@@ -1,5 +1,6 @@
 """What an event may hold that was not read from a program's bytes: instructions, files and third parties can say anything."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ _U64: Final = (1 << 64) - 1
 _LONGEST: Final = 10_240
 """Letters; what no log line can carry no event says."""
 _WORDS: Final = frozenset({"layout", "origin", "instruction"})
+_WORD: Final = re.compile(r"[\w./]{1,80}", re.ASCII)
 _STATED: Final = frozenset({"destination", "curve_type"})
 """Fields that our reading adds to a program's own: words."""
 
@@ -76,7 +78,7 @@ def _typed(event: ChainEvent) -> None:
         if kinds is not None and not any(_is(kind, value) for kind in kinds):
             raise Undecodable("bad_event", f"{name} is no {' or '.join(sorted(kinds))}: {str(value)[:100]!r}")
     for name in _WORDS & event.raw.keys():
-        if not _is("string", event.raw[name]) or not str(event.raw[name]).isprintable():
+        if _WORD.fullmatch(str(event.raw[name])) is None:
             raise Undecodable("bad_event", f"{name} is no word")
     if not _is("u64", event.raw.get("unknown_bytes", 0)):
         raise Undecodable("bad_event", "unknown_bytes is no number")
