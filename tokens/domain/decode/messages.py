@@ -243,8 +243,7 @@ def _in_block(item: msgspec.Raw, *, slot: int | None, block_time: int | None) ->
 
 
 def _one(transaction: Run) -> Decoded:
-    header = transaction.header
-    _check(header.signature, header.slot, header.block_time)
+    _check(transaction.header.signature, transaction.header.slot)
     try:
         return transactions.decode(transaction)
     except programs.NotAnAddress as refusal:
@@ -253,16 +252,16 @@ def _one(transaction: Run) -> Decoded:
 
 def _possible(decoded: Decoded) -> Decoded:
     """Return what a message says, whoever it tells of. Raises :class:`Undecodable`."""
-    _check(decoded.signature, decoded.slot, decoded.block_time)
+    _check(decoded.signature, decoded.slot)
     return decoded
 
 
-def _check(signature: str | None, slot: int | None, block_time: int | None) -> None:
-    """Raise :class:`Undecodable` for a signature, slot or time that cannot be: a cursor that believed it would never move
-    again, and a key that is none fits no column."""
+def _check(signature: str | None, slot: int | None) -> None:
+    """Raise :class:`Undecodable` for a signature or a slot that cannot be: one fits no column, and a cursor that believed the
+    other would never move again. (Times, and slots of the future, are known for what they are when they are stored.)"""
     if signature is not None and not chain.is_signature(signature):
         raise Undecodable("bad_transaction", f"no signature: {signature[:100]!r}")
-    if doubt := chain.doubt(slot=slot, block_time=block_time):
+    if doubt := chain.doubt(slot=slot):
         raise Undecodable("bad_transaction", doubt)
 
 
