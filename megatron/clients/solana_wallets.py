@@ -1,7 +1,6 @@
 """What the chain knows of a wallet, by the calls that every node answers."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec

@@ -62,7 +62,11 @@ def retry(*, messages: Iterable[UUID], now: datetime, operator: str | None = Non
                     now=now,
                 )
             if outcome is None or not done:
-                RejectedMessage.objects.filter(id=key).update(attempts=F("attempts") + 1)
+                changes: dict[str, Any] = {"attempts": F("attempts") + 1}
+                if outcome is not None and RejectionReason.FAILED in (row.reason, *outcome.waiting):
+                    failed = RejectionReason.FAILED in outcome.waiting
+                    changes["reason"] = RejectionReason.FAILED if failed else next(iter(outcome.waiting))
+                RejectedMessage.objects.filter(id=key).update(**changes)
                 continue
             stored += outcome.transactions
             resolved += RejectedMessage.objects.filter(id=key).update(

@@ -17,7 +17,7 @@ _MOST_MONEY: Final = 10**18
 """Base units: a billion SOL, of which there are 0.6, and more dollars than any coin of six decimals has issued."""
 _MOST_SUPPLY: Final = 2 * 10**15
 """Base units of the largest supply of pump.fun's coins (mayhem)."""
-_FAR: Final = 1_000
+_FAR: Final = 100
 """How many times what its reserves ask for a trade may pay. The programs' own formula is met to two base units; the mayhem
 agent pays up to a fifth more or less."""
 _DUST: Final = 1_000

@@ -35,7 +35,8 @@ _REFUSED = (IntegrityError, DataError, errors.IntegrityError, errors.DataError, 
 """How the database refuses a value, and how we refuse what is none or contradicts what is known. Any other error is ours."""
 _AWAY = (OperationalError, InterfaceError, errors.OperationalError, errors.InterfaceError)
 """The database is away: that is no message's fault."""
-_SELF_PAIRED = "pool_two_different_mints"
+_OF_THE_CHAIN = frozenset({"pool_two_different_mints", "token_decimals_0_to_18"})
+"""Rules that what anybody may do on the chain can break: a pool of a coin and itself, a coin of absurd decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +163,16 @@ def _is_noise(error: Exception) -> bool:
     """Say whether the chain's own numbers are beyond our columns, or a pool is one of a coin and itself: nobody mends that."""
     cause = _cause(error)
     if isinstance(cause, errors.CheckViolation):
-        return cause.diag.constraint_name == _SELF_PAIRED
+        name = cause.diag.constraint_name or ""
+        return name in _OF_THE_CHAIN or name.endswith("_reserves_check")
     return isinstance(cause, errors.NumericValueOutOfRange)
 
 
 def _sight(noise: Sequence[Received]) -> None:
     """Remember that transactions came which leave no trade: comparing with the chain must not take them for a loss."""
     watched = VenueState.objects.filter(settled_slot__isnull=False).values_list("venue", "settled_slot")
-    for venue, settled in watched:
+    for venue, slot in watched:
+        settled = slot or 0
         ours = [one.decoded for one in noise if any(event.program == venue for event in one.decoded.events)]
         seen = [(one.signature, one.slot, False) for one in ours if one.signature and one.slot and one.slot > settled]
         streams.sighted(venue=Program(venue), seen=seen)
@@ -192,8 +195,9 @@ def _sifted(batch: Sequence[Received], now: datetime) -> tuple[Sequence[Received
             left = tuple(event for event in decoded.events if not plausibility.noise(event))
             if not left:
                 silent.append(received)
-            received = Received(msgspec.structs.replace(decoded, events=left), received.source, received.payload)
-        sound.append(received)
+            sound.append(Received(msgspec.structs.replace(decoded, events=left), received.source, received.payload))
+        else:
+            sound.append(received)
     if silent:
         _sight(silent)
     return sound, refused
