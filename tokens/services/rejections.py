@@ -81,7 +81,8 @@ def _play(row: RejectedMessage, now: datetime) -> ingest.Stored | None:
     try:
         decoded = decode_message(payload)
     except Undecodable as error:
-        RejectedMessage.objects.filter(id=row.id).update(reason=RejectionReason.UNDECODABLE, detail=str(error))
+        reason = RejectionReason.UNDECODABLE if row.reason == RejectionReason.FAILED else row.reason
+        RejectedMessage.objects.filter(id=row.id).update(reason=reason, detail=str(error))
         return None
     except Exception as error:  # noqa: BLE001  # told with its traceback; one message holds up none of the others
         detail = storable(ingest.failures.tell(error, source=row.source, now=now), 2_000)

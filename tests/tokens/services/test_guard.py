@@ -3,7 +3,7 @@
 import hashlib
 import json
 import pkgutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,16 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from megatron.core import chain
 from tests import recordings
 from tests.factories import NOON, WSOL, signature
 from tests.tokens.domain.decode.building import Call, Transaction, discriminator, key, payload
+from tests.tokens.domain.decode.test_damage import JSON, replaced
 from tests.tokens.services.building import MINT, POOL, SECOND, address, received, trade
 from tests.tokens.services.live import Feed, World, trades, world
 from tests.tokens.services.test_drift import frame
 from tests.tokens.services.test_drift import trade as emitted
 from tokens.choices import AlertKind, EventKind, Program, RejectionReason, RejectionStatus
 from tokens.domain import programs
-from tokens.domain.decode import encode
+from tokens.domain.decode import Decoded, Undecodable, decode_message, encode
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
 from tokens.domain.gathering import Gatherer
 from tokens.models import (
@@ -44,6 +46,31 @@ from tokens.services.playback import Player
 
 NOW = NOON + timedelta(hours=1)
 YEAR_2100 = 4_102_444_800
+
+
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
+EXTREMES = st.sampled_from(
+    [
+        2**63 - 1,
+        2**63,
+        2**64,
+        2**128,
+        -1,
+        0,
+        YEAR_2100,
+        "\0",
+        "\x7f" * 300,
+        "x" * 20_000,
+        "11111111111111111111111111111111",
+    ]
+)
+
+
+def _decoded(message: bytes) -> list[Decoded]:
+    try:
+        return decode_message(message)
+    except Undecodable:
+        return []
 
 
 def store(*events: ChainEvent, now: Any = NOW, **options: Any) -> ingest.Stored:
@@ -301,7 +328,7 @@ def play(*messages: bytes, feed: str = "solana-logs") -> Player:
     player = Player(feed=feed)
     for message in messages:
         player.take(player.decode(source="s", payload=message), source="s", payload=message)
-    player.flush(now=NOW)
+    player.flush(now=LATER)
     return player
 
 
@@ -317,7 +344,7 @@ def test_truth_16_a_self_paired_pool_is_noise_and_what_is_beside_it_is_stored() 
     assert (desk.waiting_rejections(), desk.count_waiting_rejections()) == ([], 0)
     assert (OperatorAlert.objects.exclude(kind=AlertKind.FEE_RECIPIENT).count(), DriftCount.objects.count()) == (0, 0)
     assert indexing.noise_by_reason() == {"not_storable": 1}
-    shown = {gauge.name: list(gauge.values) for gauge in gauges.read(now=NOW)}
+    shown = {gauge.name: list(gauge.values) for gauge in gauges.read(now=LATER)}
     assert (shown["rejected_waiting"], shown["rejected_noise"]) == ([], [({"reason": "not_storable"}, 1)])
     assert play(self_paired()).stored.transactions == 0
     assert RejectedMessage.objects.count() == 1
@@ -376,3 +403,31 @@ def test_truth_16_a_message_of_which_something_waits_is_not_noise_alone() -> Non
     ingest.keep(rejections=[noise], now=NOON)
     ingest.keep(rejections=[waits], now=NOON)
     assert RejectedMessage.objects.get().reason == RejectionReason.UNKNOWN_POOL
+
+
+_LINES = [
+    json.loads(encode(event))
+    for message in recordings.messages().values()
+    for one in _decoded(message)
+    for event in one.events
+]
+
+
+class StoringTest(TestCase):
+    """Whatever a line of an export says, it is stored, or refused by an error that has a name."""
+
+    @settings(max_examples=400, deadline=None)
+    @given(
+        st.sampled_from(_LINES),
+        st.lists(
+            st.tuples(st.lists(st.integers(0, 50), min_size=1, max_size=3), JSON | EXTREMES), min_size=1, max_size=3
+        ),
+    )
+    def test_truth_15_an_edited_line_is_stored_or_refused_by_name(self, line: Any, edits: Any) -> None:
+        """Fields of other types, huge, negative, nested, with NUL: no error but our own named ones."""
+        for path, value in edits:
+            line = replaced(line, path, value)
+        play(json.dumps(line).encode(), feed="replay")
+        for row in Row.objects.all():
+            assert chain.doubt(slot=row.slot, block_time=int(row.block_time.timestamp()), now=LATER) == ""
+        Row.objects.all().delete()
