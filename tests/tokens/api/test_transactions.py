@@ -129,3 +129,9 @@ def test_all_events_of_a_signature(get: Get, problem: Callable[..., dict[str, An
     ]
     for unknown in (factories.signature("other"), "nonsense", "%00"):
         assert problem(404, f"transactions/{unknown}/")["status"] == 404
+
+
+def test_truth_04_a_signature_in_an_address_is_64_bytes(problem: Callable[..., dict[str, Any]]) -> None:
+    """What is none is said to be none."""
+    for odd in ("z" * 88, "1" * 88, "5" * 63, "5" * 101):
+        assert problem(404, f"transactions/{odd}/")["detail"].startswith("Not a signature: it is 64 bytes in base58")

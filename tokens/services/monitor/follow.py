@@ -185,19 +185,19 @@ class Monitor:
 
     def _try_frame(self, place: int, frame: Frame) -> bool:
         """Take a frame; an error of ours costs this frame, which is kept, and not the feed."""
-        self._arrived.append(frame.at)
-        feed = self._feeds[place]
         try:
             return self._frame(place, frame)
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001  # told with its traceback when the frame is kept
+            feed = self._feeds[place]
             feed.player.fail(source=feed.stream.source, payload=frame.payload, error=error)
             return False
 
     def _frame(self, place: int, frame: Frame) -> bool:
         feed = self._feeds[place]
         feed.heard = True
+        self._arrived.append(frame.at)
         full = False
         for decoded in feed.player.decode(source=feed.stream.source, payload=frame.payload):
             one = decoded
@@ -216,11 +216,8 @@ class Monitor:
         now = self._clock()
         if decoded.slot is not None and not chain.doubt(slot=decoded.slot, block_time=decoded.block_time, now=now):
             self._heard_slot(feed, decoded.slot)
-        times = [
-            event.block_time
-            for event in decoded.events
-            if event.block_time is not None and not chain.doubt(block_time=event.block_time, now=now)
-        ]
+        named = {event.block_time for event in decoded.events if event.block_time is not None}
+        times = [at for at in named if not chain.doubt(block_time=at, now=now)]
         if times and decoded.signature is not None:
             newest = datetime.fromtimestamp(max(times), UTC)
             if feed.block_time is None or newest >= feed.block_time:
