@@ -103,14 +103,16 @@ class RejectionReason(TextChoices):
     UNKNOWN_POOL = "unknown_pool", "Waits: the pool's mints are not known yet"
     TRUNCATED = "truncated", "Waits: the log was cut, the whole transaction is needed"
     UNDECODABLE = "undecodable", "Not decodable"
-    NOT_STORABLE = "not_storable", "Decoded, but the database refused it"
+    NOT_STORABLE = "not_storable", "Decoded, but it cannot be stored"
     QUARANTINED = "quarantined", "Set aside with its venue, played again on release"
+    FAILED = "failed", "Our own error while it was handled"
 
 
 class RejectionStatus(TextChoices):
     WAITING = "waiting", "Waiting"
     RESOLVED = "resolved", "Resolved"
     DISCARDED = "discarded", "Discarded by an operator"
+    NOISE = "noise", "Noise: nothing that an operator does makes a row of it"
 
 
 class Program(TextChoices):

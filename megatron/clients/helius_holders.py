@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from megatron.clients import costs, jsonrpc
+from megatron.clients.bounds import possible_slot
 from megatron.clients.errors import Malformed, TryLater
 from megatron.clients.http import HttpClient
 from megatron.clients.ports import HeldAccount, HolderList
@@ -119,7 +120,7 @@ class HeliusHolders:
             while True:
                 reply = self._changed(asked, mint, since_slot, key)
                 calls += 1
-                slots.append(reply.context.slot)
+                slots.append(possible_slot(reply.context.slot, who="helius"))
                 accounts += [
                     held
                     for one in reply.value.accounts

@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from megatron.clients import costs
+from megatron.clients.bounds import possible_slot
 from megatron.clients.errors import Malformed, TryLater
 from megatron.clients.ports import HeldAccount, HolderList
 from megatron.clients.token_accounts import ACCOUNT_SLICE, TOKEN_PROGRAMS, filters_of, parse_slice
@@ -57,7 +58,7 @@ class SolanaHolders:
         programs = [program] if program else TOKEN_PROGRAMS
         for asked in programs:
             reply = _decoded(self._node.get_program_accounts(asked, _options(asked, mint, min_slot)))
-            slots.append(reply.context.slot)
+            slots.append(possible_slot(reply.context.slot, who="solana rpc"))
             found = (parse_slice(item.pubkey, item.account.data, "solana rpc") for item in reply.value)
             accounts += [held for held in found if held is not None and held.raw]
         if min(slots) < min_slot:  # not every node heeds minContextSlot here

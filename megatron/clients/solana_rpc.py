@@ -3,7 +3,7 @@
 from binascii import Error as BadBase64
 from binascii import a2b_base64
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, TypeVar
 
@@ -11,9 +11,11 @@ import httpx
 import msgspec
 
 from megatron.clients import jsonrpc
+from megatron.clients.bounds import possible_slot, possible_time
 from megatron.clients.errors import Malformed, Refused, TryLater
 from megatron.clients.http import HttpClient, secrets_in
 from megatron.clients.ports import Account, Landed, Status
+from megatron.core import chain
 
 COMMITMENT: Final = "confirmed"
 NEWEST_VERSION: Final = 1
@@ -71,6 +73,7 @@ class _BalancesReply(msgspec.Struct):
     value: list[_Balance | None]
 
 
+_WHO = "solana rpc"
 _outcome = msgspec.json.Decoder(_Outcome)
 _landed = msgspec.json.Decoder(list[_Landed])
 _statuses = msgspec.json.Decoder(_Statuses)
@@ -202,22 +205,22 @@ class SolanaRpc:
 
 def parse_block_time(result: bytes) -> datetime | None:
     """Return the time in a ``getBlockTime`` result: seconds since 1970, or null. Raises ``Malformed``."""
-    return _moment(_decoded(_time, result, "a block time"), result)
+    return _moment(_decoded(_time, result, "a block time"))
 
 
 def parse_slot(result: bytes) -> int:
     """Return the slot in a ``getSlot`` result. Raises ``Malformed``."""
-    return _natural(_decoded(_number, result, "a slot"), result)
+    return possible_slot(_decoded(_number, result, "a slot"), who=_WHO)
 
 
 def parse_signatures(result: bytes) -> list[Landed]:
     """Return what a ``getSignaturesForAddress`` result lists, in its order. Raises ``Malformed``."""
     return [
         Landed(
-            signature=item.signature,
-            slot=_natural(item.slot, result),
+            signature=_signature(item.signature),
+            slot=possible_slot(item.slot, who=_WHO),
             failed=item.err != _NO_ERROR,
-            block_time=_moment(item.block_time, result),
+            block_time=_moment(item.block_time),
         )
         for item in _decoded(_landed, result, "signatures")
     ]
@@ -226,11 +229,11 @@ def parse_signatures(result: bytes) -> list[Landed]:
 def parse_statuses(result: bytes) -> tuple[int, list[Status | None]]:
     """Return the slot and the items of a ``getSignatureStatuses`` result. Raises ``Malformed``."""
     reply = _decoded(_statuses, result, "statuses")
-    return _natural(reply.context.slot, result), [
+    return possible_slot(reply.context.slot, who=_WHO), [
         None
         if item is None
         else Status(
-            slot=_natural(item.slot, result),
+            slot=possible_slot(item.slot, who=_WHO),
             failed=item.err != _NO_ERROR,
             finalized=item.confirmation_status == "finalized",
         )
@@ -258,7 +261,7 @@ def parse_account(result: bytes) -> Account | None:
         raise Malformed(f"solana rpc: an account's data is not base64: {error}") from error
     if encoding != "base64":
         raise Malformed(f"solana rpc: an account's data is {encoding[:20]!r}, not base64")
-    return Account(slot=_natural(reply.context.slot, result), owner=reply.value.owner, data=content)
+    return Account(slot=possible_slot(reply.context.slot, who=_WHO), owner=reply.value.owner, data=content)
 
 
 def parse_balances(result: bytes) -> list[int | None]:
@@ -285,8 +288,11 @@ def _natural(number: int, result: bytes) -> int:
     return number
 
 
-def _moment(seconds: int | None, result: bytes) -> datetime | None:
-    try:
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise Malformed(f"solana rpc: not a time: {result[:100]!r}") from error
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else possible_time(seconds, who=_WHO)
+
+
+def _signature(text: str) -> str:
+    if not chain.is_signature(text):
+        raise Malformed(f"{_WHO}: no signature: {text[:100]!r}")
+    return text

@@ -1,12 +1,12 @@
 """What the chain knows of a wallet, by the calls that every node answers."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
 
 from megatron.clients import costs
+from megatron.clients.bounds import possible_time
 from megatron.clients.errors import Malformed
 from megatron.clients.ports import FirstFunding, Landed, WalletHistory
 
@@ -131,8 +131,5 @@ def parse_funding(result: bytes, *, wallet: str, signature: str) -> FirstFunding
     funder = min(signers, key=lambda key: change[key], default=None)
     if funder is None or change[funder] >= 0 or change[wallet] <= 0:
         return None
-    try:
-        at = datetime.fromtimestamp(reply.block_time, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise Malformed(f"solana rpc: not a time: {reply.block_time}") from error
+    at = possible_time(reply.block_time, who="solana rpc")
     return FirstFunding(funder=funder, lamports=change[wallet], at=at, signature=signature)

@@ -87,7 +87,9 @@ def _rejections() -> Tile:
     waiting = desk.waiting_rejections()
     link = f"{reverse('admin:tokens_rejectedmessage_changelist')}?status__exact=waiting"
     if not waiting:
-        return Tile("Was a message rejected?", "None waits", "Everything that came was stored", "good", link)
+        noise = sum(indexing.noise_by_reason().values())
+        told = f"Everything else was stored; {noise:,} noise" if noise else "Everything that came was stored"
+        return Tile("Was a message rejected?", "None waits", told, "good", link)
     reasons = ", ".join(f"{row.count:,} {row.reason.value.replace('_', ' ')}" for row in waiting[:3])
     return Tile("Was a message rejected?", f"{sum(row.count for row in waiting):,} wait", reasons, "warn", link)
 

@@ -73,7 +73,8 @@ class PubkeyField(_Base58Field):
 
 
 class SignatureField(_Base58Field):
-    """A transaction signature: 64 to 88 base58 characters."""
+    """A transaction signature: 64 to 88 base58 characters. That they are 64 bytes is seen to where it comes in
+    (:func:`megatron.core.chain.is_signature`)."""
 
     shortest, longest = 64, 88
 

@@ -66,6 +66,7 @@ FORBIDDEN = [
 """Contract, who imports, what: each alone breaks that contract."""
 
 BESIDE_ADAPTERS = {
+    "bounds",
     "block_times",
     "budget",
     "captures",

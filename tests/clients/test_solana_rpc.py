@@ -331,3 +331,27 @@ def test_balances_of_another_shape_are_malformed(value: Any) -> None:
     reply = httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "result": {"value": value}})
     with pytest.raises(Malformed):
         reader(reply)[0].get_balances(["a", "b"])
+
+
+_SIGNED = "5" * 88
+
+
+@pytest.mark.parametrize(
+    ("parse", "raw"),
+    [
+        (parse_slot, b"9223372036854775807"),
+        (parse_slot, b"9007199254740992"),
+        (parse_block_time, b"4102444799"),
+        (parse_block_time, b"0"),
+        (parse_signatures, f'[{{"signature":"{_SIGNED}","slot":9223372036854775807}}]'.encode()),
+        (parse_signatures, f'[{{"signature":"{_SIGNED}","slot":1,"blockTime":4102444799}}]'.encode()),
+        (parse_signatures, f'[{{"signature":"{_SIGNED}5","slot":1}}]'.encode()),
+        (parse_signatures, f'[{{"signature":"\\u0000{_SIGNED[1:]}","slot":1}}]'.encode()),
+        (parse_statuses, b'{"context":{"slot":9223372036854775807},"value":[]}'),
+        (parse_account, b'{"context":{"slot":9223372036854775807},"value":{"owner":"a","data":["","base64"]}}'),
+    ],
+)
+def test_truth_04_a_slot_a_time_or_a_signature_that_cannot_be_is_malformed(parse: Any, raw: bytes) -> None:
+    """No cursor, settled slot or snapshot moves to where the chain cannot be."""
+    with pytest.raises(Malformed):
+        parse(raw)

@@ -20,7 +20,12 @@ from tokens.choices import RejectionStatus
 from tokens.models import RejectedMessage
 from tokens.services import rejections
 
-_STATUS_TONES = {RejectionStatus.WAITING: "warning", RejectionStatus.RESOLVED: "success", RejectionStatus.DISCARDED: ""}
+_STATUS_TONES = {
+    RejectionStatus.WAITING: "warning",
+    RejectionStatus.RESOLVED: "success",
+    RejectionStatus.DISCARDED: "",
+    RejectionStatus.NOISE: "",
+}
 
 
 @admin.register(RejectedMessage)

@@ -11,9 +11,7 @@ from typing import Final, NamedTuple
 
 from tokens.choices import EventKind, Program
 from tokens.domain.decode.events import INSTRUCTIONS
-from tokens.domain.decode.plausibility import doubt
 from tokens.domain.decode.results import Decoded, Outcome
-from tokens.domain.events import ChainEvent
 from tokens.domain.programs import ZERO_KEY
 
 _TRADES: Final = frozenset({EventKind.BUY, EventKind.SELL})
@@ -23,7 +21,6 @@ _KNOWN_NAMES: Final = _NAMES | {"multi_hop_swap"}
 """What ``ix_name`` of pump's trade events was seen to say."""
 _LONGEST_NAME: Final = 60
 _RECIPIENTS: Final = ("fee_recipient", "protocol_fee_recipient", "reserved_fee_recipient")
-_FROM_THE_CHAIN: Final = frozenset({"log", "cpi"})
 _RECIPIENT_LISTS: Final = ("fee_recipients", "protocol_fee_recipients", "reserved_fee_recipients")
 
 WINDOW: Final = 200
@@ -102,7 +99,7 @@ class Reading(StrEnum):
     """What one transaction says of how well a venue is understood."""
 
     READ = "read"  # a trade was decoded and adds up
-    REFUSED = "refused"  # a trade event that no layout reads, or that says what cannot be
+    REFUSED = "refused"  # a trade event that no layout reads, or as what cannot be
     STRANGE = "strange"  # events of the venue, and none that we know
 
 
@@ -123,14 +120,8 @@ def readings(decoded: Decoded) -> dict[Program, Reading]:
             found[Program(venue)] = Reading.STRANGE
     for event in decoded.events:
         if event.kind in _TRADES and found.get(event.program) in (None, Reading.STRANGE):
-            found[event.program] = Reading.REFUSED if doubtful(event) else Reading.READ
+            found[event.program] = Reading.READ
     return found
-
-
-def doubtful(event: ChainEvent) -> str:
-    """Return why a decoded trade cannot be what the program wrote, or an empty text. Sources that are not the chain speak for
-    themselves only."""
-    return doubt(event.program, event) if event.raw.get("origin") in _FROM_THE_CHAIN else ""
 
 
 class Window:

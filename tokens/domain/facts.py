@@ -66,6 +66,10 @@ NamedCreator = tuple[int, str]
 """(slot of a trade, the creator that it named): of several the least holds, the one nearest to the creation."""
 
 
+class Unstorable(Exception):
+    """What an event says contradicts what is known: its message is kept and not stored."""
+
+
 @dataclass(slots=True)
 class TokenFact:
     """What a batch says about one mint; ``None`` where it says nothing."""

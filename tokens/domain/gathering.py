@@ -18,6 +18,7 @@ from tokens.domain.facts import (
     PoolFact,
     TokenFact,
     TradeFact,
+    Unstorable,
     standard_start,
     swapped,
 )
@@ -85,7 +86,7 @@ class Gatherer:
                 return
             fact = self._pool(event, *sides)
         elif event.mint is not None and event.mint != (fact.quote_mint if fact.flipped else fact.mint):
-            raise ValueError(f"Pool {pool} is one of {fact.mint}, not of {event.mint}")
+            raise Unstorable(f"Pool {pool} is one of {fact.mint}, not of {event.mint}")
         after = event.reserves.after or _NOTHING
         if fact.flipped:
             type_, quote_raw, token_raw = _FLIPPED.get(type_, type_), token_raw, quote_raw

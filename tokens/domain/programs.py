@@ -47,6 +47,24 @@ PRECOMPILES: Final = frozenset(
 )
 """Checked outside the virtual machine: they never show in a log."""
 
+_NATIVE: Final = "1" * 8
+"""How the addresses of native programs and of sysvars end, and "none" too; no mint's key ends so but by design."""
+_NO_MINTS: Final = frozenset(
+    {
+        *PROGRAMS,
+        *PRECOMPILES,
+        RAYDIUM_AMM,
+        PUMP_MIGRATION_ACCOUNT,
+        MAYHEM_AGENT,
+        "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",
+        "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb",
+        "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL",
+        "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr",
+        "metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s",
+    }
+)
+"""Programs, and wallets of the launchpads, that stand beside mints in instructions."""
+
 EVENT_TAG: Final = bytes.fromhex("e445a52e51cb9a1d")
 """First eight bytes of the instruction by which an Anchor program records an event by calling itself."""
 
@@ -73,16 +91,27 @@ def telling_accounts() -> dict[str, Program]:
     return found
 
 
+class NotAnAddress(ValueError):
+    """A text that is not the base58 form of 32 bytes."""
+
+
+def _key(text: str) -> Pubkey:
+    try:
+        return Pubkey.from_string(text)
+    except ValueError as refusal:
+        raise NotAnAddress(f"{text[:100]!r} is no address") from refusal
+
+
 @lru_cache(maxsize=1 << 16)
 def bonding_curve(mint: str) -> str:
-    """Return the address of a mint's pump.fun curve. Raises ``ValueError`` if ``mint`` is not an address."""
-    return str(Pubkey.find_program_address([b"bonding-curve", bytes(Pubkey.from_string(mint))], _PUMP)[0])
+    """Return the address of a mint's pump.fun curve. Raises :class:`NotAnAddress`."""
+    return str(Pubkey.find_program_address([b"bonding-curve", bytes(_key(mint))], _PUMP)[0])
 
 
 @lru_cache(maxsize=1 << 14)
 def graduated_pool(mint: str, quote_mint: str) -> str:
-    """Return the address of the PumpSwap pool into which a pump.fun coin graduates."""
-    base, quote = Pubkey.from_string(mint), Pubkey.from_string(quote_mint)
+    """Return the address of the PumpSwap pool into which a pump.fun coin graduates. Raises :class:`NotAnAddress`."""
+    base, quote = _key(mint), _key(quote_mint)
     creator = Pubkey.find_program_address([b"pool-authority", bytes(base)], _PUMP)[0]
     seeds = [b"pool", b"\0\0", bytes(creator), bytes(base), bytes(quote)]
     return str(Pubkey.find_program_address(seeds, _PUMPSWAP)[0])
@@ -91,13 +120,19 @@ def graduated_pool(mint: str, quote_mint: str) -> str:
 @lru_cache(maxsize=1 << 14)
 def payout_accounts(mint: str) -> frozenset[str]:
     """Return the accounts of programs that events name as a coin's creator once its fees are paid on: its sharing
-    configuration's and its holders' rewards'. Nobody created the coin with them."""
-    key = bytes(Pubkey.from_string(mint))
+    configuration's and its holders' rewards'. Nobody created the coin with them. Raises :class:`NotAnAddress`."""
+    key = bytes(_key(mint))
     sharing = Pubkey.find_program_address([b"sharing-config", key], _PUMP_FEES)[0]
     rewards = Pubkey.find_program_address([b"holder-rewards", key], _PUMP)[0]
     return frozenset((str(sharing), str(rewards)))
 
 
+def is_no_mint(key: str) -> bool:
+    """Say whether an address is known to be something else than a mint: a program, a sysvar, one of the launchpads' own."""
+    return key.endswith(_NATIVE) or key in _NO_MINTS
+
+
+@lru_cache(maxsize=1 << 16)
 def is_address(text: str) -> bool:
     """Say whether a text is the base58 form of 32 bytes."""
     try:

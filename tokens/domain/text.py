@@ -11,3 +11,8 @@ def sanitised(text: str, limit: int) -> str:
         " " if ch.isspace() else ch for ch in text if ch.isspace() or unicodedata.category(ch) not in _HIDDEN
     )
     return " ".join(visible.split())[:limit].rstrip()
+
+
+def storable(text: str, limit: int) -> str:
+    """Return ``text`` as a text column takes it, whatever it holds: NUL and lone surrogates escaped, cut at ``limit``."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()[:limit]

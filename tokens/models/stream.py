@@ -252,7 +252,7 @@ class ChainReorg(Fact):
 
 class RejectedMessage(Row):
     """One row is a message that could not be stored, with its bytes. Unique by digest. Written by ``rejections.keep``.
-    Kept until an operator discards it; a resolved one 30 days."""
+    Kept until an operator discards it; a resolved one, and noise, 30 days."""
 
     digest = models.CharField(max_length=64, help_text="SHA-256 of the bytes: the same message is kept once")
     source = models.CharField(max_length=300, help_text="File and line, or stream")

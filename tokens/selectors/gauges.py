@@ -21,6 +21,9 @@ def read(*, now: datetime) -> Iterator[Gauge]:
     yield from _gaps(now)
     waiting = indexing.waiting_by_reason().items()
     yield Gauge("rejected_waiting", "Messages that wait", [({"reason": reason}, count) for reason, count in waiting])
+    if noise := indexing.noise_by_reason():
+        counts = [({"reason": reason}, count) for reason, count in noise.items()]
+        yield Gauge("rejected_noise", "Messages of the last 30 days that nobody can make a row of", counts)
     documents = TokenMetadata.objects.filter(finished_at=None, quarantined_at=None).count()
     yield Gauge("metadata_waiting", "Documents that are still to be fetched", [({}, documents)])
     alerts = OperatorAlert.objects.filter(resolved_at=None).values_list("kind", "severity")

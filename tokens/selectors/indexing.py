@@ -110,6 +110,12 @@ def waiting_by_reason() -> Mapping[str, int]:
     return dict(waiting.values_list("reason").annotate(Count("id")).order_by("reason"))
 
 
+def noise_by_reason() -> Mapping[str, int]:
+    """Return how many messages are kept as noise, by reason; they wait for nobody."""
+    noise = RejectedMessage.objects.filter(status=RejectionStatus.NOISE)
+    return dict(noise.values_list("reason").annotate(Count("id")).order_by("reason"))
+
+
 def due_candles() -> Sequence[DueCandles]:
     """Return what candles wait, shortest interval first, intervals without any left out."""
     grouped = CandleDue.objects.values("interval").annotate(count=Count("id"), oldest_marked_at=Min("marked_at"))

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+import structlog
 from django.db import connection, transaction
 
 from megatron.clients.errors import TryLater
@@ -17,6 +18,8 @@ from tokens.choices import Commitment, EventKind, Program, RejectionReason, Reje
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
 from tokens.models import RejectedMessage, VenueState
 from tokens.services import ingest, quarantine, streams
+
+log = structlog.get_logger(__name__)
 
 PAGE = 1_000
 AT_ONCE = 8
@@ -220,6 +223,10 @@ def _received(payload: bytes, what: str, *, finalized: bool) -> list[ingest.Rece
         decoded = decode_message(payload)
     except Undecodable as refusal:
         decoded = [Decoded(outcome=Outcome.UNDECODABLE, reason=refusal.reason, detail=refusal.detail)]
+    except Exception as error:  # ours: the bytes are kept, and the stretch around them is gone through
+        log.exception("backfill.error", what=what)
+        detail = f"{type(error).__name__}: {error}"[:300]
+        decoded = [Decoded(outcome=Outcome.UNDECODABLE, reason="failed", detail=detail)]
     commitment = Commitment.FINALIZED if finalized else Commitment.CONFIRMED
     return [
         ingest.Received(msgspec.structs.replace(one, commitment=commitment), f"{FEED}:{what}", payload)

@@ -17,6 +17,7 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from megatron.clients.errors import ClientError, TryLater
 from megatron.clients.ports import ChainReader, Landed
 from megatron.core import locks
+from megatron.core.chain import AHEAD
 from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus, VenueStatus
 from tokens.domain import programs
 from tokens.models import RejectedMessage, SlotGap, StreamCursor, VenueState
@@ -193,14 +194,14 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
         _count(venue, open_gaps, lost, now)
         _finalize([*((one.signature, one.slot) for one in page.landed.values()), *sure], state)
     breaks = _conserve(venue, state, page, through, now)
+    # A block can hold an event whose own clock is wrong: what is of the future would make every later pass look at nothing.
+    times = [at for at in page.times_through(through) if at <= now + AHEAD]
     with transaction.atomic():
         _close(venue, page, through, now)
         moved = VenueState.objects.filter(id=state.id, settled_slot=settled).update(
             settled_slot=max(through, settled),
             settled_at=now,
-            settled_block_time=max(
-                [*page.times_through(through), *filter(None, [state.settled_block_time])], default=None
-            ),
+            settled_block_time=max([*times, *filter(None, [state.settled_block_time])], default=None),
         )
         if moved:
             streams.forget_sightings(venue=venue, through_slot=through)

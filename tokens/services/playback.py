@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from megatron.core import metrics
 from tokens.choices import RejectionReason
@@ -15,6 +15,7 @@ from tokens.services.sentinel import Sentinel, is_strange, keepsake
 
 BATCH_EVENTS = 20_000
 BATCH_BYTES = 32 * 1024 * 1024
+_AWAY = (OperationalError, InterfaceError)
 
 
 @dataclass(slots=True)
@@ -28,14 +29,27 @@ class Tally:
 
 
 class Player:
-    """Takes messages from one feed and stores them batch by batch. ``stored`` and ``tally`` add up what became of them."""
+    """Takes messages from one feed and stores them batch by batch. ``stored`` and ``tally`` add up what became of them.
 
-    def __init__(self, *, feed: str, batch_events: int = BATCH_EVENTS, batch_bytes: int = BATCH_BYTES) -> None:
+    What is wrong with a message costs that message. An error of ours is raised; a player that ``survives`` keeps the message
+    with its bytes, tells the operators and goes on.
+    """
+
+    def __init__(
+        self,
+        *,
+        feed: str,
+        batch_events: int = BATCH_EVENTS,
+        batch_bytes: int = BATCH_BYTES,
+        survives: bool = False,
+    ) -> None:
         self.feed, self.batch_events, self.batch_bytes = feed, batch_events, batch_bytes
+        self.survives = survives
         self.tally, self.stored = Tally(), ingest.Stored()
         self._batch: list[ingest.Received] = []
         self._strange: list[ingest.Received] = []
         self._refused: list[ingest.Rejection] = []
+        self._failed: list[tuple[str, Exception]] = []
         self._sentinel = Sentinel(judges=feed not in REPLAYS)
         self._events = self._bytes = 0
 
@@ -53,6 +67,11 @@ class Player:
                 return []
             self.tally.undecodable[error.reason] += 1
             decoded = [error.decoded()]
+        except Exception as error:
+            if not self.survives:
+                raise
+            self.fail(source=source, payload=payload, error=error)
+            return []
         self.tally.outcomes.update(one.outcome.value for one in decoded)
         for one in decoded:
             self.tally.drift.update(one.drift)
@@ -67,6 +86,13 @@ class Player:
         self._refused.append(
             ingest.Rejection(source, payload, RejectionReason.UNDECODABLE, f"{reason}: {detail}"),
         )
+        self._bytes += len(payload)
+
+    def fail(self, *, source: str, payload: bytes, error: Exception) -> None:
+        """Put by a message on which we failed; operators are told when it is kept."""
+        self._failed.append((source, error))
+        detail = f"failed: {type(error).__name__}: {error}"
+        self._refused.append(ingest.Rejection(source, payload, RejectionReason.FAILED, detail))
         self._bytes += len(payload)
 
     def take(self, decoded: list[Decoded], *, source: str, payload: bytes) -> bool:
@@ -94,6 +120,18 @@ class Player:
         """
         if not (self._refused or self._batch or self._strange):
             return
+        try:
+            self._write(now)
+        except _AWAY:
+            raise
+        except Exception as error:
+            if not self.survives:
+                raise
+            self._set_aside(error, now)
+        self._batch, self._strange, self._refused, self._failed = [], [], [], []
+        self._events, self._bytes = 0, 0
+
+    def _write(self, now: datetime) -> None:
         with transaction.atomic():
             held = self._sentinel.judge(now=now)
             batch, kept = quarantine.divide(self._batch, venues=held)
@@ -101,7 +139,10 @@ class Player:
             kept += strange + self._refused
             if kept:
                 ingest.keep(rejections=kept, now=now)
-            stored = ingest.store(batch=batch, feed=self.feed, now=now) if batch else ingest.Stored()
+            self._tell(now)
+            stored = ingest.Stored()
+            if batch:
+                stored = ingest.store(batch=batch, feed=self.feed, now=now, survives=self.survives)
             before = self._sentinel.write(now=now)
             keepsakes = [found for one in self._strange if (found := keepsake(one, before=before))]
             if keepsakes:
@@ -109,5 +150,18 @@ class Player:
         self._sentinel.forget(held)
         self.stored += stored
         self.stored.rejected.update(rejection.reason.value for rejection in (*kept, *keepsakes))
-        self._batch, self._strange, self._refused = [], [], []
-        self._events, self._bytes = 0, 0
+
+    def _tell(self, now: datetime) -> None:
+        for source, error in self._failed:
+            ingest.failures.tell(error, source=source, now=now)
+
+    def _set_aside(self, error: Exception, now: datetime) -> None:
+        """Keep all that is buffered, after an error that is no single message's: played again, it is stored."""
+        received = [*self._batch, *self._strange]
+        with transaction.atomic():
+            self._tell(now)
+            detail = ingest.failures.tell(error, source=self.feed, count=len(received), now=now)
+            kept = [ingest.refusal(one, RejectionReason.FAILED, detail) for one in received] + self._refused
+            ingest.keep(rejections=kept, now=now)
+        self._sentinel.forget(frozenset())
+        self.stored.rejected.update(rejection.reason.value for rejection in kept)

@@ -15,6 +15,8 @@ from tokens.domain.prices import LEAST, MOST
 from tokens.selectors.prices import FRESH
 from tokens.services import prices
 
+_SLACK = timedelta(hours=1)
+"""How far beyond the minutes that were asked for a source's answer may go."""
 PIECE = 30
 """Minutes that are fetched and stored at a time: what an interruption can lose."""
 
@@ -59,7 +61,7 @@ def fetch(*, due: Mapping[str, Sequence[datetime]], sources: Sequence[PriceHisto
 
 
 def _fetch_piece(mint: str, minutes: Sequence[datetime], sources: Sequence[PriceHistory]) -> int:
-    stored, failures = 0, 0
+    stored, failures, last = 0, 0, max(minutes)
     for number, source in enumerate(sources, 1):
         try:
             found = source.get_history(mint, moments=minutes)
@@ -72,7 +74,8 @@ def _fetch_piece(mint: str, minutes: Sequence[datetime], sources: Sequence[Price
         samples = [
             prices.Sample(quote.at, quote.price_usd, PriceOrigin(source.name), quote.confidence, mint=mint)
             for quote in found
-            if quote.price_usd.is_finite() and LEAST <= quote.price_usd < MOST
+            # Nobody asked for more than the minutes of stored trades: a price of the future is none.
+            if quote.price_usd.is_finite() and LEAST <= quote.price_usd < MOST and quote.at <= last + _SLACK
         ]
         stored += prices.record(samples=samples)
         times = [sample.at for sample in samples]

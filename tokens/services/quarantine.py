@@ -136,6 +136,6 @@ def store(*, batch: Sequence[ingest.Received], feed: str, now: datetime) -> inge
         free, kept = divide(batch, venues=held())
         if kept:
             ingest.keep(rejections=kept, now=now)
-        stored = ingest.store(batch=free, feed=feed, now=now) if free else ingest.Stored()
+        stored = ingest.store(batch=free, feed=feed, now=now, survives=True) if free else ingest.Stored()
     stored.rejected.update(rejection.reason.value for rejection in kept)
     return stored

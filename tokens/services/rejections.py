@@ -15,6 +15,7 @@ from megatron.clients.ports import ChainReader
 from megatron.core import audit
 from tokens.choices import RejectionReason, RejectionStatus
 from tokens.domain.decode import Undecodable, decode_message
+from tokens.domain.text import storable
 from tokens.models import Pool, RejectedMessage
 from tokens.services import backfill, ingest, quarantine
 
@@ -48,7 +49,8 @@ def retry(*, messages: Iterable[UUID], now: datetime, operator: str | None = Non
                 continue
             played += 1
             outcome = _play(row, now)
-            done = outcome is not None and not outcome.rejected
+            done = outcome is not None and not outcome.waiting
+            status = RejectionStatus.NOISE if outcome is not None and outcome.noise else RejectionStatus.RESOLVED
             if operator is not None:
                 audit.record(
                     actor=operator,
@@ -56,16 +58,21 @@ def retry(*, messages: Iterable[UUID], now: datetime, operator: str | None = Non
                     kind="RejectedMessage",
                     key=str(key),
                     before={"status": "waiting", "attempts": row.attempts},
-                    after={"status": "resolved" if done else "waiting", "attempts": row.attempts + 1},
+                    after={"status": status.value if done else "waiting", "attempts": row.attempts + 1},
                     now=now,
                 )
-            if outcome is None or outcome.rejected:
-                RejectedMessage.objects.filter(id=key).update(attempts=F("attempts") + 1)
+            if outcome is None or not done:
+                changes: dict[str, Any] = {"attempts": F("attempts") + 1}
+                if outcome is not None and RejectionReason.FAILED in (row.reason, *outcome.waiting):
+                    failed = RejectionReason.FAILED in outcome.waiting
+                    changes["reason"] = RejectionReason.FAILED if failed else next(iter(outcome.waiting))
+                RejectedMessage.objects.filter(id=key).update(**changes)
                 continue
             stored += outcome.transactions
             resolved += RejectedMessage.objects.filter(id=key).update(
-                attempts=F("attempts") + 1, status=RejectionStatus.RESOLVED, resolved_at=now
+                attempts=F("attempts") + 1, status=status, resolved_at=now
             )
+    ingest.failures.settle(now=now)
     return Retried(played, resolved, stored)
 
 
@@ -74,13 +81,18 @@ def _play(row: RejectedMessage, now: datetime) -> ingest.Stored | None:
     try:
         decoded = decode_message(payload)
     except Undecodable as error:
-        RejectedMessage.objects.filter(id=row.id).update(detail=str(error))
+        reason = RejectionReason.UNDECODABLE if row.reason == RejectionReason.FAILED else row.reason
+        RejectedMessage.objects.filter(id=row.id).update(reason=reason, detail=str(error))
+        return None
+    except Exception as error:  # noqa: BLE001  # told with its traceback; one message holds up none of the others
+        detail = storable(ingest.failures.tell(error, source=row.source, now=now), 2_000)
+        RejectedMessage.objects.filter(id=row.id).update(reason=RejectionReason.FAILED, detail=detail)
         return None
     venues = quarantine.held()
     if any(quarantine.touches(one, venues=venues) for one in decoded):
         return None  # it goes on waiting: what its venue says is not believed now
     batch = [ingest.Received(one, row.source, payload) for one in decoded]
-    return ingest.store(batch=batch, feed="retry", now=now)
+    return ingest.store(batch=batch, feed="retry", now=now, survives=True)
 
 
 def retry_answered(*, now: datetime, limit: int = 1_000) -> Retried:
@@ -142,7 +154,7 @@ def complete(*, chain: ChainReader, now: datetime, limit: int = 200) -> Retried:
             stored = quarantine.store(batch=batch, feed="retry", now=now) if batch else None
             changes: dict[str, Any] = {"attempts": F("attempts") + 1}
             # What is cut on the chain too, or is kept for a venue's release, goes on waiting as the chain gave it.
-            done = stored is not None and stored.rejected.keys() <= _KEPT_INSTEAD
+            done = stored is not None and stored.waiting.keys() <= _KEPT_INSTEAD
             if done:
                 changes |= {"status": RejectionStatus.RESOLVED, "resolved_at": now}
             RejectedMessage.objects.filter(id=key).update(**changes)
@@ -196,9 +208,11 @@ def discard(*, messages: Iterable[UUID], operator: str, reason: str, now: dateti
                 after={"status": "discarded"},
                 now=now,
             )
+        ingest.failures.settle(now=now)
     return len(found)
 
 
 def forget_resolved(*, now: datetime, after: timedelta = timedelta(days=30)) -> int:
-    """Delete messages that were stored long ago; return how many."""
-    return RejectedMessage.objects.filter(status=RejectionStatus.RESOLVED, resolved_at__lt=now - after).delete()[0]
+    """Delete messages that were stored, or found to be noise, long ago; return how many."""
+    over = (RejectionStatus.RESOLVED, RejectionStatus.NOISE)
+    return RejectedMessage.objects.filter(status__in=over, resolved_at__lt=now - after).delete()[0]

@@ -40,7 +40,7 @@ def _play_batch(size: int, now: datetime) -> Retried:
     RejectedMessage.objects.filter(pk__in=keys).update(
         status=RejectionStatus.RESOLVED, resolved_at=now, attempts=F("attempts") + 1
     )
-    player = Player(feed="retry")
+    player = Player(feed="retry", survives=True)
     for row in rows:
         payload = bytes(row.payload)
         player.take(player.decode(source=row.source, payload=payload), source=row.source, payload=payload)

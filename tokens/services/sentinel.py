@@ -5,7 +5,7 @@ from datetime import datetime
 from tokens.choices import Program, RejectionReason
 from tokens.domain import drift
 from tokens.domain.decode import Decoded
-from tokens.domain.drift import Reading, Sighting, Window
+from tokens.domain.drift import Sighting, Window
 from tokens.services import drift as counts
 from tokens.services import ingest, quarantine
 from tokens.services.drift import Seen
@@ -36,9 +36,6 @@ class Sentinel:
                 self._recipients[recipient] = decoded.signature
         for venue, reading in drift.readings(decoded).items():
             self._windows.setdefault(venue, Window()).add(reading, decoded.slot)
-            if reading is Reading.REFUSED and decoded.refused_by is None:
-                name = next(event.raw["layout"] for event in decoded.events if drift.doubtful(event))
-                self._sight(Sighting(venue, f"{name.partition('/')[0]}.implausible"), 1, decoded)
 
     def _sight(self, sighting: Sighting, count: int, decoded: Decoded) -> None:
         seen = self._seen.get(sighting)

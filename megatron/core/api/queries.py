@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
+from megatron.core import chain
 from megatron.core.api.pagination import DEFAULT_SIZE, LARGEST_SIZE
 
 EARLIEST, LATEST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -42,8 +43,8 @@ def checked_address(value: str) -> str:
 
 def checked_signature(value: str) -> str:
     """Return ``value`` if it is a signature. Raises ``NotFound``: nothing has such a name."""
-    if not re.fullmatch(_SIGNATURE, value):
-        raise NotFound("Not a signature: it has 64 to 88 base58 characters.")
+    if not chain.is_signature(value):
+        raise NotFound("Not a signature: it is 64 bytes in base58, 64 to 88 characters.")
     return value
 
 

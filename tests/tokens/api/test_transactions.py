@@ -146,3 +146,9 @@ def test_truth_03_fees_charged_in_the_token_are_shown_in_the_token(get: Get) -> 
         "creator": {"raw": "0", "decimals": 6, "amount": "0"},
         "share": None,
     }
+
+
+def test_truth_04_a_signature_in_an_address_is_64_bytes(problem: Callable[..., dict[str, Any]]) -> None:
+    """What is none is said to be none."""
+    for odd in ("z" * 88, "1" * 88, "5" * 63, "5" * 101):
+        assert problem(404, f"transactions/{odd}/")["detail"].startswith("Not a signature: it is 64 bytes in base58")

@@ -133,3 +133,12 @@ def test_times_keep_their_zone(tmp_path: Path) -> None:
     (tmp_path / "zone.csv").write_bytes(csv_of("time,price", "2026-07-03T14:00:00+02:00,150"))
     call("import_sol_usd", tmp_path / "zone.csv")
     assert stored() == [(datetime(2026, 7, 3, 12, tzinfo=UTC), Decimal(150))]
+
+
+def test_truth_04_a_price_that_is_still_to_come_is_none(tmp_path: Path) -> None:
+    """A row of the year 2100 would be the newest price for ever."""
+    path = tmp_path / "future.csv"
+    path.write_text("price_time,price_usd\n2100-01-01T00:00:00Z,150\n")
+    with pytest.raises(CommandError, match="row 1"):
+        call("import_sol_usd", path)
+    assert not SolUsdPrice.objects.exists()

@@ -194,3 +194,33 @@ def test_truth_06_an_object_of_an_unknown_form_says_so(
         assert bytes(kept.payload) == content
     else:
         assert "tradesNotification" in told["examples"]["unknown_form"]
+
+
+def test_truth_15_a_long_signature_costs_its_own_message(tmp_path: Path) -> None:
+    """Five frames, the third with a signature of 101 characters: four are stored, one is kept with the reason; exit is 1."""
+    told = result("replay", HERE / "cases" / "long_signature.jsonl", code=1)
+    assert (told["transactions"], told["rejected"], told["undecodable"]) == (
+        4,
+        {"undecodable": 1},
+        {"bad_transaction": 1},
+    )
+    kept = RejectedMessage.objects.get()
+    assert kept.status == "waiting"
+    assert kept.detail.startswith("bad_transaction: no signature: '27n1tNLBMYbsU")
+
+
+def test_truth_04_a_trade_of_the_future_is_not_stored(tmp_path: Path) -> None:
+    """The trades around it are; exit is 1, and the message waits."""
+    odd = trade(1, block_time=4_102_444_799, slot=400_000_001)
+    told = result("replay", captured(tmp_path / "odd.jsonl", trade(0), odd, trade(2)), code=1)
+    assert (told["transactions"], told["rejected"]) == (2, {"not_storable": 1})
+
+
+def test_truth_15_nul_in_a_signature_stops_no_replay(tmp_path: Path) -> None:
+    """NUL, which no text column takes, in a signature, in a name and between the messages."""
+    lines = recordings.lines("cases/long_signature.jsonl")
+    odd = lines[0].replace(b'"signature": "2', b'"signature": "\\u0000')
+    path = tmp_path / "nul.jsonl"
+    path.write_bytes(b"\n".join([lines[1], odd, b"\0\0\0", b'"\\ud800"', b"\xff\xfe", lines[3]]) + b"\n")
+    told = result("replay", path, code=1)
+    assert (told["transactions"], told["rejected"]) == (2, {"undecodable": 4})

@@ -41,7 +41,7 @@ def trade(number: int = 0, **changes: Any) -> bytes:
         "token_amount": 2 * 10**12,
         "is_buy": True,
         "user": key(f"trader {number}"),
-        "timestamp": building.BLOCK_TIME + number,
+        "timestamp": int(NOON.timestamp()) + number,
         "virtual_sol_reserves": 30 * 10**9 + paid,
         "virtual_token_reserves": 1_073 * 10**12 - got,
         "real_sol_reserves": paid,
@@ -176,7 +176,7 @@ def test_a_renamed_instruction_is_told_and_its_trades_are_stored() -> None:
     play([frame(0, trade(0, ix_name="buy_v4"))])
     assert alert().message.startswith("Pump.fun has an instruction with a new name, buy_v4: seen in slot")
     call = Call(programs.PUMP, [key("somebody")], discriminator("buy_v5"), [trade(1, ix_name="buy")])
-    play([building.Transaction(call).reply()])
+    play([building.Transaction(call, block_time=int(NOON.timestamp())).reply()])
     assert Transaction.objects.count() == 2
     told = OperatorAlert.objects.get(subject="pumpfun TradeEvent.unknown_instruction")
     assert told.message.startswith("Pump.fun TradeEvent comes from an instruction that no table has: seen in slot")

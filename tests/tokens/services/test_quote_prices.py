@@ -141,7 +141,7 @@ def test_t7_each_quote_has_its_own_price() -> None:
     factories.quote_usd(NOON - timedelta(seconds=2), quote_mint=USD1, price_usd=Decimal("1.0010"))
     for number, (name, quote) in enumerate(mints.items()):
         made = factories.pool(
-            pool_address=factories.address(name), quote_mint=quote, quote_decimals=9 if quote == WSOL else 6
+            pool_address=factories.address(f"pool {name}"), quote_mint=quote, quote_decimals=9 if quote == WSOL else 6
         )
         event = quoted(
             number,
@@ -154,10 +154,10 @@ def test_t7_each_quote_has_its_own_price() -> None:
         stored(event)
     found = dict(Transaction.objects.values_list("pool__pool_address", "sol_amount_usd"))
     assert found == {
-        factories.address("usd1"): Decimal("2.002"),
-        factories.address("sol"): Decimal("0.3"),
-        factories.address("usdc"): Decimal("1.9996"),
-        factories.address("strange"): None,
+        factories.address("pool usd1"): Decimal("2.002"),
+        factories.address("pool sol"): Decimal("0.3"),
+        factories.address("pool usdc"): Decimal("1.9996"),
+        factories.address("pool strange"): None,
     }
 
 

@@ -65,8 +65,8 @@ def read(header: Header, emissions: Iterable[Emission], drift: Counter[str]) -> 
             fields, unknown = layout.read(payload)
             name = f"{layout.name}/{len(fields)}"
             facts = meaning(fields, emission)
-            if unknown and (doubt := plausibility.doubt(program, facts)):
-                # Grown by more than an appendix: what was read is not what was written.
+            if doubt := plausibility.doubt(program, facts, fields, grown=unknown > 0):
+                # Grown by more than an appendix, or read by a layout that is not its own: this is not what was written.
                 raise Undecodable("bad_event", f"{layout.name} of {len(payload)} bytes {doubt}")
         except Undecodable as refusal:
             if meaning is not other:  # a new layout of an administrative event must not hold up the trades beside it

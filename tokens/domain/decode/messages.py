@@ -7,12 +7,13 @@ from typing import Final
 
 import msgspec
 
+from megatron.core import chain
+from tokens.domain import programs
 from tokens.domain.decode import export, pumpportal, rows, transactions, trees, webhooks
 from tokens.domain.decode.emissions import Header
 from tokens.domain.decode.instructions import NULL
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
 from tokens.domain.decode.transactions import Run
-from tokens.domain.stretches import LAST_SLOT
 
 _ABSENT: Final = msgspec.Raw(b"")
 _DEEPEST: Final = 6  # envelopes in envelopes: a recorder's line with a frame with a block is three
@@ -178,9 +179,9 @@ def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads bett
     if depth > _DEEPEST:
         raise Undecodable("unknown_form", "envelopes in envelopes")
     if _has(parts.tx_type):
-        return [pumpportal.decode(raw)]
+        return [_possible(pumpportal.decode(raw))]
     if _has(parts.event_index):
-        return [export.decode(raw)]
+        return [_possible(export.decode(raw))]
     if _has(parts.raw):
         return _message(_text.decode(parts.raw).encode(), depth + 1)
     if _has(parts.method):
@@ -208,7 +209,7 @@ def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads bett
     ):
         return [_webhook(raw)]
     if _has(parts.transaction_signature):
-        return [rows.decode(raw)]
+        return [_possible(rows.decode(raw))]
     if _has(parts.instructions) or _has(parts.program):
         return [trees.decode(raw)]
     if (_has(parts.error) or _has(parts.message)) and _is_answer(raw):
@@ -303,18 +304,30 @@ def _in_block(item: msgspec.Raw, *, slot: int | None, block_time: int | None) ->
 
 
 def _one(transaction: Run) -> Decoded:
-    slot = transaction.header.slot
-    if slot is not None and not 0 <= slot <= LAST_SLOT:
-        # A cursor that believed it would never move again.
-        raise Undecodable("bad_transaction", f"{slot} is not a slot")
+    _check(transaction.header.signature, transaction.header.slot)
     try:
         return transactions.decode(transaction)
     except Undecodable as refusal:
         if refusal.signature is None:
-            refusal.signature, refusal.slot = transaction.header.signature, slot
+            refusal.signature, refusal.slot = transaction.header.signature, transaction.header.slot
         raise
-    except ValueError as refusal:  # an address that is none
+    except programs.NotAnAddress as refusal:
         raise Undecodable("bad_transaction", str(refusal)) from None
+
+
+def _possible(decoded: Decoded) -> Decoded:
+    """Return what a message says, whoever it tells of. Raises :class:`Undecodable`."""
+    _check(decoded.signature, decoded.slot)
+    return decoded
+
+
+def _check(signature: str | None, slot: int | None) -> None:
+    """Raise :class:`Undecodable` for a signature or a slot that cannot be: one fits no column, and a cursor that believed the
+    other would never move again. (Times, and slots of the future, are known for what they are when they are stored.)"""
+    if signature is not None and not chain.is_signature(signature):
+        raise Undecodable("bad_transaction", f"no signature: {signature[:100]!r}")
+    if doubt := chain.doubt(slot=slot):
+        raise Undecodable("bad_transaction", doubt)
 
 
 def _each(items: list[msgspec.Raw], read: Callable[[msgspec.Raw], list[Decoded]]) -> list[Decoded]:

@@ -6,6 +6,7 @@ import msgspec
 
 from tokens.choices import Commitment, Program, RejectionReason
 from tokens.domain.events import ChainEvent
+from tokens.domain.text import storable
 
 
 class Undecodable(Exception):
@@ -21,8 +22,8 @@ class Undecodable(Exception):
     slot: int | None = None
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason, self.detail = reason, detail[:300]
+        self.reason, self.detail = reason, storable(detail, 300)
+        super().__init__(f"{reason}: {self.detail}")
 
     def of(self, program: Program, event: str, signature: str, slot: int | None) -> "Undecodable":
         """Return this refusal with the event that it speaks of."""

@@ -16,6 +16,7 @@ from tokens.domain.decode import events, facts, instructions, logs
 from tokens.domain.decode.emissions import Emission, Header
 from tokens.domain.decode.instructions import NULL, Group, Instruction, WireInstruction
 from tokens.domain.decode.results import Decoded, Outcome, Undecodable
+from tokens.domain.decode.sanity import checked
 from tokens.domain.events import ChainEvent, call_place
 
 
@@ -170,7 +171,7 @@ def decode(transaction: Run) -> Decoded:
         emissions = emissions + [_placed(e, view) for e in logged.emissions if e.program in silent]
         truncated = logged.truncated
     told = {call_place(emission.place) for emission in emissions}
-    stated = list(facts.read(transaction.header, view.calls, told))
+    stated = checked(facts.read(transaction.header, view.calls, told))
     if silent and not stated and not transaction.is_recorded and transaction.log() is None:
         raise Undecodable("bad_transaction", "calls a program of ours, and has neither what it called nor a log")
     if not stated and all(call.name == instructions.TO_RAYDIUM for call in view.calls.values()):

@@ -16,6 +16,7 @@ from django.core.management.base import CommandError
 from pyarrow import ArrowInvalid, feather, parquet
 
 from megatron.core import clock
+from megatron.core.chain import AHEAD
 from megatron.core.commands import DoorCommand, progress
 from tokens.choices import PriceOrigin
 from tokens.services import candles, prices
@@ -116,4 +117,6 @@ def _time(value: Any) -> datetime:
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     if at < _EARLIEST:
         raise ValueError(f"{at} is before Solana")
+    if at > clock.utc_now() + AHEAD:
+        raise ValueError(f"{at} is still to come")
     return at

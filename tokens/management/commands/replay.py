@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from megatron.clients import captures
 from megatron.core import clock
 from megatron.core.commands import DoorCommand, progress
+from tokens.choices import RejectionReason
 from tokens.domain.decode import Decoded
 from tokens.services import candles, prices, rejections
 from tokens.services.playback import Player
@@ -23,7 +24,7 @@ examples:
 
 Playing the same capture again adds nothing, so a run that was cut short is simply started again. What cannot be stored
 is kept under "Rejected messages" in the console, with its bytes and the reason. Exit status: 0 when everything was
-understood, 1 when some messages were undecodable (the rest is stored), 2 for a wrong call.
+understood, 1 when some messages were undecodable or said what cannot be stored (the rest is stored), 2 for a wrong call.
 """
 
 
@@ -64,7 +65,7 @@ class Command(DoorCommand):
             rolled = candles.roll_all(now=clock.utc_now())
         result = _result(player, rolled, time.monotonic() - started)
         self.show(result, as_json=options["json"])
-        if player.tally.undecodable:
+        if player.tally.undecodable or player.stored.waiting[RejectionReason.NOT_STORABLE]:
             sys.exit(1)
 
     def _take(self, item: captures.Message | captures.Cut, player: Player, pace: "_Pace") -> None:
@@ -128,6 +129,7 @@ def _result(player: Player, rolled: int, seconds: float) -> dict[str, Any]:
         "transactions": stored.transactions,
         "duplicates": stored.duplicates,
         "rejected": dict(sorted(stored.rejected.items())),
+        **({"noise": dict(sorted(stored.noise.items()))} if stored.noise else {}),
         "undecodable": dict(sorted(tally.undecodable.items())),
         "drift": dict(sorted(tally.drift.items())),
         "tokens": stored.tokens,

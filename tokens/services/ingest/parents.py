@@ -10,7 +10,7 @@ from django.db import connection
 from megatron.core.ids import derived_id
 from tokens.choices import PoolType, Venue
 from tokens.domain import programs
-from tokens.domain.facts import Gathered, KnownPool, Order, PoolFact
+from tokens.domain.facts import Gathered, KnownPool, Order, PoolFact, Unstorable
 from tokens.models import Pool
 from tokens.services.ingest import merging, tokens
 from tokens.services.ingest.tokens import token_id
@@ -152,7 +152,7 @@ def _update_pools(
     for address, fact in facts.items():
         mint, *columns = states[address]
         if mint != fact.mint:
-            raise ValueError(f"Pool {address} is one of {mint}, not of {fact.mint}")
+            raise Unstorable(f"Pool {address} is one of {mint}, not of {fact.mint}")
         state = merging.State(*columns)
         before = merging.order(state)
         merged = merging.merge(fact, state, before)

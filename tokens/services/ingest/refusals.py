@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
-from megatron.core import ids
-from tokens.choices import Program, RejectionReason
+from megatron.core import chain, ids
+from tokens.choices import Program, RejectionReason, RejectionStatus
+from tokens.domain.text import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Rejection:
     waits_for: str | None = None
     signature: str | None = None
     """The transaction that the message tells of, where it tells of one."""
+    noise: bool = False
+    """Nothing that an operator does makes a row of it: it is counted, and waits for nobody."""
 
 
 def release_of(venue: Program | None) -> str | None:
@@ -31,29 +35,44 @@ def release_of(venue: Program | None) -> str | None:
 
 _KEEP = """
 INSERT INTO rejected_messages
-    (id, digest, source, reason, detail, waits_for, signature, payload, status, attempts, observed_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'waiting', 0, %s)
+    (id, digest, source, reason, detail, waits_for, signature, payload, status, resolved_at, attempts, observed_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s)
 ON CONFLICT (digest) DO UPDATE SET
-    status = 'waiting', resolved_at = NULL, reason = EXCLUDED.reason, detail = EXCLUDED.detail, waits_for = EXCLUDED.waits_for
-WHERE rejected_messages.status = 'resolved'
+    status = EXCLUDED.status, resolved_at = EXCLUDED.resolved_at, reason = EXCLUDED.reason, detail = EXCLUDED.detail,
+    waits_for = EXCLUDED.waits_for
+WHERE rejected_messages.status = 'resolved' OR (rejected_messages.status = 'noise' AND EXCLUDED.status = 'waiting')
 """
+_MOST_DETAIL, _MOST_SOURCE, _MOST_WAITS_FOR = 2_000, 300, 100
+MOST_PAYLOAD = 128 * 1024 * 1024
+"""Bytes of a message that are kept, twice what any of our sources takes in; PostgreSQL takes less than 1 GiB."""
 
 
 def keep(*, rejections: Iterable[Rejection], now: datetime) -> None:
-    """Keep messages with their bytes; the same bytes are kept once, and one that an operator discarded stays discarded."""
-    rows = {}
+    """Keep messages with their bytes, whatever they and the words about them hold.
+
+    The same bytes are kept once, and one that an operator discarded stays discarded. Of a message that partly waits and partly
+    is noise the waiting part counts.
+    """
+    rows: dict[str, tuple[Any, ...]] = {}
+    waits: set[str] = set()
     for rejection in rejections:
         digest = hashlib.sha256(rejection.payload).hexdigest()
-        detail, source = (text.replace("\0", "\\0") for text in (rejection.detail, rejection.source))
+        if rejection.noise and digest in waits:
+            continue
+        if not rejection.noise:
+            waits.add(digest)
+        signature = rejection.signature
         rows[digest] = (
             ids.new_id(),
             digest,
-            source[-300:],
+            storable(rejection.source, 10 * _MOST_SOURCE)[-_MOST_SOURCE:],
             rejection.reason.value,
-            detail,
-            rejection.waits_for,
-            rejection.signature,
-            rejection.payload,
+            storable(rejection.detail, _MOST_DETAIL),
+            None if rejection.waits_for is None else storable(rejection.waits_for, _MOST_WAITS_FOR),
+            signature if signature is not None and chain.is_signature(signature) else None,
+            rejection.payload[:MOST_PAYLOAD],
+            (RejectionStatus.NOISE if rejection.noise else RejectionStatus.WAITING).value,
+            now if rejection.noise else None,
             now,
         )
     if rows:

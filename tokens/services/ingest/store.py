@@ -7,18 +7,21 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+import msgspec
 import structlog
-from django.db import DataError, IntegrityError, OperationalError, transaction
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, transaction
 from psycopg import errors
 
-from megatron.core import metrics, nudges
+from megatron.core import chain, metrics, nudges
 from tokens.choices import Commitment, EventKind, Program, RejectionReason
+from tokens.domain.decode import plausibility
 from tokens.domain.decode.results import Decoded, Outcome
-from tokens.domain.facts import Gathered, TradeFact
+from tokens.domain.facts import Gathered, TradeFact, Unstorable
 from tokens.domain.gathering import Gatherer
+from tokens.domain.programs import NotAnAddress
 from tokens.models import VenueState
-from tokens.services import cache, metadata, prices
-from tokens.services.ingest import followups, parents, refusals, rows, trades
+from tokens.services import cache, metadata, prices, streams
+from tokens.services.ingest import failures, followups, parents, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
 from tokens.services.ingest.tokens import Vanished, note_launch_wallets, token_id
@@ -28,8 +31,12 @@ log = structlog.get_logger(__name__)
 _ATTEMPTS = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
-_REFUSED = (IntegrityError, DataError, errors.IntegrityError, errors.DataError, ValueError, OverflowError)
-"""What one impossible value raises, in the database or on the way to it."""
+_REFUSED = (IntegrityError, DataError, errors.IntegrityError, errors.DataError, Unstorable, NotAnAddress)
+"""How the database refuses a value, and how we refuse what is none or contradicts what is known. Any other error is ours."""
+_AWAY = (OperationalError, InterfaceError, errors.OperationalError, errors.InterfaceError)
+"""The database is away: that is no message's fault."""
+_OF_THE_CHAIN = frozenset({"pool_two_different_mints", "token_decimals_0_to_18"})
+"""Rules that what anybody may do on the chain can break: a pool of a coin and itself, a coin of absurd decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,13 @@ class Stored:
     traded: set[str] = field(default_factory=set)
     events: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    noise: Counter[str] = field(default_factory=Counter)
+    """Those of ``rejected`` that nobody can mend, and that wait for nobody."""
+
+    @property
+    def waiting(self) -> Counter[str]:
+        """Return how many messages wait for something or somebody, by reason."""
+        return self.rejected - self.noise
 
     def __iadd__(self, other: "Stored") -> "Stored":
         self.transactions += other.transactions
@@ -67,15 +81,17 @@ class Stored:
         self.due += other.due
         self.events += other.events
         self.rejected += other.rejected
+        self.noise += other.noise
         return self
 
 
-def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
+def store(*, batch: Sequence[Received], feed: str, now: datetime, survives: bool = False) -> Stored:
     """Store a batch of decoded messages in one transaction and say what became of it.
 
     Storing the same batch again, or the same events from another source, changes nothing. Deadlocks with a rival batch, and
     tokens that somebody takes back meanwhile, are tried again. If a value cannot be stored, the batch is halved until the
-    message that holds it stands alone; that one is kept as rejected and the rest is stored.
+    message that holds it stands alone; that one is kept as rejected and the rest is stored. Any other error is ours and is
+    raised; with ``survives`` its message is kept in the same way, and operators are told.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -83,15 +99,18 @@ def store(*, batch: Sequence[Received], feed: str, now: datetime) -> Stored:
                 stored = _store(batch, feed, now)
                 _tell(stored, now)
                 return stored
-        except (OperationalError, *_AGAIN) as error:
-            cause = error if isinstance(error, errors.Error) else error.__cause__
-            if not isinstance(cause, _AGAIN) or attempt == _ATTEMPTS:
+        except (*_AWAY, *_AGAIN) as error:
+            if not isinstance(_cause(error), _AGAIN) or attempt == _ATTEMPTS:
                 raise
         except Vanished:
             if attempt == _ATTEMPTS:
                 raise
         except _REFUSED as error:
-            return _halved(batch, feed, now, error)
+            return _halved(batch, feed, now, error, survives=survives)
+        except Exception as error:
+            if not survives:
+                raise
+            return _halved(batch, feed, now, error, survives=True)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -114,22 +133,79 @@ def _count(stored: Stored) -> None:
         metrics.rejected.labels(reason=reason).inc(count)
 
 
-def _halved(batch: Sequence[Received], feed: str, now: datetime, error: Exception) -> Stored:
+def _cause(error: Exception) -> BaseException | None:
+    """Return what the database itself said: Django wraps it, COPY does not."""
+    return error if isinstance(error, errors.Error) else error.__cause__
+
+
+def _halved(batch: Sequence[Received], feed: str, now: datetime, error: Exception, *, survives: bool) -> Stored:
     if len(batch) > 1:
         middle = len(batch) // 2
-        stored = store(batch=batch[:middle], feed=feed, now=now)
-        stored += store(batch=batch[middle:], feed=feed, now=now)
+        stored = store(batch=batch[:middle], feed=feed, now=now, survives=survives)
+        stored += store(batch=batch[middle:], feed=feed, now=now, survives=survives)
         return stored
     (received,) = batch
-    detail = str(error).splitlines()[0]
-    log.warning("ingest.refused", source=received.source, signature=received.decoded.signature, detail=detail)
     with transaction.atomic():
-        refusals.keep(rejections=[refusal(received, RejectionReason.NOT_STORABLE, detail)], now=now)
-    return Stored(rejected=Counter([RejectionReason.NOT_STORABLE.value]))
+        if isinstance(error, _REFUSED):
+            reason, noise, detail = RejectionReason.NOT_STORABLE, _is_noise(error), (str(error).splitlines() or [""])[0]
+            log.info("ingest.refused", source=received.source, signature=received.decoded.signature, detail=detail)
+        else:
+            reason, noise = RejectionReason.FAILED, False
+            detail = failures.tell(error, source=received.source, now=now)
+        refusals.keep(rejections=[refusal(received, reason, detail, noise=noise)], now=now)
+        if noise:
+            _sight([received])
+    kept = Counter([reason.value])
+    return Stored(rejected=kept, noise=kept if noise else Counter())
+
+
+def _is_noise(error: Exception) -> bool:
+    """Say whether the chain's own numbers are beyond our columns, or a pool is one of a coin and itself: nobody mends that."""
+    cause = _cause(error)
+    if isinstance(cause, errors.CheckViolation):
+        name = cause.diag.constraint_name or ""
+        return name in _OF_THE_CHAIN or name.endswith("_reserves_check")
+    return isinstance(cause, errors.NumericValueOutOfRange)
+
+
+def _sight(noise: Sequence[Received]) -> None:
+    """Remember that transactions came which leave no trade: comparing with the chain must not take them for a loss."""
+    watched = VenueState.objects.filter(settled_slot__isnull=False).values_list("venue", "settled_slot")
+    for venue, slot in watched:
+        settled = slot or 0
+        ours = [one.decoded for one in noise if any(event.program == venue for event in one.decoded.events)]
+        seen = [(one.signature, one.slot, False) for one in ours if one.signature and one.slot and one.slot > settled]
+        streams.sighted(venue=Program(venue), seen=seen)
+
+
+def _sifted(batch: Sequence[Received], now: datetime) -> tuple[Sequence[Received], list[Rejection]]:
+    """Return what of a batch can be, without events that are noise, and the refusals of the rest."""
+    sound: list[Received] = []
+    refused: list[Rejection] = []
+    silent: list[Received] = []
+    for received in batch:
+        decoded = received.decoded
+        reasons = [doubt for event in decoded.events if (doubt := plausibility.impossible(event, now))]
+        if doubt := chain.doubt(slot=decoded.slot, block_time=decoded.block_time, now=now) or "; ".join(reasons[:3]):
+            log.info("ingest.impossible", source=received.source, signature=decoded.signature, detail=doubt)
+            refused.append(refusal(received, RejectionReason.NOT_STORABLE, f"It {doubt}"))
+            continue
+        if noise := {said for event in decoded.events if (said := plausibility.noise(event))}:
+            refused.append(refusal(received, RejectionReason.NOT_STORABLE, f"It tells of {noise.pop()}", noise=True))
+            left = tuple(event for event in decoded.events if not plausibility.noise(event))
+            if not left:
+                silent.append(received)
+            sound.append(Received(msgspec.structs.replace(decoded, events=left), received.source, received.payload))
+        else:
+            sound.append(received)
+    if silent:
+        _sight(silent)
+    return sound, refused
 
 
 def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     stored = Stored()
+    batch, refused = _sifted(batch, now)
     reserves = EventKind.RESERVES
     nameless = {
         event.pool
@@ -138,7 +214,6 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
         if (event.mint is None or (event.quote_mint is None and event.kind is reserves)) and event.pool
     }
     gatherer = Gatherer(parents.known_pools(nameless) if nameless else {})
-    refused: list[Rejection] = []
     kinds: Counter[EventKind] = Counter()
     compared = _compared(batch)
     for received in batch:
@@ -191,6 +266,7 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     stored.transactions, stored.duplicates = len(new), len(gathered.trades) - len(new)
     stored.tokens, stored.pools, stored.new_pools = written.new_tokens, len(written.new_pools), written.new_pools
     stored.rejected.update(rejection.reason.value for rejection in refused)
+    stored.noise.update(rejection.reason.value for rejection in refused if rejection.noise)
     return stored
 
 
@@ -245,9 +321,12 @@ def _waiting(gathered: Gathered, batch: Sequence[Received]) -> list[Rejection]:
     return refused
 
 
-def refusal(received: Received, reason: RejectionReason, detail: str, waits_for: str | None = None) -> Rejection:
+def refusal(
+    received: Received, reason: RejectionReason, detail: str, waits_for: str | None = None, *, noise: bool = False
+) -> Rejection:
     """Return the message of a transaction that is not stored, or not all of it, as it is kept."""
-    return Rejection(received.source, received.payload, reason, detail, waits_for, received.decoded.signature)
+    signature = received.decoded.signature
+    return Rejection(received.source, received.payload, reason, detail, waits_for, signature, noise)
 
 
 def _at(seconds: int) -> datetime:

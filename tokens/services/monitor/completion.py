@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from typing import NamedTuple
 
 import structlog
 
 from megatron.clients.errors import ClientError
 from megatron.clients.ports import ChainReader
+from megatron.core import chain as chain_bounds
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
 
 AT_ONCE = 8
@@ -34,13 +36,15 @@ class Completion:
         self._waiting: dict[Future[bytes | None], Completed] = {}
         self._head: Future[int] | None = None
 
-    def head(self) -> int | None:
-        """Return the newest confirmed slot once the chain has named it; ask for it at the first call, and after each answer."""
+    def head(self, now: datetime) -> int | None:
+        """Return the newest confirmed slot once the chain has named it, and one that can be at ``now``; ask for it at the first
+        call, and after each answer."""
         asked, self._head = self._head, None
         if asked is not None and not asked.done():
             self._head = asked
         elif asked is not None and asked.exception() is None:
-            return asked.result()
+            head = asked.result()
+            return None if chain_bounds.doubt(slot=head, now=now) else head
         else:
             self._head = self._pool.submit(self._chain.get_slot, finalized=False)
         return None
@@ -79,6 +83,10 @@ def _whole(answer: "Future[bytes | None]", told: Completed) -> Completed:
         whole = None if payload is None else decode_message(payload)
     except (ClientError, Undecodable) as reason:
         log.info("completion.failed", signature=told.decoded.signature, reason=str(reason))
+        return told
+    except Exception:
+        # An error of ours, told with its traceback: the log's own words are kept, and a worker asks again.
+        log.exception("completion.error", signature=told.decoded.signature)
         return told
     if payload is None or not whole or whole[0].outcome is Outcome.UNDECODABLE:
         return told

@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from megatron.clients.errors import Refused
 from megatron.clients.ports import ChainReader, Frame, Lost, Opened, TransactionStream
-from megatron.core import metrics
+from megatron.core import chain, metrics
 from tokens.choices import AlertKind, AlertSeverity, Commitment, EventKind, Program
 from tokens.domain import programs
 from tokens.domain.decode import Decoded, Outcome
@@ -80,7 +80,9 @@ class Monitor:
         buffer: Buffer | None = None,
     ) -> None:
         self.venue, self._clock = venue, clock
-        self._feeds = [Feed(stream, Player(feed=stream.source, batch_events=BATCH_EVENTS)) for stream in sources]
+        self._feeds = [
+            Feed(stream, Player(feed=stream.source, batch_events=BATCH_EVENTS, survives=True)) for stream in sources
+        ]
         self._buffer = buffer or Buffer()
         self._board = Scoreboard(len(self._feeds))
         self._completion = None if chain is None else Completion(chain)
@@ -165,7 +167,7 @@ class Monitor:
                 tally.bytes += len(heard.payload)
                 self.report.frames += 1
                 metrics.frames.labels(source=feed.stream.source, venue=self.venue.value).inc()
-                full |= self._frame(place, heard)
+                full |= self._try_frame(place, heard)
             elif isinstance(heard, Opened):
                 feed.open = feed.resuming = True
                 log.info("monitor.listening", source=feed.stream.source, venue=self.venue.value)
@@ -180,6 +182,17 @@ class Monitor:
                 for one in (answer, *self._strangers.answered(answer)):
                     full |= self._keep(one.source, one.decoded, one.payload)
         return full
+
+    def _try_frame(self, place: int, frame: Frame) -> bool:
+        """Take a frame; an error of ours costs this frame, which is kept, and not the feed."""
+        try:
+            return self._frame(place, frame)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001  # told with its traceback when the frame is kept
+            feed = self._feeds[place]
+            feed.player.fail(source=feed.stream.source, payload=frame.payload, error=error)
+            return False
 
     def _frame(self, place: int, frame: Frame) -> bool:
         feed = self._feeds[place]
@@ -199,9 +212,12 @@ class Monitor:
         return full
 
     def _progressed(self, feed: Feed, decoded: Decoded) -> None:
-        if decoded.slot is not None:
+        """Note how far a feed has come. What cannot be is not believed: no cursor would move again after it."""
+        now = self._clock()
+        if decoded.slot is not None and not chain.doubt(slot=decoded.slot, block_time=decoded.block_time, now=now):
             self._heard_slot(feed, decoded.slot)
-        times = [event.block_time for event in decoded.events if event.block_time is not None]
+        named = {event.block_time for event in decoded.events if event.block_time is not None}
+        times = [at for at in named if not chain.doubt(block_time=at, now=now)]
         if times and decoded.signature is not None:
             newest = datetime.fromtimestamp(max(times), UTC)
             if feed.block_time is None or newest >= feed.block_time:
@@ -340,10 +356,10 @@ class Monitor:
     def _end_quiet_gaps(self) -> None:
         """End the gap of a feed that is back and brings nothing: its venue is quiet, and the chain says how far it is."""
         quiet = [feed for feed in self._feeds if feed.open and feed.resuming and feed.stream.complete]
-        slot = self._completion.head() if quiet and self._completion is not None else None
+        now = self._clock()
+        slot = self._completion.head(now) if quiet and self._completion is not None else None
         if slot is None:
             return
-        now = self._clock()
         for feed in quiet:
             feed.resuming = False
             source = feed.stream.source

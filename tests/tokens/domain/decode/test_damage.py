@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import recordings
-from tests.tokens.domain.decode.building import Call, Transaction, discriminator, key
+from tests.tokens.domain.decode.building import SIGNATURE, Call, Transaction, discriminator, key
 from tokens.choices import Program
 from tokens.domain import programs
 from tokens.domain.decode import Decoded, Undecodable, decode_message, encode
@@ -60,14 +60,14 @@ def test_truncated(message: bytes, share: float) -> None:
     assert _answers(cut) == []
 
 
-def _replace(document: Any, path: list[int], value: Any) -> Any:
+def replaced(document: Any, path: list[int], value: Any) -> Any:
     """Return the document with one of its values replaced, found by a walk."""
     if isinstance(document, dict) and document and path:
         name = sorted(document)[path[0] % len(document)]
-        return {**document, name: _replace(document[name], path[1:], value)}
+        return {**document, name: replaced(document[name], path[1:], value)}
     if isinstance(document, list) and document and path:
         place = path[0] % len(document)
-        return [*document[:place], _replace(document[place], path[1:], value), *document[place + 1 :]]
+        return [*document[:place], replaced(document[place], path[1:], value), *document[place + 1 :]]
     return value
 
 
@@ -79,7 +79,7 @@ def test_wrong_types(message: bytes, path: list[int], value: Any) -> None:
         document = json.loads(message)
     except ValueError:
         document = {}
-    _answers(json.dumps(_replace(document, path, value)).encode())
+    _answers(json.dumps(replaced(document, path, value)).encode())
 
 
 @settings(max_examples=300, deadline=None)
@@ -166,7 +166,7 @@ def test_deep(opening: bytes, closing: bytes, depth: int) -> None:
 )
 def test_numbers(number: str) -> None:
     """Numbers that are too large, broken, or no numbers are refused or taken for what they are."""
-    signed = f'"signature":"{"s" * 88}"'
+    signed = f'"signature":"{SIGNATURE}"'
     frame = f'{{"txType":"buy",{signed},"mint":"{key("m")}","solAmount":{number},"tokenAmount":1,"pool":"pump"}}'
     slot = f'{{"signature":"s","err":null,"logs":[],"slot":{number}}}'
     for message in (frame, slot, f'{{"txType":"buy","x":{number}}}'):
