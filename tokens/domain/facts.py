@@ -59,6 +59,8 @@ class TokenFact:
     is_graduated: bool = False
     """A trade showed it, which does not say since when."""
     destination: str | None = None
+    is_mayhem: bool = False
+    """An event showed that it is a mayhem coin, which it then is for life."""
 
     def went_to(self, destination: str | None) -> None:
         """Note where the liquidity went."""
@@ -119,6 +121,11 @@ class TradeFact(msgspec.Struct, frozen=True, gc=False):
     invariant: int
     commitment: int
     transaction_fee: int | None
+    real: Reserves | None = None
+    """``after`` again where its real reserves do not follow from the virtual ones: of mayhem coins, and of coins of which the
+    source does not say whether they are such."""
+    transaction_index: int | None = None
+    """Place of the transaction in its block, where the source tells."""
 
     @property
     def id(self) -> str:

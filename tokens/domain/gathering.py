@@ -1,7 +1,7 @@
 """Gathering a batch: takes events one by one and merges each into what is known of its token, pool and trade."""
 
 from tokens.choices import EventKind, Platform, PoolStatus, PoolType, Program, RejectionReason, TransactionType, Venue
-from tokens.domain import programs
+from tokens.domain import mayhem, programs
 from tokens.domain.events import ChainEvent, Reserves
 from tokens.domain.facts import (
     DEFAULT_DECIMALS,
@@ -50,11 +50,13 @@ class Gatherer:
         self.known_pools = known_pools
         self.result = Gathered()
 
-    def add(self, event: ChainEvent, *, commitment: int, transaction_fee: int | None) -> None:
+    def add(
+        self, event: ChainEvent, *, commitment: int, transaction_fee: int | None, transaction_index: int | None = None
+    ) -> None:
         """Take one event into account, or put it with the waiting ones."""
         kind = event.kind
         if (type_ := _TYPES.get(kind)) is not None:
-            self._trade(event, type_, commitment, transaction_fee)
+            self._trade(event, type_, commitment, transaction_fee, transaction_index)
         elif kind is EventKind.CREATE:
             self._create(event)
         elif kind is EventKind.CREATE_POOL:
@@ -66,7 +68,9 @@ class Gatherer:
 
     # -- trades
 
-    def _trade(self, event: ChainEvent, type_: str, commitment: int, transaction_fee: int | None) -> None:
+    def _trade(
+        self, event: ChainEvent, type_: str, commitment: int, transaction_fee: int | None, transaction_index: int | None
+    ) -> None:
         pool, quote_raw, token_raw = event.pool, event.quote_amount_raw, event.token_amount_raw
         if pool is None or quote_raw is None or token_raw is None or event.user is None:
             self._wait(event, RejectionReason.NEEDS_TRANSACTION)
@@ -88,11 +92,14 @@ class Gatherer:
         if fact.flipped:
             type_, quote_raw, token_raw = _FLIPPED.get(type_, type_), token_raw, quote_raw
             after = swapped(after)
-        invariant = self._advance(fact, event, after)
+        invariant, real = self._advance(fact, event, after), None
         if fact.pool_type is not _INITIAL:
             self._on_amm(fact, event, slot, after)
-        elif fact.venue is _LAUNCHLAB and (status := event.fields.get("pool_status")):
-            self._stated(fact, event, status)
+        elif fact.venue is _LAUNCHLAB:
+            if status := event.fields.get("pool_status"):
+                self._stated(fact, event, status)
+        elif mayhem.is_mayhem(event) is not False:
+            real = after
         self.result.trades.append(
             TradeFact(
                 event,
@@ -106,6 +113,8 @@ class Gatherer:
                 invariant,
                 commitment,
                 transaction_fee,
+                real,
+                transaction_index,
             )
         )
 
@@ -171,6 +180,8 @@ class Gatherer:
         quote, token = after.virtual_quote, after.virtual_token
         if quote is None or token is None:
             return 0
+        if fact.venue is Venue.PUMPFUN and mayhem.is_mayhem(event):
+            self._token(fact.mint, Platform.PUMPFUN).is_mayhem = True
         invariant = quote * token
         order = (event.slot or 0, invariant, event.event_index, event.signature)
         if fact.newest is None or order > fact.newest:
@@ -179,7 +190,7 @@ class Gatherer:
                 fact.base_supply = supply
             if fact.initial_real_token is None:
                 if fact.venue is Venue.PUMPFUN:
-                    _recognise_standard(fact, after)
+                    _recognise_start(fact, after, is_mayhem=mayhem.is_mayhem(event))
                 elif fact.venue is Venue.RAYDIUM_LAUNCHPAD:
                     fact.initial_real_token = event.fields.get("total_base_sell")
         return invariant
@@ -210,11 +221,15 @@ class Gatherer:
         fields, after = event.fields, event.reserves.after
         token.decimals = fields.get("decimals", DEFAULT_DECIMALS)
         if event.program is Program.PUMPFUN:
-            fact.base_supply = fields.get("token_total_supply", STANDARD_SUPPLY)
-            start = fact.start
+            is_mayhem, start = mayhem.is_mayhem(event), fact.start
+            token.is_mayhem = token.is_mayhem or is_mayhem is True
+            # A mayhem coin is created as if it had half its supply, and what its curve raises is the agent's affair.
+            if is_mayhem is False:
+                fact.base_supply = fields.get("token_total_supply", STANDARD_SUPPLY)
             if start and start.real_token and start.virtual_quote and start.virtual_token:
                 fact.initial_real_token = start.real_token
-                fact.quote_target = _target(start.virtual_quote, start.virtual_token, start.real_token)
+                if is_mayhem is False:
+                    fact.quote_target = _target(start.virtual_quote, start.virtual_token, start.real_token)
         else:
             fact.base_supply = fields.get("supply")
             fact.initial_real_token = fields.get("total_base_sell") or (after.real_token if after else None)
@@ -240,6 +255,8 @@ class Gatherer:
         fact.quote_decimals = quote_decimals
         self._token(mint, Platform.UNKNOWN).decimals = base_decimals
         fact.details["lp_mint"] = fields.get("lp_mint")
+        if fact.pool_type is PoolType.GRADUATED and mayhem.is_mayhem(event):
+            self._token(mint, Platform.UNKNOWN).is_mayhem = True
         if fact.pool_type is PoolType.GRADUATED and event.slot is not None and event.block_time is not None:
             self._opened(fact, (False, event.slot, event.signature))
             self._completed(self._token(mint, Platform.UNKNOWN), event.block_time, event.signature)
@@ -323,14 +340,22 @@ def _successor(event: ChainEvent, mint: str, quote_mint: str) -> str | None:
     return programs.graduated_pool(mint, quote_mint) if event.pool != programs.bonding_curve(mint) else None
 
 
-def _recognise_standard(fact: PoolFact, state: Reserves) -> None:
-    """Tell the start of a standard coin from any state, so that its progress is known without its creation."""
+def _recognise_start(fact: PoolFact, state: Reserves, *, is_mayhem: bool | None) -> None:
+    """Tell the start of a standard coin from any state, so that its progress is known without its creation.
+
+    A mayhem coin starts with the tokens of any other; what it raises and what there is of it is not told by its reserves,
+    nor of a coin that may be one.
+    """
     known = (state.virtual_quote, state.virtual_token, state.real_quote, state.real_token)
     if None in known or fact.quote_mint != programs.WRAPPED_SOL:
         return
     vq, vt, rq, rt = known
-    if (vq - rq, vt - rt) == STANDARD_OFFSETS:  # type: ignore[operator]
-        fact.initial_real_token, fact.quote_target = STANDARD_ON_SALE, _target(*standard_start())
+    quote_offset, token_offset = STANDARD_OFFSETS
+    if vt - rt != token_offset or (vq - rq != quote_offset and not is_mayhem):  # type: ignore[operator]
+        return
+    fact.initial_real_token = STANDARD_ON_SALE
+    if is_mayhem is False:
+        fact.quote_target = _target(*standard_start())
         fact.base_supply = fact.base_supply or STANDARD_SUPPLY
 
 

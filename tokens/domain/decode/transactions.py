@@ -62,6 +62,8 @@ class Run(NamedTuple):
     failed: bool = False
     transaction_fee: int | None = None
     keys: Sequence[str] = ()
+    index: int | None = None
+    """Place in the block."""
 
 
 _meta = msgspec.json.Decoder(Meta)
@@ -205,6 +207,7 @@ def _decoded(
         slot=transaction.header.slot,
         block_time=transaction.header.block_time,
         transaction_fee=transaction.transaction_fee,
+        transaction_index=transaction.index,
         events=tuple(found),
         drift=dict(drift),
         truncated=truncated,

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from tokens.choices import PoolStatus
+from tokens.domain import mayhem
 from tokens.domain.events import Reserves
 from tokens.domain.facts import STATUS_RANK, Migrated, Order, PoolFact
 from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, price_scaled, usd_scaled
@@ -69,6 +70,13 @@ def merge(fact: PoolFact, state: State, stored: Order | None) -> State:
         if state.liquidity_slot is None or fact.newest[0] >= state.liquidity_slot:
             merged = merged._replace(real_quote=after.real_quote, real_token=after.real_token, liquidity_slot=None)
     return merged if fact.liquidity is None else _held(merged, fact.liquidity)
+
+
+def of_mayhem(state: State, *, created_at: int | None) -> State:
+    """Return the columns of a mayhem coin's curve: its supply by its age, and no target, for what it raises is not told before
+    its last token is sold."""
+    supply = mayhem.supply_raw(created_at=created_at, at=state.last_trade_at)
+    return state._replace(base_supply=supply, quote_target=None)
 
 
 def _held(state: State, liquidity: tuple[int, int, str, Reserves]) -> State:

@@ -60,7 +60,7 @@ def known_pools(addresses: Iterable[str]) -> dict[str, KnownPool]:
 
 def write(gathered: Gathered, *, usd: Window) -> Written:
     """Insert what is new and move what is known forward. Must run inside the batch's transaction."""
-    new_tokens, decimals = tokens.write(gathered.tokens)
+    new_tokens, decimals, coins = tokens.write(gathered.tokens)
     states = _locked_pools(gathered.pools)
     absent = [fact for address, fact in gathered.pools.items() if address not in states]
     if absent:
@@ -68,7 +68,7 @@ def write(gathered: Gathered, *, usd: Window) -> Written:
     new_pools = _insert_pools(absent)
     if absent:
         states |= _locked_pools({fact.address: fact for fact in absent})
-    return _update_pools(gathered.pools, states, decimals, new_tokens, new_pools, usd)
+    return _update_pools(gathered.pools, states, decimals, coins, new_tokens, new_pools, usd)
 
 
 def _insert_pools(facts: list[PoolFact]) -> list[str]:
@@ -139,6 +139,7 @@ def _update_pools(
     facts: dict[str, PoolFact],
     states: dict[str, Sequence[Any]],
     decimals: dict[str, tuple[int, int]],
+    coins: dict[str, int | None],
     new_tokens: int,
     new_pools: list[str],
     usd: Window,
@@ -153,6 +154,8 @@ def _update_pools(
         state = merging.State(*columns)
         before = merging.order(state)
         merged = merging.merge(fact, state, before)
+        if fact.mint in coins and fact.venue is Venue.PUMPFUN:
+            merged = merging.of_mayhem(merged, created_at=coins[fact.mint])
         was, now = decimals[fact.mint]
         if state.last_slot is not None:
             if was != now or (state.quote_decimals is None and merged.quote_decimals is not None):

@@ -18,7 +18,7 @@ from tokens.domain.facts import Gathered, TradeFact
 from tokens.domain.gathering import Gatherer
 from tokens.models import VenueState
 from tokens.services import cache, metadata, prices
-from tokens.services.ingest import followups, parents, refusals, rows, trades
+from tokens.services.ingest import followups, parents, places, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
 from tokens.services.ingest.tokens import Vanished, token_id
@@ -149,7 +149,12 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
             continue
         for event in decoded.events:
             kinds[event.kind] += 1
-            gatherer.add(event, commitment=commitment, transaction_fee=decoded.transaction_fee)
+            gatherer.add(
+                event,
+                commitment=commitment,
+                transaction_fee=decoded.transaction_fee,
+                transaction_index=decoded.transaction_index,
+            )
         if decoded.outcome is Outcome.UNDECODABLE:
             detail, waits_for = f"{decoded.reason}: {decoded.detail}", refusals.release_of(decoded.refused_by)
             refused.append(refusal(received, RejectionReason.UNDECODABLE, detail, waits_for))
@@ -182,6 +187,7 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     new = trades.write(found, rows.Writer(written.sides, usd), meanwhile)
     for leftover in prepared or [followups.prepare((), written.sides, feed=feed, now=now)]:
         followups.write(leftover, written, now=now)
+        places.write(new, written.sides, now=now)
         stored.due = len(leftover.minutes)
         stored.traded = {minute.split(" ", 1)[0] for minute in leftover.minutes}
     refusals.keep(rejections=refused, now=now)

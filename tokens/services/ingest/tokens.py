@@ -9,6 +9,7 @@ import msgspec
 from django.db import connection
 
 from megatron.core.ids import derived_id
+from tokens.domain import mayhem
 from tokens.domain.facts import TokenFact
 from tokens.domain.text import sanitised
 
@@ -23,14 +24,15 @@ class Vanished(Exception):
     """A token that was there a moment ago is not: the fork that created it was taken back meanwhile. Try the batch again."""
 
 
-def write(facts: dict[str, TokenFact]) -> tuple[int, dict[str, tuple[int, int]]]:
-    """Insert and update tokens; return how many are new, and each token's decimals before and after, by mint."""
+def write(facts: dict[str, TokenFact]) -> tuple[int, dict[str, tuple[int, int]], dict[str, int | None]]:
+    """Insert and update tokens; return how many are new, each token's decimals before and after, by mint, and of each mayhem
+    coin among them when it was created (unix seconds, ``None`` if not known)."""
     stored = _stored(facts)
     missing = [fact for mint, fact in facts.items() if token_id(mint) not in stored]
     new = _insert(missing)
     if missing:
         stored = _stored(facts)
-    return new, _update(facts, stored)
+    return new, _update(facts, stored), _mayhem(facts, stored)
 
 
 class Stored(NamedTuple):
@@ -40,13 +42,16 @@ class Stored(NamedTuple):
     platform: str
     is_graduated: bool
     graduation_platform: str | None
+    is_mayhem: bool
+    created_at: int | None
 
 
 def _stored(facts: dict[str, TokenFact]) -> dict[str, Stored]:
     """Return the tokens that are stored, by id."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id::text, decimals, platform, is_graduated, graduation_platform FROM tokens"
+            "SELECT id::text, decimals, platform, is_graduated, graduation_platform,"
+            """ metadata @> '{"is_mayhem_mode": true}', extract(epoch FROM creation_timestamp)::bigint FROM tokens"""
             " WHERE id = ANY(string_to_array(%s, ',')::uuid[])",
             [",".join(map(token_id, facts))],
         )
@@ -111,6 +116,7 @@ def _update(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str,
             or (fact.destination and fact.destination != row.graduation_platform)
             or fact.decimals not in (None, row.decimals)
             or (row.platform == "unknown" and fact.platform.value != row.platform)
+            or (fact.is_mayhem and not row.is_mayhem)
         ):
             changed.append(_record(mint, fact))
     if changed:
@@ -120,6 +126,19 @@ def _update(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str,
                 raise Vanished
             cursor.execute(_UPDATE, [msgspec.json.encode(changed).decode()])
     return decimals
+
+
+def _mayhem(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str, int | None]:
+    """Return when each mayhem coin was created, by mint, as far as the batch or the database knows."""
+    coins = {mint: stored[token_id(mint)].created_at for mint, fact in facts.items() if _is_mayhem(fact, stored)}
+    return {
+        mint: facts[mint].creation.block_time if created is None and facts[mint].creation else created
+        for mint, created in coins.items()
+    }
+
+
+def _is_mayhem(fact: TokenFact, stored: dict[str, Stored]) -> bool:
+    return fact.is_mayhem or stored[token_id(fact.mint)].is_mayhem
 
 
 def hold(mints: Iterable[str]) -> None:
@@ -140,6 +159,7 @@ def _record(mint: str, fact: TokenFact) -> dict[str, Any]:
         "platform": fact.platform.value,
         "decimals": fact.decimals,
         "is_graduated": fact.is_graduated,
+        "metadata": {"is_mayhem_mode": True} if fact.is_mayhem else {},
     }
     if fact.creation is not None:
         event, fields = fact.creation, fact.creation.fields
@@ -152,8 +172,9 @@ def _record(mint: str, fact: TokenFact) -> dict[str, Any]:
             "creation_signature": event.signature,
             "creation_timestamp": _iso(event.block_time),
             "creator_address": fields.get("creator") or event.user,
-            "initial_supply": fields.get("token_total_supply", fields.get("supply")),
-            "metadata": {
+            "initial_supply": _supply(fact, fields),
+            "metadata": record["metadata"]
+            | {
                 **{f"raw_{key}": text.replace("\0", "\\0") for key, text in raw.items() if text != clean[key]},
                 **{key: fields[key] for key in flags if fields.get(key)},
             },
@@ -162,6 +183,14 @@ def _record(mint: str, fact: TokenFact) -> dict[str, Any]:
         at, signature = fact.graduated
         record |= {"graduation_timestamp": _iso(at), "graduation_signature": signature}
     return record | {"graduation_platform": fact.destination}
+
+
+def _supply(fact: TokenFact, fields: dict[str, Any]) -> int | None:
+    """Return what there was at the creation. That event tells of a mayhem coin what its curve got, and not the agent's half."""
+    if fact.is_mayhem:
+        return mayhem.SUPPLY_RAW
+    told: int | None = fields.get("token_total_supply", fields.get("supply"))
+    return told
 
 
 def _iso(seconds: int | None) -> str | None:
