@@ -98,7 +98,7 @@ class Gatherer:
         elif fact.venue is _LAUNCHLAB:
             if status := event.fields.get("pool_status"):
                 self._stated(fact, event, status)
-        elif mayhem.is_mayhem(event) is not False:
+        elif after.real_token is not None and mayhem.is_mayhem(event) is not False:
             real = after
         self.result.trades.append(
             TradeFact(

@@ -77,14 +77,17 @@ def order(steps: Collection[Step], start: Held | None) -> list[Step]:
     come where nothing else goes on. The answer is the same for every order of ``steps``.
     """
     left = sorted(steps, key=_tie)
-    if all(step.position is not None for step in left):
+    places = {(step.position, step.signature) for step in left}
+    if all(position is not None for position, _ in places) and len({position for position, _ in places}) == len(places):
         return left
     ordered: list[Step] = []
     held, virtual_quote = start, None
     while left:
         following = [step for step in left if step.before == held]
         if following:
-            choice = _preferred([step for step in following if not _cuts_off(step, left)] or following, virtual_quote)
+            if len(following) > 1:
+                following = [step for step in following if not _cuts_off(step, left)] or following
+            choice = _preferred(following, virtual_quote)
         else:
             choice = _preferred(_heads(left), virtual_quote)
         left.remove(choice)
