@@ -9,7 +9,6 @@ from typing import Any
 from django.db import connection
 
 from scoring.domain.technical.facts import Facts
-from tokens.selectors.slots import place_in_slot
 
 # Everything is to the minute: the price at the start of a window is the close of the newest minute that had ended by
 # then, of a day at most, or else the first price in the hour. detect_selloff says the same of one token. Trades are buys
@@ -104,12 +103,11 @@ _PROGRESS = """
         WHEN step.back = 0 THEN CASE WHEN asked.is_graduated OR c.status <> 'active' THEN 100 ELSE c.progress_quote_pct END
         WHEN asked.creation_timestamp > %(now)s - step.back * interval '5 minutes' THEN 0
         ELSE (SELECT greatest(0, least(100, round(
-                coalesce(x.real_quote_reserves, x.quote_reserves - c.virtual_sol_reserves + c.real_sol_reserves)
-                * 100 / c.quote_target, 4)))
+                (x.quote_reserves - c.virtual_sol_reserves + c.real_sol_reserves) * 100 / c.quote_target, 4)))
               FROM transactions x
               WHERE x.token_id = c.token_id AND x.pool_id = c.id AND x.quote_reserves IS NOT NULL
                 AND x.block_time <= %(now)s - step.back * interval '5 minutes' AND x.block_time > %(m1440)s
-              ORDER BY x.block_time DESC, x.slot DESC, {place} DESC, x.event_index DESC LIMIT 1)
+              ORDER BY x.block_time DESC, x.slot DESC, x.quote_reserves * x.token_reserves DESC, x.event_index DESC LIMIT 1)
         END ORDER BY step.back DESC) AS steps
     FROM pools c CROSS JOIN generate_series(0, 6) AS step(back)
     WHERE c.token_id = asked.token_id AND c.pool_type = 'initial' AND c.quote_target > 0
@@ -122,7 +120,7 @@ _STATEMENT = _FACTS.format(
         f'sum(value) FILTER (WHERE {side} AND band = {band}) AS "{name}"' for name, (side, band) in _BANDS.items()
     ),
     band_names=", ".join(f'"{name}"' for name in _BANDS),
-    progress=_PROGRESS.format(place=place_in_slot("x")),
+    progress=_PROGRESS,
 )
 _AGO = (1, 5, 6, 11, 15, 16, 30, 31, 60, 61, 1440, 1501)
 """Minutes that the statement looks back: as parameters, or PostgreSQL would subtract for every row."""

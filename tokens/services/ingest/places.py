@@ -10,6 +10,7 @@ from django.db import connection
 from tokens.domain import mayhem
 from tokens.domain.facts import TradeFact
 from tokens.domain.mayhem import Step
+from tokens.domain.numbers import PRICE_FORMING_RAW
 from tokens.selectors.slots import place_in_slot
 from tokens.services import candles
 from tokens.services.ingest import followups
@@ -80,7 +81,7 @@ WHERE m.pool_id = k.pool_id AND m.slot = k.slot RETURNING m.pool_id
 
 # A pool whose newest event is none of the trades and no creation was set anew by an event without a trade: a trade came later
 # only if it found what that event left.
-_RESTATE = """
+_RESTATE = f"""
 WITH last AS (
     SELECT * FROM unnest(%(pools)s::uuid[], %(slots)s::bigint[], %(ats)s::timestamptz[], %(signatures)s::text[],
         %(indexes)s::int[], %(quotes)s::numeric[], %(token_amounts)s::numeric[], %(real_quotes)s::numeric[],
@@ -88,7 +89,7 @@ WITH last AS (
         AS n(pool_id, slot, at, signature, event_index, quote, token, real_quote, real_token, quote_found, others)
 ), priced AS (
     SELECT n.*, quote_usd_at(p.quote_mint, n.at) AS usd, p.base_supply * ('1e-' || k.decimals)::numeric AS supply,
-           CASE WHEN n.token > 0 AND n.quote > 0
+           CASE WHEN least(n.token, n.quote) >= {PRICE_FORMING_RAW}
                 THEN round(n.quote * power(10::numeric, 20 + k.decimals - p.quote_decimals) / n.token) / 1e20 END AS price
     FROM last n JOIN pools p ON p.id = n.pool_id JOIN tokens k ON k.id = p.token_id
     WHERE p.last_slot = n.slot AND (p.last_signature, p.last_event_index) <> (n.signature, n.event_index)
