@@ -102,7 +102,8 @@ def expected(chain: Chain, now: datetime) -> Rows:
 def empty() -> None:
     """Empty every table of the room but its policies."""
     tables = [
-        model._meta.db_table for model in apps.get_app_config("tokens").get_models()
+        model._meta.db_table
+        for model in apps.get_app_config("tokens").get_models()
         if model._meta.managed and model is not RetentionPolicy
     ]
     with connection.cursor() as cursor:

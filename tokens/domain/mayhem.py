@@ -19,6 +19,19 @@ TRADED_FOR_SECONDS: Final = 24 * 60 * 60
 """So long after its creation the agent trades a coin."""
 SINCE: Final = 1_761_955_200
 """2025-11-01: no coin of an earlier time is a mayhem coin."""
+FEE_RECIPIENTS: Final = frozenset(
+    {
+        "GesfTA3X2arioaHp8bbKdjG9vJtskViWACZoYvxp4twS",
+        "4budycTjhs9fD6xw62VBducVTNgMgJJ5BgtKq7mAZwn6",
+        "8SBKzEQU4nLSzcwF4a74F2iaUDQyTfjGndn6qUWBnrpR",
+        "4UQeTP1T39KZ9Sfxzo3WR5skgsaP6NZa87BAkuazLEKH",
+        "8sNeir4QsLsJdYpc9RZacohhK1Y5FLU3nC5LXgYB4aa6",
+        "Fh9HmeLNUMVCvejxCtCL2DbYaRyBFVJ5xrWkLnMH6fdk",
+        "463MEnMeGyJekNZFQSTUABBEbLnvMTALbT6ZmsxAbAdq",
+        "6AUH3WEHucYZyC61hqpqYUWVto5qA5hjHuNQ32GNnNxA",
+    }
+)
+"""Who is paid the fees of mayhem coins alone (pump-public-docs, as of November 2026)."""
 _OLD_LAYOUTS: Final = ("TradeEvent/", "CreateEvent/")
 
 Held = tuple[int, int]
@@ -28,8 +41,9 @@ Held = tuple[int, int]
 def is_mayhem(event: ChainEvent) -> bool | None:
     """Return whether an event shows that its coin is a mayhem coin; ``None`` where it does not tell.
 
-    The flag of the event itself tells, the agent as its trader, and a reset of the virtual reserves. An event of the chain in a
-    layout that has no flag yet, or of a time before the mode, is one of an ordinary coin; other sources leave the flag out.
+    The flag of the event itself tells, the agent as its trader, a reset of the virtual reserves, and who is paid the fees. An
+    event of the chain in a layout that has no flag yet, or of a time before the mode, is one of an ordinary coin; other sources
+    leave the flag out.
     """
     fields = event.fields
     flag: bool | None = fields.get("mayhem_mode", fields.get("is_mayhem_mode"))
@@ -41,6 +55,8 @@ def is_mayhem(event: ChainEvent) -> bool | None:
         return True
     if flag is not None:
         return False
+    if fields.get("fee_recipient") in FEE_RECIPIENTS:
+        return True
     if event.raw.get("layout", "").startswith(_OLD_LAYOUTS):
         return False
     return False if event.block_time is not None and event.block_time < SINCE else None

@@ -69,7 +69,8 @@ class Transaction(models.Model):
         null=True, help_text="Place of the transaction in its block, where the source tells"
     )
     slot_place = models.IntegerField(
-        null=True, help_text="Place among several trades of a mayhem coin in one slot; NULL: the reserves' product tells it"
+        null=True,
+        help_text="Place among several trades of a mayhem coin in one slot; NULL: the reserves' product tells it",
     )
     success = models.BooleanField(
         default=True, db_default=True, help_text="Always true: failed transactions yield no rows"

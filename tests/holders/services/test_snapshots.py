@@ -264,7 +264,9 @@ def test_truth_05_the_mayhem_agent_is_no_holder(by_list: bool) -> None:
     assert found is not None
     assert [it.row.wallet_address for it in found.largest] == [ANN, BOB]
     assert set(
-        distribution.holders(token_mint=curve.token.mint_address, everybody=True).values_list("wallet_address", flat=True)
+        distribution.holders(token_mint=curve.token.mint_address, everybody=True).values_list(
+            "wallet_address", flat=True
+        )
     ) == {ANN, BOB}
     with connection.cursor() as cursor:
         cursor.execute("SELECT wallet_address FROM top_holders ORDER BY current_balance DESC")

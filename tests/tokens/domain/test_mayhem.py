@@ -26,6 +26,8 @@ BEFORE_THE_MODE, SINCE = {"block_time": mayhem.SINCE - 1}, {"block_time": mayhem
         ({"user": AGENT}, True),
         ({"user": AGENT, "fields": {"mayhem_mode": False}}, True),
         ({"kind": EventKind.RESERVES, "raw": {"layout": "UpdateMayhemVirtualParamsEvent/8"}}, True),
+        ({"raw": {"layout": "trades.csv"}, "fields": {"fee_recipient": min(mayhem.FEE_RECIPIENTS)}, **SINCE}, True),
+        ({"raw": {"layout": "trades.csv"}, "fields": {"fee_recipient": "somebody"}, **SINCE}, None),
         ({"raw": {"layout": "TradeEvent/22"}}, False),
         ({"raw": {"layout": "CreateEvent/12"}, "kind": EventKind.CREATE}, False),
         ({"raw": {"layout": "trades.csv"}, **BEFORE_THE_MODE}, False),
@@ -36,7 +38,9 @@ BEFORE_THE_MODE, SINCE = {"block_time": mayhem.SINCE - 1}, {"block_time": mayhem
         ({"program": Program.PUMPSWAP, "raw": {"layout": "BuyEvent/20"}}, None),
     ],
 )
-def test_truth_05_an_event_tells_whether_its_coin_is_a_mayhem_coin(event: dict[str, Any], expected: bool | None) -> None:
+def test_truth_05_an_event_tells_whether_its_coin_is_a_mayhem_coin(
+    event: dict[str, Any], expected: bool | None
+) -> None:
     """The flag tells, the agent as trader and a reset do; a layout or a time without the mode is an ordinary coin's; what leaves
     the flag out tells nothing."""
     assert mayhem.is_mayhem(trade(**event)) is expected

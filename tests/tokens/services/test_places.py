@@ -16,12 +16,12 @@ from tests.factories import signature
 from tests.tokens.services import capture
 from tests.tokens.services.building import SECOND, TRADER, received, trade
 from tests.tokens.services.capture import NOW
-from tokens.choices import EventKind
+from tokens.choices import EventKind, Program
 from tokens.domain import programs
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
 from tokens.models import Pool, PoolMilestone, PriceCandle1m, Token, Transaction
 from tokens.selectors import completeness
-from tokens.services import candles, ingest
+from tokens.services import candles, ingest, reorgs
 
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
@@ -117,7 +117,13 @@ def told() -> tuple[Any, ...]:
     pool, minute = Pool.objects.get(), PriceCandle1m.objects.order_by("bucket").last()
     placed = Transaction.objects.order_by("slot", "slot_place", "event_index").values_list("signature", "slot_place")
     state = (pool.virtual_sol_reserves, pool.virtual_token_reserves, pool.real_sol_reserves, pool.real_token_reserves)
-    priced = (pool.latest_price, pool.market_cap, pool.last_signature, pool.last_event_index, pool.bonding_curve_progress)
+    priced = (
+        pool.latest_price,
+        pool.market_cap,
+        pool.last_signature,
+        pool.last_event_index,
+        pool.bonding_curve_progress,
+    )
     milestones = PoolMilestone.objects.order_by("threshold_pct").values_list("threshold_pct", "signature", "invariant")
     assert minute is not None
     return state, priced, list(placed), list(milestones), (minute.open, minute.close), gaps()
@@ -316,3 +322,36 @@ def test_truth_05_ordinary_coins_keep_no_places_and_no_real_reserves() -> None:
     columns = ("slot_place", "real_quote_reserves", "real_token_reserves", "transaction_index")
     assert set(Transaction.objects.values_list(*columns)) == {(None, None, None, None)}
     assert Pool.objects.get().last_signature == two.signature
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 4, 5])
+def test_truth_05_a_dropped_fork_leaves_a_mayhem_coin_where_its_last_trade_left_it(last: int) -> None:
+    """What is taken back of a slot leaves the state after the trade before, in real reserves too, however the product fell."""
+    events = agent_between()
+    store(*events)
+    dropped = [reorgs.Dropped(event.signature, SLOT + 5, None) for event in events[last + 1 :]]
+    reorgs.take_back(venue=Program.PUMPFUN, dropped=dropped, now=NOW)
+    candles.roll_all(now=NOW)
+    state, priced, placed, *_ = told()
+    assert state == _held(events[last])
+    assert priced[2] == events[last].signature
+    assert [one for one, _ in placed] == [event.signature for event in events[1 : last + 1]]
+    assert gaps() == []
+
+
+def test_truth_05_a_late_earlier_trade_tells_where_a_round_trip_began() -> None:
+    """A round trip alone in its slot may begin at either end; what came before it decides, whenever it comes."""
+    curve = Curve().create().trade(50 * 10**12, slot=SLOT + 3)
+    held = (curve.real_quote, curve.real_token)
+    curve.trade(-(20 * 10**12), slot=SLOT + 600, reset=20 * 10**9)
+    back = held[0] - curve.real_quote
+    quote = (back - 1) * (curve.token - 20 * 10**12) // (20 * 10**12) + 1
+    curve.trade(20 * 10**12, slot=SLOT + 600, reset=quote)
+    assert (curve.real_quote, curve.real_token) == held
+    with undone():
+        store(*curve.events)
+        expected = told()
+    for order in permutations(curve.events):
+        with undone():
+            store(*order)
+            assert told() == expected

@@ -140,7 +140,7 @@ def _found_transaction(raw: bytes) -> Decoded | None:
     except msgspec.ValidationError:
         return None
     run = transactions.run(found.transaction, found.meta, slot=found.slot, block_time=found.block_time)
-    return _one(run._replace(index=_index(found.transaction_index)))
+    return _one(run._replace(position=_index(found.transaction_index)))
 
 
 def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads better than several
@@ -222,9 +222,7 @@ def _log(value: _LogValue, slot: int | None) -> Decoded:
     return _one(Run(Header(value.signature, slot), None, lambda: value.logs, value.err != NULL))
 
 
-def _transaction(
-    parts: _Parts, slot: int | None, block_time: int | None = None, index: int | None = None
-) -> Decoded:
+def _transaction(parts: _Parts, slot: int | None, block_time: int | None = None, index: int | None = None) -> Decoded:
     slot = _slot(parts, slot)
     block_time = _number.decode(parts.block_time) if _has(parts.block_time) else block_time
     index = _index(_number.decode(parts.transaction_index)) if _has(parts.transaction_index) else index
@@ -236,7 +234,7 @@ def _transaction(
             raise Undecodable("bad_transaction", "has no meta: whether it succeeded is not known")
         return _transaction(inner, slot, block_time, index)
     run = transactions.run(parts.transaction, parts.meta, slot=slot, block_time=block_time)
-    return _one(run._replace(index=index))
+    return _one(run._replace(position=index))
 
 
 def _index(told: int | None) -> int | None:

@@ -62,8 +62,8 @@ class Run(NamedTuple):
     failed: bool = False
     transaction_fee: int | None = None
     keys: Sequence[str] = ()
-    index: int | None = None
-    """Place in the block."""
+    position: int | None = None
+    """Place in the block, where the source tells."""
 
 
 _meta = msgspec.json.Decoder(Meta)
@@ -207,7 +207,7 @@ def _decoded(
         slot=transaction.header.slot,
         block_time=transaction.header.block_time,
         transaction_fee=transaction.transaction_fee,
-        transaction_index=transaction.index,
+        transaction_index=transaction.position,
         events=tuple(found),
         drift=dict(drift),
         truncated=truncated,

@@ -18,7 +18,8 @@ from tokens.services.ingest.parents import Sides
 
 _APART = timedelta(seconds=2)
 """One slot has one time; sources that say another are this far off at most."""
-_HOUR = timedelta(hours=1)
+_AHEAD = timedelta(hours=1)
+"""How far the chain's clock may be ahead of ours."""
 
 _BEFORE = """CASE t.type WHEN 'buy' THEN t.real_quote_reserves - t.amount_in ELSE t.real_quote_reserves + t.amount_out END,
        CASE t.type WHEN 'buy' THEN t.real_token_reserves + t.amount_out ELSE t.real_token_reserves - t.amount_in END,
@@ -35,7 +36,7 @@ WITH asked AS MATERIALIZED (
     SELECT k.token_id, k.pool_id, later.slot, later.block_time FROM asked k CROSS JOIN LATERAL (
         SELECT slot, block_time FROM transactions t
         WHERE t.token_id = k.token_id AND t.pool_id = k.pool_id AND t.slot > k.slot AND t.type IN ('buy', 'sell')
-          AND t.block_time >= k.at AND t.block_time >= %(start)s AND t.block_time <= %(end)s + %(hour)s
+          AND t.block_time >= k.at AND t.block_time >= %(start)s AND t.block_time <= %(until)s
         ORDER BY t.block_time, t.slot LIMIT 1
     ) AS later
 )
@@ -43,7 +44,7 @@ SELECT k.token_id, k.pool_id, k.slot, t.id, t.block_time, t.event_index, t.signa
        t.quote_reserves, t.token_reserves, t.real_quote_reserves, t.real_token_reserves, {_BEFORE}
 FROM slots k JOIN transactions t ON t.token_id = k.token_id AND t.pool_id = k.pool_id AND t.slot = k.slot
   AND t.block_time >= k.at - %(apart)s AND t.block_time <= k.at + %(apart)s
-WHERE t.type IN ('buy', 'sell') AND t.block_time >= %(start)s AND t.block_time <= %(end)s + %(hour)s + %(apart)s
+WHERE t.type IN ('buy', 'sell') AND t.block_time >= %(start)s AND t.block_time <= %(until)s + %(apart)s
 """
 
 _HELD_BEFORE = f"""
@@ -114,7 +115,7 @@ class _Row(NamedTuple):
     at: datetime
     event_index: int
     signature: str
-    index: int | None
+    position: int | None
     place: int | None
     quote: int
     token: int
@@ -133,7 +134,7 @@ class _Row(NamedTuple):
             (int(self.real_token or 0), int(self.real_quote or 0)),
             int(self.virtual_quote_before),
             int(self.quote),
-            self.index,
+            self.position,
             self.event_index,
             self.signature,
         )
@@ -156,9 +157,8 @@ def write(new: Iterable[TradeFact], sides: dict[str, Sides], *, now: datetime) -
         "slots": [slot for _, slot, _ in keys],
         "ats": times,
         "start": min(times) - _APART,
-        "end": max(times),
+        "until": max(now, *times) + _AHEAD,
         "apart": _APART,
-        "hour": _HOUR,
     }
     slots: dict[_Slot, list[_Row]] = defaultdict(list)
     with connection.cursor() as cursor:
@@ -209,10 +209,11 @@ def _held_before(slots: dict[_Slot, list[_Row]]) -> dict[_Slot, tuple[int | None
 
 def _place(ordered: dict[_Slot, list[_Row]], now: datetime) -> None:
     """Write the places that changed, and have what follows from them computed again."""
-    moved: list[tuple[_Row, int]] = []
+    moved: list[tuple[_Row, int | None]] = []
     slots: list[_Slot] = []
     for key, rows in ordered.items():
-        changed = [(row, place) for place, row in enumerate(rows, 1) if row.place != place] if len(rows) > 1 else []
+        places = range(1, len(rows) + 1) if len(rows) > 1 else (None,)
+        changed = [(row, place) for row, place in zip(rows, places, strict=True) if row.place != place]
         if changed:
             moved += changed
             slots.append(key)

@@ -130,15 +130,12 @@ def _update(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str,
 
 def _mayhem(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str, int | None]:
     """Return when each mayhem coin was created, by mint, as far as the batch or the database knows."""
-    coins = {mint: stored[token_id(mint)].created_at for mint, fact in facts.items() if _is_mayhem(fact, stored)}
-    return {
-        mint: facts[mint].creation.block_time if created is None and facts[mint].creation else created
-        for mint, created in coins.items()
-    }
-
-
-def _is_mayhem(fact: TokenFact, stored: dict[str, Stored]) -> bool:
-    return fact.is_mayhem or stored[token_id(fact.mint)].is_mayhem
+    coins: dict[str, int | None] = {}
+    for mint, fact in facts.items():
+        row = stored[token_id(mint)]
+        if fact.is_mayhem or row.is_mayhem:
+            coins[mint] = row.created_at if fact.creation is None else fact.creation.block_time
+    return coins
 
 
 def hold(mints: Iterable[str]) -> None:
