@@ -36,8 +36,8 @@ def of(*, token: Token, excluded: list[str], holders: int, origin: HolderOrigin,
     The growth is against the newest list of the same origin that is at least an hour old, else against who held an hour ago
     by our own trades.
     """
-    nobody = [*excluded, MAYHEM_AGENT]
-    asked: dict[str, Any] = {"token": token.pk, "mint": token.mint_address, "excluded": nobody, "now": now}
+    left_out = [*excluded, MAYHEM_AGENT]
+    asked: dict[str, Any] = {"token": token.pk, "mint": token.mint_address, "excluded": left_out, "now": now}
     with connection.cursor() as cursor:
         cursor.execute(_MOVES, asked)
         known, active, new, diamonds, held, earlier, buyers, sellers = cursor.fetchone()

@@ -117,7 +117,8 @@ def _circulating(token: Token, pool: Pool | None, found: Found, *, held: int, ou
 
     Never less than what is held: a list and the supply are not of the same slot.
     """
-    supply = _whole((pool.base_supply if pool else None) or token.initial_supply)
+    # What a mayhem coin began with its agent has burned in part by the second day.
+    supply = _whole((pool.base_supply if pool else None) or (None if token.is_mayhem else token.initial_supply))
     if found.origin == HolderOrigin.TRADES:
         return max(held, _sold(pool, supply) or 0)
     if supply is None:

@@ -11,13 +11,15 @@ from django.db import connection
 
 from scoring.domain import risk
 from scoring.domain.signs import Signs
+from tokens.selectors.mayhem import is_mayhem
 from tokens.selectors.slots import place_in_slot
 
 # Nothing after ``at`` is read: no trade, no minute that ends later, no flag of a later snapshot.
 _TRADES = f"""
 WITH asked AS MATERIALIZED (
     SELECT a.n, a.mint, a.at, t.id AS token_id, t.creator_address AS creator,
-        coalesce(t.initial_supply, (SELECT max(base_supply) FROM pools p WHERE p.token_id = t.id)) AS supply
+        coalesce(CASE WHEN NOT {is_mayhem("t")} THEN t.initial_supply END,
+                 (SELECT max(base_supply) FROM pools p WHERE p.token_id = t.id)) AS supply
     FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) WITH ORDINALITY AS a(mint, at, n)
     JOIN tokens t ON t.mint_address = a.mint
 ), trades AS MATERIALIZED (

@@ -180,19 +180,19 @@ class Gatherer:
         quote, token = after.virtual_quote, after.virtual_token
         if quote is None or token is None:
             return 0
-        if fact.venue is Venue.PUMPFUN and mayhem.is_mayhem(event):
-            self._token(fact.mint, Platform.PUMPFUN).is_mayhem = True
+        if fact.venue is Venue.PUMPFUN:
+            if is_mayhem := mayhem.is_mayhem(event):
+                self._token(fact.mint, Platform.PUMPFUN).is_mayhem = True
+            if fact.initial_real_token is None or fact.base_supply is None:
+                _recognise_start(fact, after, is_mayhem=is_mayhem)
         invariant = quote * token
         order = (event.slot or 0, invariant, event.event_index, event.signature)
         if fact.newest is None or order > fact.newest:
             fact.newest, fact.newest_event, fact.state = order, event, after
             if (supply := event.fields.get("base_supply")) is not None and not fact.flipped:
                 fact.base_supply = supply
-            if fact.initial_real_token is None:
-                if fact.venue is Venue.PUMPFUN:
-                    _recognise_start(fact, after, is_mayhem=mayhem.is_mayhem(event))
-                elif fact.venue is Venue.RAYDIUM_LAUNCHPAD:
-                    fact.initial_real_token = event.fields.get("total_base_sell")
+            if fact.initial_real_token is None and fact.venue is Venue.RAYDIUM_LAUNCHPAD:
+                fact.initial_real_token = event.fields.get("total_base_sell")
         return invariant
 
     def _reserves(self, event: ChainEvent) -> None:
@@ -353,7 +353,7 @@ def _recognise_start(fact: PoolFact, state: Reserves, *, is_mayhem: bool | None)
     quote_offset, token_offset = STANDARD_OFFSETS
     if vt - rt != token_offset or (vq - rq != quote_offset and not is_mayhem):  # type: ignore[operator]
         return
-    fact.initial_real_token = STANDARD_ON_SALE
+    fact.initial_real_token = fact.initial_real_token or STANDARD_ON_SALE
     if is_mayhem is False:
         fact.quote_target = _target(*standard_start())
         fact.base_supply = fact.base_supply or STANDARD_SUPPLY

@@ -22,6 +22,7 @@ from tokens.choices import GapCause, GapOutcome, PoolType, RejectionStatus, Tran
 from tokens.domain import programs
 from tokens.domain.stretches import Stretch, joined, without
 from tokens.models import Pool, RejectedMessage, SlotGap, VenueState
+from tokens.selectors.mayhem import is_mayhem
 from tokens.selectors.slots import place_in_slot
 
 _EVER = 2**62
@@ -44,7 +45,7 @@ WITH recent AS (
            CASE WHEN kind.is_mayhem THEN 0 ELSE pool.virtual_token_reserves - pool.real_token_reserves END
                + pool.initial_real_token_reserves AS start_token
     FROM pools AS pool JOIN tokens AS token ON token.id = pool.token_id
-    CROSS JOIN LATERAL (SELECT token.metadata @> '{{"is_mayhem_mode": true}}' AS is_mayhem) AS kind
+    CROSS JOIN LATERAL (SELECT {is_mayhem("token")} AS is_mayhem) AS kind
     WHERE pool.pool_type = %(initial)s AND pool.last_trade_at >= %(start)s
       AND (%(venue)s::text IS NULL OR pool.platform = %(venue)s)
       AND (%(only)s::uuid[] IS NULL OR pool.id = ANY(%(only)s::uuid[]))

@@ -283,3 +283,15 @@ def test_truth_05_whoever_the_agent_bought_beside_is_no_group() -> None:
     token.creation_signature, token.creation_timestamp = factories.signature("one"), NOON
     began = holding.beginning(token=token, at=NOON)
     assert (began.slot, list(began.launch_buyers), list(began.bundles)) == (SLOT, [ANN], [])
+
+
+@pytest.mark.parametrize(("supply", "circulating"), [(2 * 10**12, 1_999_300), (None, 300)])
+def test_truth_05_a_mayhem_coin_of_unknown_supply_is_measured_against_the_whole_list(
+    supply: int | None, circulating: int
+) -> None:
+    """What it began with is no supply once its agent may have burned some: then a whole list says what there is."""
+    curve = pool(base_supply=supply)
+    curve.token.metadata, curve.token.initial_supply = {"is_mayhem_mode": True}, 2 * 10**12
+    curve.token.save()
+    take(curve, Lists(listed({MAYHEM_AGENT: 700, ANN: 200, BOB: 100})))
+    assert stored(curve).circulating_supply == circulating

@@ -21,6 +21,7 @@ from tokens.domain import programs
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
 from tokens.models import Pool, PoolMilestone, PriceCandle1m, Token, Transaction
 from tokens.selectors import completeness
+from tokens.selectors.completeness import Evidence
 from tokens.services import candles, ingest, reorgs
 
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
@@ -203,6 +204,15 @@ def test_truth_05_a_coin_of_unknown_kind_has_no_supply(event: dict[str, Any], su
     assert Pool.objects.get().base_supply == supply
 
 
+@pytest.mark.parametrize("step", [1, -1])
+def test_truth_05_one_event_that_tells_the_kind_is_enough(step: int) -> None:
+    """Of a batch in which only one trade has the flag the supply is known, wherever that one stands."""
+    events = [trade(0, raw={"layout": "trades.csv"}), trade(1, fields={"mayhem_mode": False})]
+    ingest.store(batch=[received(event) for event in events[::step]], feed="test", now=NOW)
+    pool = Pool.objects.get()
+    assert (pool.base_supply, pool.quote_target) == (10**15, 85_005_359_057)
+
+
 def test_truth_05_any_order_of_arrival_ends_in_the_chains_order() -> None:
     """The agent's trades between ordinary ones of one slot: state, candle, milestones and places are those of the chain, however
     the events came, and no trade is missing."""
@@ -355,3 +365,19 @@ def test_truth_05_a_late_earlier_trade_tells_where_a_round_trip_began() -> None:
         with undone():
             store(*order)
             assert told() == expected
+
+
+def test_truth_05_a_mayhem_coin_is_complete_by_its_real_reserves() -> None:
+    """From its creation to its newest trade, with nobody to compare; one that is missing leaves a hole at its place."""
+    events = agent_between()
+    with undone():
+        store(*events)
+        (pool,) = Pool.objects.select_related("token")
+        span = completeness.span(pool=pool, now=NOW).span
+        assert span is not None
+        assert (span.slot_from, span.slot_to, list(span.by)) == (SLOT + 5, SLOT + 5, [Evidence.CONSERVATION])
+        assert span.from_start
+    store(*events[:2], *events[3:])
+    (pool,) = Pool.objects.select_related("token")
+    found = completeness.span(pool=pool, now=NOW)
+    assert (found.span, [(hole.slot_from, hole.slot_to) for hole in found.holes]) == (None, [(SLOT + 5, SLOT + 5)])

@@ -12,6 +12,7 @@ from megatron.core.ids import derived_id
 from tokens.domain import mayhem
 from tokens.domain.facts import TokenFact
 from tokens.domain.text import sanitised
+from tokens.selectors.mayhem import is_mayhem
 
 
 @lru_cache(maxsize=1 << 16)
@@ -50,8 +51,8 @@ def _stored(facts: dict[str, TokenFact]) -> dict[str, Stored]:
     """Return the tokens that are stored, by id."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id::text, decimals, platform, is_graduated, graduation_platform,"
-            """ metadata @> '{"is_mayhem_mode": true}', extract(epoch FROM creation_timestamp)::bigint FROM tokens"""
+            f"SELECT id::text, decimals, platform, is_graduated, graduation_platform, {is_mayhem('tokens')},"
+            " extract(epoch FROM creation_timestamp)::bigint FROM tokens"
             " WHERE id = ANY(string_to_array(%s, ',')::uuid[])",
             [",".join(map(token_id, facts))],
         )
