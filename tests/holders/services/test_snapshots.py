@@ -254,7 +254,7 @@ def test_truth_05_the_mayhem_agent_is_no_holder(by_list: bool) -> None:
     curve = pool()
     for who, tokens in ((MAYHEM_AGENT, 700), (ANN, 200), (BOB, 100)):
         trade(curve, who, tokens, at=NOON - timedelta(minutes=5))
-    trade(curve, MAYHEM_AGENT, -10, at=NOON - timedelta(minutes=4))
+    trade(curve, MAYHEM_AGENT, -10, slot=SLOT - 50, at=NOON - timedelta(minutes=4))
     taken = take(curve, Lists(listed({MAYHEM_AGENT: 690, ANN: 200, BOB: 100})) if by_list else None)
     row = stored(curve)
     assert (taken.total_holders, taken.excluded, row.top_1_balance) == (2, 1, 200)
