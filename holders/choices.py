@@ -28,6 +28,7 @@ class Exclusion(TextChoices):
     BURN = "burn", "Burn address"
     PROGRAM = "program", "Owned by a program"
     EXCHANGE = "exchange", "Exchange wallet"
+    AGENT = "agent", "Mayhem agent"
 
 
 class JobReason(TextChoices):

@@ -11,6 +11,7 @@ from typing import Final
 from solders.pubkey import Pubkey
 
 from holders.choices import Exclusion
+from tokens.domain.programs import MAYHEM_AGENT
 
 BURNS: Final = frozenset(
     {
@@ -59,6 +60,8 @@ def reason(*, owner: str, accounts: Collection[str] = (), venues: Venues) -> Exc
         return Exclusion.BURN
     if owner in EXCHANGES:
         return Exclusion.EXCHANGE
+    if owner == MAYHEM_AGENT:
+        return Exclusion.AGENT
     return Exclusion.PROGRAM if is_program(owner) else None
 
 

@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 
 from holders.models import HolderSnapshot, TokenHolder
+from tokens.domain.programs import MAYHEM_AGENT
 
 
 def newest(*, token_mint: str) -> HolderSnapshot | None:
@@ -16,6 +17,7 @@ def snapshots(*, token_mint: str) -> QuerySet[HolderSnapshot]:
 
 
 def holders(*, token_mint: str, everybody: bool = False) -> QuerySet[TokenHolder]:
-    """Return who holds a token, unordered; with ``everybody`` also those who have left."""
-    rows = TokenHolder.objects.filter(token_mint=token_mint)
+    """Return who holds a token, unordered; with ``everybody`` also those who have left. The mayhem agent is no holder (T15):
+    the snapshot's list of those left out has it."""
+    rows = TokenHolder.objects.filter(token_mint=token_mint).exclude(wallet_address=MAYHEM_AGENT)
     return rows if everybody else rows.filter(current_balance__gt=0)

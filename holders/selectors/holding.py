@@ -14,6 +14,7 @@ from django.db import connection
 
 from holders.choices import WalletOrigin
 from holders.domain import activity, terms
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Token
 
 MOST = 20_000
@@ -137,14 +138,14 @@ SELECT coalesce((SELECT min(slot) FROM transactions
 # One transaction has one fee payer.
 _BUNDLES = """
 SELECT DISTINCT array_agg(DISTINCT user_address ORDER BY user_address)
-  FROM transactions WHERE token_id = %(token)s AND type = 'buy' AND block_time <= %(at)s
+  FROM transactions WHERE token_id = %(token)s AND type = 'buy' AND block_time <= %(at)s AND user_address <> %(agent)s
  GROUP BY signature HAVING count(DISTINCT user_address) > 1
 """
 
 _LAUNCH_BUYERS = """
 SELECT coalesce(array_agg(DISTINCT user_address ORDER BY user_address), '{}'::varchar[])
   FROM transactions
- WHERE token_id = %(token)s AND type = 'buy' AND slot = %(slot)s AND block_time <= %(at)s
+ WHERE token_id = %(token)s AND type = 'buy' AND slot = %(slot)s AND block_time <= %(at)s AND user_address <> %(agent)s
 """
 
 
@@ -228,7 +229,13 @@ def counted(*, token: Token, excluded: Sequence[str], at: datetime) -> Counted:
 
 def beginning(*, token: Token, at: datetime) -> Beginning:
     """Return how the trade of ``token`` began, as known at ``at``."""
-    asked = {"token": token.pk, "creation": token.creation_signature, "created": token.creation_timestamp, "at": at}
+    asked = {
+        "token": token.pk,
+        "creation": token.creation_signature,
+        "created": token.creation_timestamp,
+        "at": at,
+        "agent": MAYHEM_AGENT,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_LAUNCH, asked)
         (slot,) = cursor.fetchone()

@@ -9,6 +9,7 @@ from django.db import connection
 
 from holders.choices import HolderOrigin
 from holders.models import HolderSnapshot
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Token
 
 HOUR = timedelta(hours=1)
@@ -18,7 +19,7 @@ _COMPARED = timedelta(hours=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moves:
-    """Counts of wallets, without excluded ones; ``None`` where we have no trades of the token."""
+    """Counts of wallets, without excluded ones and the mayhem agent; ``None`` where we have no trades of the token."""
 
     has_trades: bool
     active: int | None
@@ -35,7 +36,8 @@ def of(*, token: Token, excluded: list[str], holders: int, origin: HolderOrigin,
     The growth is against the newest list of the same origin that is at least an hour old, else against who held an hour ago
     by our own trades.
     """
-    asked: dict[str, Any] = {"token": token.pk, "mint": token.mint_address, "excluded": excluded, "now": now}
+    left_out = [*excluded, MAYHEM_AGENT]
+    asked: dict[str, Any] = {"token": token.pk, "mint": token.mint_address, "excluded": left_out, "now": now}
     with connection.cursor() as cursor:
         cursor.execute(_MOVES, asked)
         known, active, new, diamonds, held, earlier, buyers, sellers = cursor.fetchone()

@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Subquery
 from django.db.models.functions import JSONObject
 
 from holders.models import HolderSnapshot, TokenHolder, WalletCluster, WalletQualityMetric
+from holders.selectors import distribution
 
 LARGEST = 20
 CLUSTERS = 10
@@ -52,7 +53,7 @@ class Spread:
 def of(*, token_mint: str) -> Spread | None:
     """Return over whom a token is spread, ``None`` when nothing is known of it. Two queries."""
     snapshot = _newest(token_mint)
-    rows = TokenHolder.objects.filter(token_mint=token_mint, current_balance__gt=0).order_by("-current_balance")
+    rows = distribution.holders(token_mint=token_mint).order_by("-current_balance")
     supply = None if snapshot is None else snapshot.circulating_supply
     largest = [Holding(row, _percent(row.current_balance, supply)) for row in rows[:LARGEST]]
     if snapshot is None:

@@ -12,6 +12,7 @@ import numpy as np
 from django.db import connection
 
 from holders.domain.ledger import Column, Ledger
+from tokens.selectors.slots import place_in_slot
 
 Packed = dict[tuple[int, str], tuple[int, bytes]]
 """The digest and the trades of each token's place and wallet."""
@@ -38,7 +39,7 @@ SELECT w.place::int - 1, t.user_address, bit_xor({DIGEST}),
 """
 _ANYHOW = _TRADES.format(order="", only="")
 _IN_ORDER = _TRADES.format(
-    order="""ORDER BY t.slot, coalesce(t.quote_reserves * t.token_reserves, 0), t.event_index, t.signature COLLATE "C" """,
+    order=f"""ORDER BY t.slot, {place_in_slot("t")}, t.event_index, t.signature COLLATE "C" """,
     only="AND t.user_address = ANY (%s)",
 )
 

@@ -17,6 +17,7 @@ from holders.models import HolderScoreJob
 from holders.selectors import agenda
 from holders.selectors.agenda import Candidate
 from megatron.core import ids, nudges
+from tokens.domain.programs import MAYHEM_AGENT
 
 HORIZON = timedelta(seconds=30)
 """The planner's own heartbeat: what comes due before the next is asked for now."""
@@ -60,7 +61,8 @@ WHERE NOT t.is_graduated
   AND NOT EXISTS (SELECT FROM pools p WHERE p.token_id = t.id AND p.pool_type = 'initial' AND p.status <> 'active')
   AND (n.counted OR %(fewest)s <= (
       SELECT count(DISTINCT user_address) FROM (
-          SELECT user_address FROM transactions WHERE token_id = t.id AND type = 'buy' ORDER BY block_time DESC LIMIT %(buys)s
+          SELECT user_address FROM transactions WHERE token_id = t.id AND type = 'buy' AND user_address <> %(agent)s
+          ORDER BY block_time DESC LIMIT %(buys)s
       ) AS newest))
 ORDER BY n.mint
 ON CONFLICT (token_mint) WHERE processed_at IS NULL DO UPDATE SET
@@ -161,6 +163,7 @@ def _ask(wishes: Sequence[Wish], evidence: Mapping[str, Any], now: datetime, *, 
                 "counted": [wish.was_analysed for wish in wishes],
                 "fewest": ranks.FEWEST_HOLDERS,
                 "buys": FEW_BUYS,
+                "agent": MAYHEM_AGENT,
             },
         )
         new = [is_new for (is_new,) in cursor.fetchall()]

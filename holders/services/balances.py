@@ -182,11 +182,9 @@ def _row(
 # Once a token, not once a holder.
 _PRICED = """
 priced AS MATERIALIZED (
-    SELECT k.mint_address AS mint, pool.* FROM tokens k LEFT JOIN LATERAL (
-        SELECT CASE WHEN quote_mint = 'So11111111111111111111111111111111111111112' THEN latest_price END AS price,
-               latest_price_usd AS price_usd
-          FROM pools WHERE token_id = k.id AND pool_type IN ('initial', 'graduated')
-         ORDER BY pool_type = 'graduated' DESC, id LIMIT 1) AS pool ON true
+    SELECT k.mint_address AS mint, pool.latest_price_usd AS price_usd,
+           CASE WHEN pool.quote_mint = 'So11111111111111111111111111111111111111112' THEN pool.latest_price END AS price
+      FROM tokens k LEFT JOIN current_pools current ON current.token_id = k.id LEFT JOIN pools pool ON pool.id = current.pool_id
      WHERE k.mint_address IN (SELECT {mint} FROM {rows})
 )
 """

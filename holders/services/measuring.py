@@ -118,9 +118,9 @@ def _circulating(token: Token, pool: Pool | None, found: Found, *, held: int, ou
     Never less than what is held: a list and the supply are not of the same slot.
     """
     curve = _curve(token)
-    supply = _whole(
-        (pool.base_supply if pool else None) or (curve.base_supply if curve else None) or token.initial_supply
-    )
+    # What a mayhem coin began with its agent has burned in part by the second day.
+    began = None if token.is_mayhem else token.initial_supply
+    supply = _whole((pool.base_supply if pool else None) or (curve.base_supply if curve else None) or began)
     if found.origin == HolderOrigin.TRADES:
         return max(held, _sold(pool, supply) or 0)
     if supply is None:

@@ -19,6 +19,7 @@ from holders.models import HolderSnapshot, WalletCluster, WalletQualityMetric
 from holders.selectors import holding
 from holders.selectors import wallets as books
 from holders.selectors.holding import Beginning, Counted, Holder
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Token
 from tokens.selectors import tokens
 
@@ -117,11 +118,11 @@ def refresh_smart_money() -> None:
 
 
 def _excluded(snapshot: HolderSnapshot, token: Token) -> list[str]:
-    """Return the accounts that are no holders: what the snapshot left out, and the token's own pools."""
+    """Return the accounts that are no holders: what the snapshot left out, the token's own pools, and the mayhem agent."""
     told = [item["wallet"] for item in snapshot.raw_distribution.get("excluded", [])]
     pools = token.pools.all()
     own = [address for pool in pools for address in (pool.pool_address, pool.bonding_curve_address) if address]
-    return sorted({*told, *own})
+    return sorted({*told, *own, MAYHEM_AGENT})
 
 
 def _judge(held: Sequence[Holder], token: Token, snapshot: HolderSnapshot, began: Beginning) -> list[_Judged]:

@@ -17,6 +17,7 @@ def to_json(update: wire.TransactionUpdate, block_time: int | None) -> bytes:
         {
             "slot": update.slot,
             "blockTime": block_time,
+            "transactionIndex": found.index,
             "transaction": _transaction(found),
             # What has no meta has not run as far as we know: the decoder refuses it.
             "meta": _meta(found.meta) if found.HasField("meta") else None,

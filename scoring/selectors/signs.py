@@ -11,17 +11,20 @@ from django.db import connection
 
 from scoring.domain import risk
 from scoring.domain.signs import Signs
+from tokens.selectors.mayhem import is_mayhem
+from tokens.selectors.slots import place_in_slot
 
 # Nothing after ``at`` is read: no trade, no minute that ends later, no flag of a later snapshot.
-_TRADES = """
+_TRADES = f"""
 WITH asked AS MATERIALIZED (
     SELECT a.n, a.mint, a.at, t.id AS token_id, t.creator_address AS creator,
         array_remove(array_append(array_remove(t.launch_wallets, t.creator_address), t.creator_address), NULL) AS devs,
-        coalesce(t.initial_supply, (SELECT max(base_supply) FROM pools p WHERE p.token_id = t.id)) AS supply
+        coalesce(CASE WHEN NOT {is_mayhem("t")} THEN t.initial_supply END,
+                 (SELECT max(base_supply) FROM pools p WHERE p.token_id = t.id)) AS supply
     FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) WITH ORDINALITY AS a(mint, at, n)
     JOIN tokens t ON t.mint_address = a.mint
 ), trades AS MATERIALIZED (
-    SELECT a.n, x.block_time, x.slot, coalesce(x.quote_reserves * x.token_reserves, 0) AS invariant, x.event_index,
+    SELECT a.n, x.block_time, x.slot, {place_in_slot("x")} AS invariant, x.event_index,
         x.signature, x.type = 'buy' AS buys, x.user_address AS wallet, x.sol_amount,
         CASE x.type WHEN 'buy' THEN x.amount_out ELSE x.amount_in END AS tokens,
         CASE x.type WHEN 'buy' THEN x.amount_in ELSE x.amount_out END AS quote

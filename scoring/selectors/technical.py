@@ -79,10 +79,10 @@ SELECT asked.mint_address, current.market_cap_usd, current.sold_pct, current.lat
     largest_buy, largest_sell
 FROM asked
 LEFT JOIN LATERAL (
-    SELECT pools.market_cap_usd, pools.latest_price, curve.bonding_curve_progress AS sold_pct FROM pools
+    SELECT pools.market_cap_usd, pools.latest_price, curve.bonding_curve_progress AS sold_pct
+    FROM current_pools JOIN pools ON pools.id = current_pools.pool_id
     LEFT JOIN pools curve ON curve.token_id = asked.token_id AND curve.pool_type = 'initial'
-    WHERE pools.token_id = asked.token_id AND pools.pool_type IN ('initial', 'graduated')
-    ORDER BY pools.pool_type = 'graduated' DESC, pools.id LIMIT 1
+    WHERE current_pools.token_id = asked.token_id
 ) AS current ON true
 LEFT JOIN minutes ON minutes.token_id = asked.token_id
 LEFT JOIN traded ON traded.token_id = asked.token_id

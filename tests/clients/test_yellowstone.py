@@ -66,8 +66,15 @@ def test_a_transaction_is_decoded_as_if_a_node_had_given_it(name: str) -> None:
     found = recorded(name)
     payload = to_json(transaction(found).transaction, found["blockTime"])
     decoded = decode_message(payload)
-    assert decoded == decode_message(json.dumps(found).encode())
+    assert decoded == decode_message(json.dumps({**found, "transactionIndex": 0}).encode())
     assert [one.events for one in decoded] != [()]
+
+
+def test_truth_05_a_transaction_brings_its_place_in_the_block() -> None:
+    """A validator's feed tells it, and so the order inside a slot is known."""
+    update = transaction(recorded(TRADES[0])).transaction
+    update.transaction.index = 417
+    assert [one.transaction_index for one in decode_message(to_json(update, 1))] == [417]
 
 
 @pytest.mark.parametrize("name", EXACT)

@@ -37,7 +37,7 @@ COMPARED: tuple[type[Model], ...] = (
 )
 AUDIT = frozenset({"created_at", "updated_at"})
 """When we wrote a row is no fact about the chain."""
-BY_SOURCE = frozenset({"transaction_fee"})
+BY_SOURCE = frozenset({"transaction_fee", "transaction_index"})
 """Known where the whole transaction was read, not from its log."""
 Rows = dict[str, dict[Any, dict[str, Any]]]
 
@@ -102,7 +102,9 @@ def expected(chain: Chain, now: datetime) -> Rows:
 def empty() -> None:
     """Empty every table of the room but its policies."""
     tables = [
-        model._meta.db_table for model in apps.get_app_config("tokens").get_models() if model is not RetentionPolicy
+        model._meta.db_table
+        for model in apps.get_app_config("tokens").get_models()
+        if model._meta.managed and model is not RetentionPolicy
     ]
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")

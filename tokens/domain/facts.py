@@ -85,6 +85,8 @@ class TokenFact:
     destination: str | None = None
     named_creator: NamedCreator | None = None
     """Who a trade says the creator was: serves while the creation was not seen."""
+    is_mayhem: bool = False
+    """An event showed that it is a mayhem coin, which it then is for life."""
 
     def went_to(self, destination: str | None) -> None:
         """Note where the liquidity went."""
@@ -161,6 +163,11 @@ class TradeFact(msgspec.Struct, frozen=True, gc=False):
     invariant: int
     commitment: int
     transaction_fee: int | None
+    real: Reserves | None = None
+    """``after`` again where its real reserves do not follow from the virtual ones: of mayhem coins, and of coins of which the
+    source does not say whether they are such."""
+    transaction_index: int | None = None
+    """Place of the transaction in its block, where the source tells."""
 
     @property
     def id(self) -> str:

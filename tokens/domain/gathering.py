@@ -1,7 +1,7 @@
 """Gathering a batch: takes events one by one and merges each into what is known of its token, pool and trade."""
 
 from tokens.choices import EventKind, Platform, PoolStatus, PoolType, Program, RejectionReason, TransactionType, Venue
-from tokens.domain import programs
+from tokens.domain import mayhem, programs
 from tokens.domain.curve import launchlab_target
 from tokens.domain.events import ChainEvent, Reserves
 from tokens.domain.facts import (
@@ -53,11 +53,13 @@ class Gatherer:
         self.known_pools = known_pools
         self.result = Gathered()
 
-    def add(self, event: ChainEvent, *, commitment: int, transaction_fee: int | None) -> None:
+    def add(
+        self, event: ChainEvent, *, commitment: int, transaction_fee: int | None, transaction_index: int | None = None
+    ) -> None:
         """Take one event into account, or put it with the waiting ones."""
         kind = event.kind
         if (type_ := _TYPES.get(kind)) is not None:
-            self._trade(event, type_, commitment, transaction_fee)
+            self._trade(event, type_, commitment, transaction_fee, transaction_index)
         elif kind is EventKind.CREATE:
             self._create(event)
         elif kind is EventKind.CREATE_POOL:
@@ -69,7 +71,9 @@ class Gatherer:
 
     # -- trades
 
-    def _trade(self, event: ChainEvent, type_: str, commitment: int, transaction_fee: int | None) -> None:
+    def _trade(
+        self, event: ChainEvent, type_: str, commitment: int, transaction_fee: int | None, transaction_index: int | None
+    ) -> None:
         pool, quote_raw, token_raw = event.pool, event.quote_amount_raw, event.token_amount_raw
         if pool is None or quote_raw is None or token_raw is None or event.user is None:
             self._wait(event, RejectionReason.NEEDS_TRANSACTION)
@@ -91,15 +95,16 @@ class Gatherer:
         if fact.flipped:
             type_, quote_raw, token_raw = _FLIPPED.get(type_, type_), token_raw, quote_raw
             after = swapped(after)
-        invariant = self._advance(fact, event, after)
-        if (accounts := event.pool_accounts) is not None:
-            fact.learn_accounts(accounts)
-        if fact.named_creator is None or slot < fact.named_creator[0]:
-            self._name_creator(fact, event, slot)
+        invariant, real = self._advance(fact, event, after), None
+        fact.learn_accounts(event.pool_accounts)
+        self._name_creator(fact, event, slot)
         if fact.pool_type is not _INITIAL:
             self._on_amm(fact, event, slot, after)
-        elif fact.venue is _LAUNCHLAB and (status := event.fields.get("pool_status")):
-            self._stated(fact, event, status)
+        elif fact.venue is _LAUNCHLAB:
+            if status := event.fields.get("pool_status"):
+                self._stated(fact, event, status)
+        elif after.real_token is not None and mayhem.is_mayhem(event) is not False:
+            real = after
         self.result.trades.append(
             TradeFact(
                 event,
@@ -113,6 +118,8 @@ class Gatherer:
                 invariant,
                 commitment,
                 transaction_fee,
+                real,
+                transaction_index,
             )
         )
 
@@ -124,7 +131,9 @@ class Gatherer:
             _hold(fact, Holdings(slot, False, event.event_index, event.signature, after.real_quote, after.real_token))
 
     def _name_creator(self, fact: PoolFact, event: ChainEvent, slot: int) -> None:
-        """Note whom a trade of the coin's own pools names as its creator."""
+        """Note whom a trade of the coin's own pools names as its creator, if no earlier one has named anybody."""
+        if fact.named_creator is not None and slot >= fact.named_creator[0]:
+            return
         creator = event.fields.get("creator" if fact.pool_type is _INITIAL else "coin_creator")
         if (
             fact.pool_type is PoolType.PERMISSIONLESS
@@ -191,17 +200,19 @@ class Gatherer:
         quote, token = after.virtual_quote, after.virtual_token
         if quote is None or token is None:
             return 0
+        if fact.venue is Venue.PUMPFUN:
+            if is_mayhem := mayhem.is_mayhem(event):
+                self._token(fact.mint, Platform.PUMPFUN).is_mayhem = True
+            if fact.initial_real_token is None or fact.base_supply is None:
+                _recognise_start(fact, after, is_mayhem=is_mayhem)
         invariant = quote * token
         order = (event.slot or 0, invariant, event.event_index, event.signature)
         if fact.newest is None or order > fact.newest:
             fact.newest, fact.newest_event, fact.state = order, event, after
             if (supply := event.fields.get("base_supply")) is not None and not fact.flipped:
                 fact.base_supply = supply
-            if fact.initial_real_token is None:
-                if fact.venue is Venue.PUMPFUN:
-                    _recognise_standard(fact, after)
-                elif fact.venue is Venue.RAYDIUM_LAUNCHPAD:
-                    _recognise_launchlab(fact, event)
+            if fact.initial_real_token is None and fact.venue is Venue.RAYDIUM_LAUNCHPAD:
+                _recognise_launchlab(fact, event)
         return invariant
 
     def _reserves(self, event: ChainEvent) -> None:
@@ -239,11 +250,15 @@ class Gatherer:
         fields, after = event.fields, event.reserves.after
         token.decimals = fields.get("decimals", DEFAULT_DECIMALS)
         if event.program is Program.PUMPFUN:
-            fact.base_supply = fields.get("token_total_supply", STANDARD_SUPPLY)
-            start = fact.start
+            is_mayhem, start = mayhem.is_mayhem(event), fact.start
+            token.is_mayhem = token.is_mayhem or is_mayhem is True
+            # A mayhem coin is created as if it had half its supply, and what its curve raises is the agent's affair.
+            if is_mayhem is False:
+                fact.base_supply = fields.get("token_total_supply", STANDARD_SUPPLY)
             if start and start.real_token and start.virtual_quote and start.virtual_token:
                 fact.initial_real_token = start.real_token
-                fact.quote_target = _target(start.virtual_quote, start.virtual_token, start.real_token)
+                if is_mayhem is False:
+                    fact.quote_target = _target(start.virtual_quote, start.virtual_token, start.real_token)
         else:
             fact.base_supply = fields.get("supply")
             fact.initial_real_token = fields.get("total_base_sell") or (after.real_token if after else None)
@@ -270,6 +285,8 @@ class Gatherer:
         self._token(mint, Platform.UNKNOWN).decimals = base_decimals
         fact.lp_mint = fact.lp_mint or fields.get("lp_mint")
         fact.learn_accounts(event.pool_accounts)
+        if fact.pool_type is PoolType.GRADUATED and mayhem.is_mayhem(event):
+            self._token(mint, Platform.UNKNOWN).is_mayhem = True
         if fact.pool_type is PoolType.GRADUATED and event.slot is not None and event.block_time is not None:
             self._opened(fact, (False, event.slot, event.signature))
             self._completed(self._token(mint, Platform.UNKNOWN), event.block_time, event.signature)
@@ -360,14 +377,22 @@ def _successor(event: ChainEvent, mint: str, quote_mint: str) -> str | None:
     return programs.graduated_pool(mint, quote_mint) if event.pool != programs.bonding_curve(mint) else None
 
 
-def _recognise_standard(fact: PoolFact, state: Reserves) -> None:
-    """Tell the start of a standard coin from any state, so that its progress is known without its creation."""
+def _recognise_start(fact: PoolFact, state: Reserves, *, is_mayhem: bool | None) -> None:
+    """Tell the start of a standard coin from any state, so that its progress is known without its creation.
+
+    A mayhem coin starts with the tokens of any other; what it raises and what there is of it is not told by its reserves,
+    nor of a coin that may be one.
+    """
     known = (state.virtual_quote, state.virtual_token, state.real_quote, state.real_token)
     if None in known or fact.quote_mint != programs.WRAPPED_SOL:
         return
     vq, vt, rq, rt = known
-    if (vq - rq, vt - rt) == STANDARD_OFFSETS:  # type: ignore[operator]
-        fact.initial_real_token, fact.quote_target = STANDARD_ON_SALE, _target(*standard_start())
+    quote_offset, token_offset = STANDARD_OFFSETS
+    if vt - rt != token_offset or (vq - rq != quote_offset and not is_mayhem):  # type: ignore[operator]
+        return
+    fact.initial_real_token = fact.initial_real_token or STANDARD_ON_SALE
+    if is_mayhem is False:
+        fact.quote_target = _target(*standard_start())
         fact.base_supply = fact.base_supply or STANDARD_SUPPLY
 
 

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tokens.choices import TransactionType
+from tokens.domain.programs import MAYHEM_AGENT
 
 TRADES = (TransactionType.BUY, TransactionType.SELL)
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """What a candle needs of one trade. ``invariant`` is the product of the virtual reserves after it, 0 if unknown."""
+    """What a candle needs of one trade. ``invariant`` is its place in its slot if it has one, else the product of the virtual
+    reserves after it, 0 if unknown."""
 
     block_time: datetime
     slot: int
@@ -32,7 +34,8 @@ class Trade:
         """Where the trade stands among its pool's trades.
 
         Sources rarely say where in its slot a transaction ran. On a constant-product curve every trade rounds in the
-        pool's favour, so the product of the reserves never falls and gives the order inside a slot.
+        pool's favour, so the product of the reserves never falls and gives the order inside a slot. On the curve of a
+        mayhem coin it may fall: there its place is found from the chain of reserves.
         """
         return (self.slot, self.invariant, self.event_index, self.signature)
 
@@ -89,6 +92,6 @@ def _candle(trades: list[Trade]) -> Candle:
         volume_sol=sum((trade.sol_amount or Decimal(0) for trade in trades), Decimal(0)),
         volume_usd=sum(volumes, Decimal(0)) if volumes else None,
         trade_count=len(trades),
-        buyer_count=len({trade.user for trade in trades if trade.type == TransactionType.BUY}),
-        seller_count=len({trade.user for trade in trades if trade.type == TransactionType.SELL}),
+        buyer_count=len({trade.user for trade in trades if trade.type == TransactionType.BUY} - {MAYHEM_AGENT}),
+        seller_count=len({trade.user for trade in trades if trade.type == TransactionType.SELL} - {MAYHEM_AGENT}),
     )

@@ -157,6 +157,22 @@ class Pool(Row):
         return f"{self.platform} {self.pool_address}"
 
 
+class CurrentPool(models.Model):
+    """One row is the pool that prices a token (decision T14): of its graduated pools the one with the newest event (ties, and
+    pools without any: the lowest id), else its launch curve. Unique by token. Written by nobody: the view ``current_pools``
+    over :class:`Pool`, of which :func:`tokens.selectors.tokens.current_of` says the same of pools at hand. Kept as its pool."""
+
+    token = models.OneToOneField("tokens.Token", models.DO_NOTHING, primary_key=True, related_name="current")
+    pool = models.OneToOneField(Pool, models.DO_NOTHING, related_name="current")
+
+    class Meta:
+        db_table = "current_pools"
+        managed = False
+
+    def __str__(self) -> str:
+        return f"{self.pool_id} of {self.token_id}"
+
+
 class PoolMilestone(Row):
     """One row is the first time a curve's token progress reached a threshold. Unique by pool and threshold. Written by
     ``ingest.store``; an earlier trade that arrives late moves it back. Kept for ever."""
@@ -165,7 +181,9 @@ class PoolMilestone(Row):
     threshold_pct = models.PositiveSmallIntegerField(help_text="Percent of the tokens on sale that are sold")
     reached_at = models.DateTimeField(help_text="Block time of the event that reached it")
     slot = models.BigIntegerField()
-    invariant = RawAmountField(help_text="Product of the virtual reserves after the event: the order inside a slot")
+    invariant = RawAmountField(
+        help_text="The order inside a slot: product of the virtual reserves after the event, of mayhem coins their place in it"
+    )
     event_index = models.IntegerField()
     signature = SignatureField()
 

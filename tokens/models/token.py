@@ -79,5 +79,10 @@ class Token(Row):
         named = [] if self.creator_address is None else [self.creator_address]
         return sorted({*named, *self.launch_wallets})
 
+    @property
+    def is_mayhem(self) -> bool:
+        """Whether the token is known to be a mayhem coin: then nobody knows its supply but for a day (T15)."""
+        return bool(self.metadata.get("is_mayhem_mode"))
+
     def __str__(self) -> str:
         return f"{self.symbol or '?'} {self.mint_address}"

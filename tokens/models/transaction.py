@@ -62,6 +62,21 @@ class Transaction(models.Model):
     transaction_fee = models.BigIntegerField(null=True, help_text="Lamports paid to the network")
     quote_reserves = U64Field(null=True, help_text="Virtual quote reserves after the event, base units")
     token_reserves = U64Field(null=True, help_text="Virtual token reserves after the event, base units")
+    real_quote_reserves = U64Field(
+        null=True,
+        help_text="Real quote reserves after the event, base units, where they do not follow from the virtual (mayhem coins)",
+    )
+    real_token_reserves = U64Field(
+        null=True,
+        help_text="Real token reserves after the event, base units, where they do not follow from the virtual (mayhem coins)",
+    )
+    transaction_index = models.IntegerField(
+        null=True, help_text="Place of the transaction in its block, where the source tells"
+    )
+    slot_place = models.IntegerField(
+        null=True,
+        help_text="Place among several trades of a mayhem coin in one slot; NULL: the reserves' product tells it",
+    )
     success = models.BooleanField(
         default=True, db_default=True, help_text="Always true: failed transactions yield no rows"
     )

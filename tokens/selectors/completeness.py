@@ -2,8 +2,10 @@
 
 Each stored trade carries the reserves after it, and its own amounts give the reserves before it. So a missing trade
 shows as a break between two stored ones, without asking any third party, and the size of the break is what the missing
-trades moved in sum. The product of the reserves only grows on a constant-product curve (rounding favours the curve),
-which gives the order of trades inside one slot.
+trades moved in sum. A curve's first trade is held against the reserves that it was created with.
+
+Of a mayhem coin the virtual quote proves nothing: its agent sets it anew without an event. What the curve really holds is
+moved by trades alone, of its coins as of all others, so there the real reserves are followed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +22,8 @@ from tokens.choices import GapCause, GapOutcome, PoolType, RejectionStatus, Tran
 from tokens.domain import programs
 from tokens.domain.stretches import Stretch, joined, without
 from tokens.models import Pool, RejectedMessage, SlotGap, VenueState
+from tokens.selectors.mayhem import is_mayhem
+from tokens.selectors.slots import place_in_slot
 
 _EVER = 2**62
 """Later than any slot."""
@@ -27,14 +31,21 @@ _EVER = 2**62
 
 # Launch curves only: the fees of an AMM pool stay inside it, so its reserves do not follow from the amounts alone.
 # LATERAL, so that the trades of each pool come from the index by token and time. The first trade of the window is held
-# against the newest before it, or against the start of the curve where its creation is known.
-_BREAKS = """
+# against the newest before it, or against the start of the curve where its creation is known. A source that does not tell the
+# real quote of a mayhem coin leaves its tokens to compare.
+_HELD = """CASE WHEN recent.is_mayhem THEN real_quote_reserves ELSE quote_reserves END AS quote_held,
+               CASE WHEN recent.is_mayhem THEN coalesce(real_token_reserves, token_reserves - recent.unsold)
+                    ELSE token_reserves END AS token_held"""
+_BREAKS = f"""
 WITH recent AS (
     SELECT pool.id, pool.token_id, pool.pool_address, pool.base_mint, pool.quote_decimals, token.decimals,
            token.creation_timestamp, token.creation_signature,
-           pool.virtual_sol_reserves - pool.real_sol_reserves AS start_quote,
-           pool.virtual_token_reserves - pool.real_token_reserves + pool.initial_real_token_reserves AS start_token
+           kind.is_mayhem, pool.virtual_token_reserves - pool.real_token_reserves AS unsold,
+           CASE WHEN kind.is_mayhem THEN 0 ELSE pool.virtual_sol_reserves - pool.real_sol_reserves END AS start_quote,
+           CASE WHEN kind.is_mayhem THEN 0 ELSE pool.virtual_token_reserves - pool.real_token_reserves END
+               + pool.initial_real_token_reserves AS start_token
     FROM pools AS pool JOIN tokens AS token ON token.id = pool.token_id
+    CROSS JOIN LATERAL (SELECT {is_mayhem("token")} AS is_mayhem) AS kind
     WHERE pool.pool_type = %(initial)s AND pool.last_trade_at >= %(start)s
       AND (%(venue)s::text IS NULL OR pool.platform = %(venue)s)
       AND (%(only)s::uuid[] IS NULL OR pool.id = ANY(%(only)s::uuid[]))
@@ -43,9 +54,9 @@ WITH recent AS (
 ), trades AS (
     SELECT recent.*, trade.*, true AS judged
     FROM recent CROSS JOIN LATERAL (
-        SELECT id AS event, slot, event_index, signature, block_time, quote_reserves, token_reserves,
-               quote_reserves - CASE type WHEN %(buy)s THEN amount_in ELSE -amount_out END AS quote_before,
-               token_reserves + CASE type WHEN %(buy)s THEN amount_out ELSE -amount_in END AS token_before
+        SELECT id AS event, slot, event_index, signature, block_time, {_HELD}, {place_in_slot("transactions")} AS place,
+               CASE type WHEN %(buy)s THEN amount_in ELSE -amount_out END AS quote_in,
+               CASE type WHEN %(buy)s THEN -amount_out ELSE amount_in END AS token_in
         FROM transactions
         WHERE token_id = recent.token_id AND pool_id = recent.id
           AND block_time >= %(start)s AND block_time < %(end)s AND slot <= %(through)s
@@ -54,7 +65,8 @@ WITH recent AS (
     UNION ALL
     SELECT recent.*, earlier.*, false
     FROM recent CROSS JOIN LATERAL (
-        SELECT id, slot, event_index, signature, block_time, quote_reserves, token_reserves, NULL::numeric, NULL::numeric
+        SELECT id, slot, event_index, signature, block_time, {_HELD}, {place_in_slot("transactions")} AS place,
+               NULL::numeric, NULL::numeric
         FROM transactions
         WHERE token_id = recent.token_id AND pool_id = recent.id
           AND type IN (%(buy)s, %(sell)s) AND quote_reserves IS NOT NULL AND token_reserves IS NOT NULL
@@ -66,24 +78,26 @@ WITH recent AS (
                 AND type IN (%(buy)s, %(sell)s) AND quote_reserves IS NOT NULL AND token_reserves IS NOT NULL
               ORDER BY block_time DESC LIMIT 1
           )
-        ORDER BY slot DESC, quote_reserves * token_reserves DESC
+        ORDER BY slot DESC, place DESC, event_index DESC, id DESC
         LIMIT 1
     ) AS earlier
 ), chained AS (
     SELECT *, lag(slot) OVER chain AS last_slot, lag(signature) OVER chain AS last_signature,
-           lag(quote_reserves, 1, CASE WHEN creation_timestamp IS NOT NULL THEN start_quote END) OVER chain AS last_quote,
-           lag(token_reserves, 1, CASE WHEN creation_timestamp IS NOT NULL THEN start_token END) OVER chain AS last_token
+           quote_held - quote_in
+               - lag(quote_held, 1, CASE WHEN creation_timestamp IS NOT NULL THEN start_quote END) OVER chain AS quote_moved,
+           token_held - token_in
+               - lag(token_held, 1, CASE WHEN creation_timestamp IS NOT NULL THEN start_token END) OVER chain AS token_moved
     FROM trades
-    WINDOW chain AS (PARTITION BY pool_address ORDER BY slot, quote_reserves * token_reserves, event_index, event)
+    WINDOW chain AS (PARTITION BY pool_address ORDER BY slot, place, event_index, event)
 )
 SELECT pool_address, base_mint,
        -- The slot of the creation is not kept: four slots a second is more than the chain has.
        coalesce(last_slot, slot - 4 * (1 + extract(epoch FROM block_time - creation_timestamp)::bigint)), slot,
        coalesce(last_signature, creation_signature, signature), signature, block_time,
-       (quote_before - last_quote)::text, quote_decimals, (token_before - last_token)::text, decimals
+       quote_moved::text, quote_decimals, token_moved::text, decimals
 FROM chained
-WHERE judged AND last_quote IS NOT NULL AND last_token IS NOT NULL
-  AND (quote_before, token_before) IS DISTINCT FROM (last_quote, last_token)
+WHERE judged AND (token_moved <> 0 OR quote_moved <> 0) AND token_moved IS NOT NULL
+  AND (is_mayhem OR quote_moved IS NOT NULL)
 ORDER BY block_time DESC, pool_address, slot DESC
 LIMIT %(limit)s
 """
@@ -94,7 +108,8 @@ class Gap:
     """A place in a curve's history where trades are missing, between two stored ones.
 
     The missing trades happened in slots ``slot_from`` to ``slot_to``, both included. The sums are what they moved in
-    base units: positive into the pool.
+    base units: positive into the pool; ``quote_sum_raw`` is ``None`` where the source does not tell what a mayhem coin's curve
+    held.
     """
 
     pool_address: str
@@ -104,7 +119,7 @@ class Gap:
     signature_from: str
     signature_to: str
     seen_at: datetime
-    quote_sum_raw: int
+    quote_sum_raw: int | None
     quote_decimals: int | None
     token_sum_raw: int
     token_decimals: int
@@ -147,7 +162,7 @@ def gaps(
             signature_from=row[4],
             signature_to=row[5],
             seen_at=row[6],
-            quote_sum_raw=int(row[7]),
+            quote_sum_raw=None if row[7] is None else int(row[7]),
             quote_decimals=row[8],
             token_sum_raw=int(row[9]),
             token_decimals=row[10],

@@ -11,6 +11,7 @@ from django.db.models.functions import Trunc
 
 from megatron.core.estimates import estimated_rows
 from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
 from tokens.selectors import tokens as token_reads
 
@@ -54,7 +55,7 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class HotToken:
-    """A token's trades in a window; ``pool`` is the one that prices it."""
+    """A token's trades in a window; ``pool`` is the one that prices it. The mayhem agent is none of the ``traders``."""
 
     token: Token
     pool: Pool | None
@@ -157,11 +158,12 @@ def trades_a_minute(*, since: datetime, until: datetime) -> Sequence[Minute]:
 
 def hot_tokens(*, since: datetime, until: datetime, limit: int = 8) -> Sequence[HotToken]:
     """Return the tokens with the most SOL traded in ``[since, until)``, most first."""
+    traders = Count("user_address", distinct=True, filter=~Q(user_address=MAYHEM_AGENT))
     ranked = list(
         transactions_between(since, until)
         .filter(type__in=(TransactionType.BUY, TransactionType.SELL), sol_amount__isnull=False)
         .values_list("token_id")
-        .annotate(volume=Sum("sol_amount"), trades=Count("id"), traders=Count("user_address", distinct=True))
+        .annotate(volume=Sum("sol_amount"), trades=Count("id"), traders=traders)
         .order_by("-volume", "token_id")[:limit]
     )
     found = {token.pk: token for token in token_reads.tokens().filter(pk__in=[row[0] for row in ranked])}

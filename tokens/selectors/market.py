@@ -30,15 +30,11 @@ class Market:
     last_trade: datetime | None
 
 
-# Graduated before the curve, then the lowest id: tokens.selectors.tokens.current_of (decision T14).
 _MARKETS = """
 SELECT p.token_id, p.latest_price, p.latest_price_usd, coalesce(hour.volume_sol, 0), hour.volume_usd,
        round((p.latest_price / nullif(coalesce(before.close, hour.open), 0) - 1) * 100, 4), p.last_trade_at
 FROM unnest(%(tokens)s::uuid[]) AS wanted(token_id)
-CROSS JOIN LATERAL (
-    SELECT * FROM pools WHERE pools.token_id = wanted.token_id AND pool_type IN ('initial', 'graduated')
-    ORDER BY pool_type = 'graduated' DESC, id LIMIT 1
-) AS p
+JOIN current_pools AS current ON current.token_id = wanted.token_id JOIN pools AS p ON p.id = current.pool_id
 LEFT JOIN LATERAL (
     SELECT sum(volume_sol) AS volume_sol, sum(volume_usd) AS volume_usd, (array_agg(open ORDER BY bucket))[1] AS open
     FROM price_candles_1m c WHERE c.token_id = p.token_id AND c.bucket >= %(since)s AND c.bucket <= %(now)s

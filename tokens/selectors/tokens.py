@@ -1,37 +1,34 @@
 """Tokens and their pools: one of them, many of them, and which pool prices a token (decision T14)."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from tokens.choices import PoolType
 from tokens.models import Pool, PoolMilestone, Token
 
 _PRICING = (PoolType.INITIAL, PoolType.GRADUATED)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _MILESTONES = Prefetch("milestones", PoolMilestone.objects.order_by("threshold_pct"))
 
 
 def current_of(pools: Iterable[Pool]) -> Pool | None:
-    """Return the pool that prices their token: the graduated one, else the launch curve, else ``None``.
+    """Return the pool that prices their token, ``None`` without one: what the view ``current_pools`` says of stored ones.
 
-    Side pools never price a token. Of several graduated pools it is the one with the lowest id, so the answer is
-    stable.
+    Of the pools into which the token graduated it is the one with the newest event (ties, and pools without any: the lowest
+    id), else the launch curve. Side pools, which anyone opens, never price a token.
     """
     known = sorted((pool for pool in pools if pool.pool_type in _PRICING), key=lambda pool: pool.id)
     graduated = [pool for pool in known if pool.pool_type == PoolType.GRADUATED]
-    return next(iter(graduated or known), None)
+    return max(graduated, key=lambda pool: pool.last_trade_at or _NEVER, default=next(iter(known), None))
 
 
 def is_current(prefix: str = "") -> Q:
     """Return :func:`current_of` as a condition on the pool at ``prefix`` (``"pools__"`` from a token)."""
-    rivals = Pool.objects.filter(token=OuterRef(f"{prefix}token"), pool_type=PoolType.GRADUATED)
-    before = rivals.filter(id__lt=OuterRef(f"{prefix}id"))
-    return Q(**{f"{prefix}pool_type": PoolType.INITIAL}) & ~Exists(rivals) | Q(
-        **{f"{prefix}pool_type": PoolType.GRADUATED}
-    ) & ~Exists(before)
+    return Q(**{f"{prefix}current__isnull": False})
 
 
 def tokens(

@@ -9,7 +9,9 @@ from django.db import connection, transaction
 
 from megatron.core import nudges
 from tokens.choices import CandleInterval
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import RetentionPolicy
+from tokens.selectors.slots import place_in_slot
 
 TABLES = {
     CandleInterval.M1: "price_candles_1m",
@@ -62,9 +64,11 @@ gone AS (
 )
 """
 
+# The mayhem agent's trades are in all sums; it is no buyer and no seller (T15).
 _TRADERS = """
 traders AS (
-    SELECT token_id, bucket, count(*) FILTER (WHERE bought) AS buyer_count, count(*) FILTER (WHERE sold) AS seller_count
+    SELECT token_id, bucket, count(*) FILTER (WHERE bought AND user_address <> %(agent)s) AS buyer_count,
+           count(*) FILTER (WHERE sold AND user_address <> %(agent)s) AS seller_count
     FROM (
         SELECT token_id, bucket, user_address, bool_or(buys) AS bought, NOT bool_and(buys) AS sold
         FROM {trades} GROUP BY token_id, bucket, user_address
@@ -85,7 +89,7 @@ heard AS (
 """
 
 # Only the first and the last slot of a minute have to be put in order, so the rows are hashed and not sorted. Inside a slot
-# the product of the reserves is the order (docs/adr/0006-order-inside-a-slot.md).
+# the order is that of docs/adr/0006-order-inside-a-slot.md.
 _ORDER = 'slot, invariant, event_index, signature COLLATE "C"'
 
 _REVERSED = 'slot DESC, invariant DESC, event_index DESC, signature COLLATE "C" DESC'
@@ -94,7 +98,7 @@ _MINUTES = f"""
 WITH due AS MATERIALIZED (
     SELECT * FROM unnest(%(tokens)s::uuid[], %(buckets)s::timestamptz[]) AS d(token_id, bucket)
 ), traded AS MATERIALIZED (
-    SELECT d.token_id, d.bucket, t.slot, coalesce(t.quote_reserves * t.token_reserves, 0) AS invariant, t.event_index,
+    SELECT d.token_id, d.bucket, t.slot, {place_in_slot("t")} AS invariant, t.event_index,
            t.signature, t.block_time, t.type = 'buy' AS buys, t.user_address, t.price_per_token AS price,
            t.price_per_token_usd AS dollars, t.token_amount, t.sol_amount, t.sol_amount_usd
     {_DUE_TRADES}
@@ -240,6 +244,7 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
                 "width": timedelta(seconds=width.value),
                 "now": now,
                 "big_sol": BIG_SOL,
+                "agent": MAYHEM_AGENT,
                 "kept_since": _kept_since(now, TABLES[CandleInterval.M1] if width is not CandleInterval.M1 else None),
             }
             cursor.execute(statement.format(table=TABLES[width]), parameters)

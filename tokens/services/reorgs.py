@@ -14,6 +14,7 @@ from megatron.core import metrics, nudges
 from tokens.choices import Program
 from tokens.domain.events import ChainEvent
 from tokens.models import ChainReorg, StreamSighting
+from tokens.selectors.slots import place_in_slot
 from tokens.services import candles
 from tokens.services.ingest import followups, parents
 
@@ -214,15 +215,16 @@ WHERE creation_signature = ANY(%(dropped)s)
 
 _FORGET_MILESTONES = "DELETE FROM pool_milestones WHERE signature = ANY(%(dropped)s)"
 
-# On a pool the distance between virtual and real reserves stays, so the newest trade left tells both.
-_RESTATE = """
+# On a pool the distance between virtual and real reserves stays, so the newest trade left tells both; of a mayhem coin, where
+# it does not, the trade itself says what the curve held.
+_RESTATE = f"""
 WITH newest AS (
     SELECT DISTINCT ON (t.pool_id) t.pool_id, t.slot, t.event_index, t.signature, t.block_time,
-           t.quote_reserves AS quote, t.token_reserves AS token
+           t.quote_reserves AS quote, t.token_reserves AS token, t.real_quote_reserves, t.real_token_reserves
     FROM pools p JOIN transactions t ON t.token_id = p.token_id AND t.pool_id = p.id
     WHERE p.id = ANY(%(pools)s) AND p.last_signature = ANY(%(dropped)s)
       AND t.quote_reserves IS NOT NULL AND t.token_reserves IS NOT NULL
-    ORDER BY t.pool_id, t.slot DESC, t.quote_reserves * t.token_reserves DESC, t.event_index DESC,
+    ORDER BY t.pool_id, t.slot DESC, {place_in_slot("t")} DESC, t.event_index DESC,
              t.signature COLLATE "C" DESC
 ), priced AS (
     SELECT n.*, p.base_supply, k.decimals,
@@ -231,8 +233,8 @@ WITH newest AS (
     FROM newest n JOIN pools p ON p.id = n.pool_id JOIN tokens k ON k.id = p.token_id
 )
 UPDATE pools p SET
-    real_sol_reserves = p.real_sol_reserves + n.quote - p.virtual_sol_reserves,
-    real_token_reserves = p.real_token_reserves + n.token - p.virtual_token_reserves,
+    real_sol_reserves = coalesce(n.real_quote_reserves, p.real_sol_reserves + n.quote - p.virtual_sol_reserves),
+    real_token_reserves = coalesce(n.real_token_reserves, p.real_token_reserves + n.token - p.virtual_token_reserves),
     virtual_sol_reserves = n.quote, virtual_token_reserves = n.token,
     last_slot = n.slot, last_event_index = n.event_index, last_signature = n.signature, last_trade_at = n.block_time,
     latest_price = n.price, market_cap = round(n.price * n.base_supply / power(10::numeric, n.decimals), 20),

@@ -7,6 +7,7 @@ from holders.choices import Exclusion
 from holders.domain import exclusions
 from holders.domain.exclusions import Venues
 from tests.holders.listing import wallet
+from tokens.domain import programs
 
 CURVE, POOL, VAULT, AUTHORITY = (wallet(name) for name in ("curve", "pool", "vault", "authority"))
 VENUES = Venues(curves={CURVE}, pools={POOL, VAULT})
@@ -21,6 +22,7 @@ VENUES = Venues(curves={CURVE}, pools={POOL, VAULT})
         (AUTHORITY, (VAULT,), Exclusion.POOL),
         ("1nc1nerator11111111111111111111111111111111", (), Exclusion.BURN),
         ("5tzFkiKscXHK5ZXCGbXZxdw7gTjjD1mBwuoFbhUvuAi9", (), Exclusion.EXCHANGE),
+        (programs.MAYHEM_AGENT, (), Exclusion.AGENT),
         (str(Pubkey.find_program_address([b"vault"], Pubkey.default())[0]), (), Exclusion.PROGRAM),
     ],
 )

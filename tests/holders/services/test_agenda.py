@@ -20,6 +20,7 @@ from tests import factories
 from tests.factories import NOON
 from tests.holders.building import job
 from tokens.choices import PoolStatus
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Pool, PoolMilestone, Token
 
 pytestmark = pytest.mark.django_db
@@ -195,6 +196,15 @@ def test_what_is_outside_the_window_is_never_queued(case: str) -> None:
         OUTSIDE[case]()
     assert agenda.plan(scores={}, now=NOON).queued == 0
     assert not HolderScoreJob.objects.exists()
+
+
+def test_truth_05_the_mayhem_agent_is_none_of_the_five_buyers() -> None:
+    """Four wallets and the agent are four; with one more the curve is worth a look."""
+    of = curve(buyers=4)
+    factories.transaction(of, user_address=MAYHEM_AGENT)
+    assert agenda.plan(scores={}, now=NOON).queued == 0
+    factories.transaction(of, user_address=factories.address("a fifth"))
+    assert agenda.plan(scores={}, now=NOON).queued == 1
 
 
 def test_a_curve_that_did_not_trade_since_is_left_alone() -> None:

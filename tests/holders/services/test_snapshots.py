@@ -5,15 +5,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from holders.models import HolderSnapshot, HolderUpdate, TokenHolder
-from holders.selectors import measures
+from holders.selectors import distribution, holding, measures, spread
 from holders.services import balances, books, snapshots
 from megatron.clients.errors import TryLater
 from megatron.clients.ports import HeldAccount, HolderList
 from tests import factories
 from tests.factories import NOON, address
 from tests.holders.listing import Lists, listed, wallet
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Pool, Token, Transaction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
@@ -251,3 +253,53 @@ def test_truth_08_what_launch_wallets_hold_is_the_creators_share() -> None:
     Token.objects.update(launch_wallets=sorted([ANN, CY]))
     take(curve, Lists(listed({ANN: 600_000, BOB: 300_000, CY: 100_000})))
     assert stored(curve).creator_percentage == 70
+
+
+@pytest.mark.parametrize("by_list", [True, False])
+def test_truth_05_the_mayhem_agent_is_no_holder(by_list: bool) -> None:
+    """Neither by a list from the chain nor by our own trades: it is left out with its reason, is nobody who traded, and is in no
+    list of the largest."""
+    curve = pool()
+    for who, tokens in ((MAYHEM_AGENT, 700), (ANN, 200), (BOB, 100)):
+        trade(curve, who, tokens, at=NOON - timedelta(minutes=5))
+    trade(curve, MAYHEM_AGENT, -10, slot=SLOT - 50, at=NOON - timedelta(minutes=4))
+    taken = take(curve, Lists(listed({MAYHEM_AGENT: 690, ANN: 200, BOB: 100})) if by_list else None)
+    row = stored(curve)
+    assert (taken.total_holders, taken.excluded, row.top_1_balance) == (2, 1, 200)
+    assert row.raw_distribution["excluded"] == [{"wallet": MAYHEM_AGENT, "reason": "agent", "balance": "690.000000"}]
+    assert (row.unique_buyers_1h, row.unique_sellers_1h, row.active_holders, row.new_holders_1h) == (2, 0, 2, 2)
+    found = spread.of(token_mint=curve.token.mint_address)
+    assert found is not None
+    assert [it.row.wallet_address for it in found.largest] == [ANN, BOB]
+    assert set(
+        distribution.holders(token_mint=curve.token.mint_address, everybody=True).values_list(
+            "wallet_address", flat=True
+        )
+    ) == {ANN, BOB}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT wallet_address FROM top_holders ORDER BY current_balance DESC")
+        assert [wallet for (wallet,) in cursor.fetchall()] == [ANN, BOB]
+
+
+def test_truth_05_whoever_the_agent_bought_beside_is_no_group() -> None:
+    """It is not among those who bought in the creation's slot, nor in one transaction with others."""
+    curve = pool()
+    for who in (MAYHEM_AGENT, ANN):
+        factories.transaction(curve, user_address=who, slot=SLOT, signature=factories.signature("one"),
+                              event_index=1 + (who == ANN), block_time=NOON)  # fmt: skip
+    token = curve.token
+    token.creation_signature, token.creation_timestamp = factories.signature("one"), NOON
+    began = holding.beginning(token=token, at=NOON)
+    assert (began.slot, list(began.launch_buyers), list(began.bundles)) == (SLOT, [ANN], [])
+
+
+@pytest.mark.parametrize(("supply", "circulating"), [(2 * 10**12, 1_999_300), (None, 300)])
+def test_truth_05_a_mayhem_coin_of_unknown_supply_is_measured_against_the_whole_list(
+    supply: int | None, circulating: int
+) -> None:
+    """What it began with is no supply once its agent may have burned some: then a whole list says what there is."""
+    curve = pool(base_supply=supply)
+    curve.token.metadata, curve.token.initial_supply = {"is_mayhem_mode": True}, 2 * 10**12
+    curve.token.save()
+    take(curve, Lists(listed({MAYHEM_AGENT: 700, ANN: 200, BOB: 100})))
+    assert stored(curve).circulating_supply == circulating

@@ -125,6 +125,19 @@ def test_whales_act_together_within_a_minute(curve: Pool) -> None:
     assert found.whales_at == (NOON - 2 * MINUTE).isoformat()
 
 
+@pytest.mark.parametrize(("supply", "known"), [(None, False), (2 * 10**15, True)])
+def test_truth_05_whales_of_a_mayhem_coin_are_told_by_a_known_supply_alone(
+    curve: Pool, supply: int | None, known: bool
+) -> None:
+    """What it began with is no supply once its agent may have burned some: then whales are unknown, not none."""
+    curve.token.metadata, curve.token.initial_supply = {"is_mayhem_mode": True}, 2 * 10**15
+    curve.token.save()
+    curve.base_supply = supply
+    curve.save()
+    trade(curve, address("ann"), NOON)
+    assert (read(curve.token).whales is not None) is known
+
+
 def test_whales_on_both_sides_are_no_group(curve: Pool) -> None:
     """Two that sell and one that buys in the same minute do not act together; nor do three long ago."""
     for wallet in ("w1", "w2", "w3"):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
+from itertools import count, repeat
 from typing import Final
 
 import msgspec
@@ -17,6 +17,7 @@ from tokens.domain.decode.transactions import Run
 
 _ABSENT: Final = msgspec.Raw(b"")
 _DEEPEST: Final = 6  # envelopes in envelopes: a recorder's line with a frame with a block is three
+_MOST_IN_BLOCK: Final = 1 << 31
 _CONTROL: Final = Decoded(outcome=Outcome.CONTROL)
 _CONTROLS: Final = re.compile(
     r"(account|program|root|signature|slot|slotsUpdates|vote)Notification|\w*([sS]ubscribe|Unsubscribe)\w*|(get|send)\w+|ping|pong"
@@ -46,6 +47,7 @@ _NAMES: Final = {
     "tx_type": "txType",
     "transfers": "tokenTransfers",
     "account_data": "accountData",
+    "transaction_index": "transactionIndex",
 }
 
 
@@ -79,6 +81,7 @@ class _Parts(msgspec.Struct, rename=_NAMES.get):
     events: msgspec.Raw = _ABSENT
     transfers: msgspec.Raw = _ABSENT
     account_data: msgspec.Raw = _ABSENT
+    transaction_index: msgspec.Raw = _ABSENT
 
 
 class _Context(msgspec.Struct):
@@ -104,11 +107,12 @@ class _LogFrame(msgspec.Struct):
     params: _LogParams
 
 
-class _Found(msgspec.Struct, rename={"block_time": "blockTime"}):
+class _Found(msgspec.Struct, rename={"block_time": "blockTime", "transaction_index": "transactionIndex"}):
     transaction: msgspec.Raw
     meta: msgspec.Raw
     slot: int
     block_time: int | None = None
+    transaction_index: int | None = None
 
 
 class _FoundReply(msgspec.Struct):
@@ -169,13 +173,15 @@ def _found_transaction(raw: bytes) -> Decoded | None:
         found = _found.decode(raw).result
     except msgspec.ValidationError:
         return None
-    return _one(transactions.run(found.transaction, found.meta, slot=found.slot, block_time=found.block_time))
+    run = transactions.run(found.transaction, found.meta, slot=found.slot, block_time=found.block_time)
+    return _one(run._replace(position=_index(found.transaction_index)))
 
 
 def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads better than several
-    parts: _Parts, raw: bytes, depth: int, *, slot: int | None = None
+    parts: _Parts, raw: bytes, depth: int, *, slot: int | None = None, whole: bool = True
 ) -> list[Decoded]:
-    """Read a JSON object that may be an envelope. ``slot`` is what an outer envelope said."""
+    """Read a JSON object that may be an envelope. ``slot`` is what an outer envelope said; a block that is not ``whole`` may
+    leave transactions out, so that their places in it are not those on the chain."""
     if depth > _DEEPEST:
         raise Undecodable("unknown_form", "envelopes in envelopes")
     if _has(parts.tx_type):
@@ -191,13 +197,13 @@ def _object(  # noqa: C901, PLR0911, PLR0912  # one list of all forms reads bett
     if _has(parts.transaction):
         return [_transaction(parts, slot)]
     if _has(parts.transactions):
-        return _block(parts, slot)
+        return _block(parts, slot, whole=whole)
     if _has(parts.block):
         inner = bytes(parts.block)
         return (
             [_CONTROL]
             if parts.block == NULL
-            else _object(_parts.decode(inner), inner, depth + 1, slot=_slot(parts, slot))
+            else _object(_parts.decode(inner), inner, depth + 1, slot=_slot(parts, slot), whole=False)
         )
     if _has(parts.context) and bytes(parts.value)[:1] == b"{":
         context, value = msgspec.json.decode(parts.context, type=_Context), bytes(parts.value)
@@ -277,30 +283,41 @@ def _log(value: _LogValue, slot: int | None) -> Decoded:
     return _one(Run(Header(value.signature, slot), None, lambda: value.logs, value.err != NULL))
 
 
-def _transaction(parts: _Parts, slot: int | None, block_time: int | None = None) -> Decoded:
+def _transaction(parts: _Parts, slot: int | None, block_time: int | None = None, index: int | None = None) -> Decoded:
     slot = _slot(parts, slot)
     block_time = _number.decode(parts.block_time) if _has(parts.block_time) else block_time
+    index = _index(_number.decode(parts.transaction_index)) if _has(parts.transaction_index) else index
     if not _has(parts.meta):
         if bytes(parts.transaction)[:1] != b"{":
             raise Undecodable("bad_transaction", "has no meta: whether it succeeded is not known")
         inner = _parts.decode(parts.transaction)
         if not _has(inner.transaction):
             raise Undecodable("bad_transaction", "has no meta: whether it succeeded is not known")
-        return _transaction(inner, slot, block_time)
-    return _one(transactions.run(parts.transaction, parts.meta, slot=slot, block_time=block_time))
+        return _transaction(inner, slot, block_time, index)
+    run = transactions.run(parts.transaction, parts.meta, slot=slot, block_time=block_time)
+    return _one(run._replace(position=index))
 
 
-def _block(parts: _Parts, slot: int | None) -> list[Decoded]:
+def _index(told: int | None) -> int | None:
+    """Return a transaction's place in its block as told, ``None`` for what is no place."""
+    return told if told is not None and 0 <= told < _MOST_IN_BLOCK else None
+
+
+def _block(parts: _Parts, slot: int | None, *, whole: bool) -> list[Decoded]:
     slot = _slot(parts, slot)
     block_time = _number.decode(parts.block_time) if _has(parts.block_time) else None
-    return _each(_items.decode(parts.transactions), partial(_in_block, slot=slot, block_time=block_time))
+    places = count() if whole else repeat(None)
+    return _each(
+        _items.decode(parts.transactions),
+        lambda item: _in_block(item, slot=slot, block_time=block_time, index=next(places)),
+    )
 
 
-def _in_block(item: msgspec.Raw, *, slot: int | None, block_time: int | None) -> list[Decoded]:
+def _in_block(item: msgspec.Raw, *, slot: int | None, block_time: int | None, index: int | None) -> list[Decoded]:
     parts = _parts.decode(item)
     if not _has(parts.transaction):
         raise Undecodable("bad_transaction", "an element of the block holds no transaction")
-    return [_transaction(parts, slot, block_time)]
+    return [_transaction(parts, slot, block_time, index)]
 
 
 def _one(transaction: Run) -> Decoded:

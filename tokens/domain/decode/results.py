@@ -70,6 +70,8 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
     block_time: int | None = None
     commitment: Commitment | None = None
     transaction_fee: int | None = None
+    transaction_index: int | None = None
+    """Place of the transaction in its block, where the source tells."""
     events: tuple[ChainEvent, ...] = ()
     drift: dict[str, int] = {}
     truncated: bool = False

@@ -67,6 +67,8 @@ class Run(NamedTuple):
     transaction_fee: int | None = None
     keys: Sequence[str] = ()
     is_recorded: bool = True
+    position: int | None = None
+    """Place in the block, where the source tells."""
 
 
 _meta = msgspec.json.Decoder(Meta)
@@ -219,6 +221,7 @@ def _decoded(
         slot=transaction.header.slot,
         block_time=transaction.header.block_time,
         transaction_fee=transaction.transaction_fee,
+        transaction_index=transaction.position,
         events=tuple(found),
         drift=dict(drift),
         truncated=truncated,

@@ -11,6 +11,7 @@ from megatron.core import ids
 from tokens.choices import CandleInterval, PoolType, TransactionType
 from tokens.domain.facts import Order, TradeFact
 from tokens.domain.milestones import THRESHOLDS, reached
+from tokens.selectors.slots import place_in_slot
 from tokens.services import candles
 from tokens.services.ingest.parents import Sides, Written
 
@@ -45,7 +46,7 @@ _REMEASURE = f"""
 INSERT INTO pool_milestones (id, pool_id, threshold_pct, reached_at, slot, invariant, event_index, signature)
 SELECT gen_random_uuid(), found.* FROM (
     SELECT DISTINCT ON (t.pool_id, threshold) t.pool_id, threshold, t.block_time, t.slot,
-           t.quote_reserves * t.token_reserves AS invariant, t.event_index, t.signature
+           {place_in_slot("t")} AS invariant, t.event_index, t.signature
     FROM transactions t JOIN pools p ON p.id = t.pool_id CROSS JOIN unnest(%s::int[]) AS threshold
     WHERE t.pool_id = ANY(%s::uuid[]) AND t.token_id = p.token_id AND t.type IN ('buy', 'sell')
       -- A curve keeps the distance between its virtual and its real tokens, so any two states tell it.

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from tokens.choices import PoolStatus, Venue
+from tokens.domain import mayhem
 from tokens.domain.facts import STATUS_RANK, Holdings, Migrated, Order, PoolFact
 from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, price_scaled, usd_scaled
 from tokens.services.prices import Window
@@ -80,6 +81,13 @@ def merge(fact: PoolFact, state: State, stored: Order | None) -> State:
         elif state.boost is not None:  # a boost moves no tokens
             merged = merged._replace(real_token=after.real_token)
     return merged if fact.holdings is None else _held(merged, fact.holdings)
+
+
+def of_mayhem(state: State, *, created_at: int | None) -> State:
+    """Return the columns of a mayhem coin's curve: its supply by its age, and no target, for what it raises is not told before
+    its last token is sold."""
+    supply = mayhem.supply_raw(created_at=created_at, at=state.last_trade_at)
+    return state._replace(base_supply=supply, quote_target=None)
 
 
 def _first(*values: int | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -9,9 +10,10 @@ from django.db import connection
 
 from megatron.core.ids import derived_id
 from tokens.choices import PoolType, Venue
-from tokens.domain import programs
+from tokens.domain import mayhem, programs
 from tokens.domain.facts import Gathered, KnownPool, Order, PoolFact, Unstorable
 from tokens.models import Pool
+from tokens.selectors.mayhem import is_mayhem
 from tokens.services.ingest import merging, tokens
 from tokens.services.ingest.tokens import token_id
 from tokens.services.prices import Window
@@ -155,7 +157,7 @@ def _update_pools(
             raise Unstorable(f"Pool {address} is one of {mint}, not of {fact.mint}")
         state = merging.State(*columns)
         before = merging.order(state)
-        merged = merging.merge(fact, state, before)
+        merged = _merged(fact, state, before, told)
         was, now = told.decimals[fact.mint]
         if state.last_slot is not None:
             if was != now or (state.quote_decimals is None and merged.quote_decimals is not None):
@@ -201,16 +203,26 @@ def _update_pools(
     return Written(sides, told.new, sorted(new_pools), sorted(rescaled), sorted(remeasured), told.launches)
 
 
+def _merged(fact: PoolFact, state: merging.State, before: Order | None, told: tokens.Written) -> merging.State:
+    """Return the pool's columns after the batch."""
+    merged = merging.merge(fact, state, before)
+    if fact.mint in told.mayhem and fact.venue is Venue.PUMPFUN:
+        return merging.of_mayhem(merged, created_at=told.mayhem[fact.mint])
+    return merged
+
+
 def _migration(state: merging.State) -> tuple[int | None, str | None]:
     return state.migration_slot, state.migration_signature
 
 
-_VALUE = """
+_VALUE = f"""
 WITH valued AS MATERIALIZED (
-    SELECT g.id, round(g.latest_price * c.base_supply * power(10::numeric, -k.decimals), 20) AS cap
+    -- What there is of a mayhem coin nobody knows once its agent may have burned some of it.
+    SELECT g.id, CASE WHEN NOT {is_mayhem("k")} OR g.last_trade_at < k.creation_timestamp + %(mayhem)s
+        THEN round(g.latest_price * c.base_supply * power(10::numeric, -k.decimals), 20) END AS cap
     FROM pools c JOIN tokens k ON k.id = c.token_id
     JOIN pools g ON g.token_id = c.token_id AND g.pool_type <> 'initial' AND g.base_supply IS NULL
-    WHERE c.token_id = ANY(%s::uuid[]) AND c.pool_type = 'initial'
+    WHERE c.token_id = ANY(%(tokens)s::uuid[]) AND c.pool_type = 'initial'
     ORDER BY g.id FOR NO KEY UPDATE OF g
 )
 UPDATE pools g SET market_cap = v.cap,
@@ -226,7 +238,8 @@ def value_by_curve(*, tokens: Sequence[Any]) -> None:
     second sees the first one's.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_VALUE, [list(tokens)])
+        asked: dict[str, Any] = {"tokens": list(tokens), "mayhem": timedelta(seconds=mayhem.TRADED_FOR_SECONDS)}
+        cursor.execute(_VALUE, asked)
 
 
 _SUCCEED = """

@@ -42,6 +42,9 @@ COLUMNS = (
     "quote_reserves",
     "token_reserves",
     "raw_data",
+    "real_quote_reserves",
+    "real_token_reserves",
+    "transaction_index",
 )
 
 _GIVES_QUOTE = frozenset({TransactionType.BUY.value, TransactionType.ADD_LIQUIDITY.value})
@@ -107,7 +110,10 @@ class Writer:
             f"{_NULL if creator is None else creator}\t{_NULL if share is None else share}\t"
             f"{_NULL if fact.transaction_fee is None else fact.transaction_fee}\t"
             f"{_NULL if after.virtual_quote is None else after.virtual_quote}\t"
-            f"{_NULL if after.virtual_token is None else after.virtual_token}\t{raw}"
+            f"{_NULL if after.virtual_token is None else after.virtual_token}\t{raw}\t"
+            f"{_NULL if fact.real is None or fact.real.real_quote is None else fact.real.real_quote}\t"
+            f"{_NULL if fact.real is None or fact.real.real_token is None else fact.real.real_token}\t"
+            f"{_NULL if fact.transaction_index is None else fact.transaction_index}"
         )
 
     def _second(self, block_time: int) -> tuple[str, int | None]:

@@ -21,7 +21,7 @@ from tokens.domain.gathering import Gatherer
 from tokens.domain.programs import NotAnAddress
 from tokens.models import VenueState
 from tokens.services import cache, metadata, prices, streams
-from tokens.services.ingest import failures, followups, parents, refusals, rows, trades
+from tokens.services.ingest import failures, followups, parents, places, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
 from tokens.services.ingest.tokens import Vanished, note_launch_wallets, token_id
@@ -224,7 +224,12 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
             continue
         for event in decoded.events:
             kinds[event.kind] += 1
-            gatherer.add(event, commitment=commitment, transaction_fee=decoded.transaction_fee)
+            gatherer.add(
+                event,
+                commitment=commitment,
+                transaction_fee=decoded.transaction_fee,
+                transaction_index=decoded.transaction_index,
+            )
         if decoded.outcome is Outcome.UNDECODABLE:
             detail, waits_for = f"{decoded.reason}: {decoded.detail}", refusals.release_of(decoded.refused_by)
             refused.append(refusal(received, RejectionReason.UNDECODABLE, detail, waits_for))
@@ -258,6 +263,7 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     _note_launches(gathered, written)
     for leftover in prepared or [followups.prepare((), written.sides, feed=feed, now=now)]:
         followups.write(leftover, written, now=now)
+        places.write(new, written.sides, now=now)
         stored.due = len(leftover.minutes)
         stored.traded = {minute.split(" ", 1)[0] for minute in leftover.minutes}
     refusals.keep(rejections=refused, now=now)

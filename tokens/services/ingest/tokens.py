@@ -9,9 +9,10 @@ import msgspec
 from django.db import connection
 
 from megatron.core.ids import derived_id
-from tokens.domain import programs
+from tokens.domain import mayhem, programs
 from tokens.domain.facts import NamedCreator, TokenFact
 from tokens.domain.text import sanitised
+from tokens.selectors.mayhem import is_mayhem
 
 
 @lru_cache(maxsize=1 << 16)
@@ -32,6 +33,8 @@ class Written(NamedTuple):
     """Each token's decimals before and after, by mint."""
     launches: set[str]
     """The signatures of their creations, as far as these are known."""
+    mayhem: dict[str, int | None]
+    """When each mayhem coin among them was created, by mint: unix seconds, ``None`` if not known."""
 
 
 def write(facts: dict[str, TokenFact]) -> Written:
@@ -43,7 +46,7 @@ def write(facts: dict[str, TokenFact]) -> Written:
         stored = _stored(facts)
     launches = {row.creation_signature for row in stored.values() if row.creation_signature is not None}
     launches |= {fact.creation.signature for fact in facts.values() if fact.creation is not None}
-    return Written(new, _update(facts, stored), launches)
+    return Written(new, _update(facts, stored), launches, _mayhem(facts, stored))
 
 
 class Stored(NamedTuple):
@@ -56,6 +59,8 @@ class Stored(NamedTuple):
     creator: str | None
     creator_named_slot: int | None
     creation_signature: str | None
+    is_mayhem: bool
+    created_at: int | None
 
     def lacks(self, named: NamedCreator | None) -> bool:
         """Say whether a trade tells who the creator was, and neither the creation nor an earlier trade has."""
@@ -71,7 +76,7 @@ def _stored(facts: dict[str, TokenFact]) -> dict[str, Stored]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id::text, decimals, platform, is_graduated, graduation_platform, creator_address, creator_named_slot,"
-            " creation_signature FROM tokens"
+            f" creation_signature, {is_mayhem('tokens')}, extract(epoch FROM creation_timestamp)::bigint FROM tokens"
             " WHERE id = ANY(string_to_array(%s, ',')::uuid[])",
             [",".join(map(token_id, facts))],
         )
@@ -149,6 +154,7 @@ def _update(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str,
             or fact.decimals not in (None, row.decimals)
             or (row.platform == "unknown" and fact.platform.value != row.platform)
             or row.lacks(fact.named_creator)
+            or (fact.is_mayhem and not row.is_mayhem)
         ):
             changed.append(_record(mint, fact))
     if changed:
@@ -158,6 +164,16 @@ def _update(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str,
                 raise Vanished
             cursor.execute(_UPDATE, [msgspec.json.encode(changed).decode()])
     return decimals
+
+
+def _mayhem(facts: dict[str, TokenFact], stored: dict[str, Stored]) -> dict[str, int | None]:
+    """Return when each mayhem coin was created, by mint, as far as the batch or the database knows."""
+    coins: dict[str, int | None] = {}
+    for mint, fact in facts.items():
+        row = stored[token_id(mint)]
+        if fact.is_mayhem or row.is_mayhem:
+            coins[mint] = row.created_at if fact.creation is None else fact.creation.block_time
+    return coins
 
 
 _LAUNCHED = """
@@ -202,6 +218,7 @@ def _record(mint: str, fact: TokenFact) -> dict[str, Any]:
         "platform": fact.platform.value,
         "decimals": fact.decimals,
         "is_graduated": fact.is_graduated,
+        "metadata": {"is_mayhem_mode": True} if fact.is_mayhem else {},
     }
     if fact.named_creator is not None:
         record |= {"named_slot": fact.named_creator[0], "named_creator": fact.named_creator[1]}
@@ -216,8 +233,9 @@ def _record(mint: str, fact: TokenFact) -> dict[str, Any]:
             "creation_signature": event.signature,
             "creation_timestamp": _iso(event.block_time),
             "creator_address": fields.get("creator") or event.user,
-            "initial_supply": fields.get("token_total_supply", fields.get("supply")),
-            "metadata": {
+            "initial_supply": _supply(fact, fields),
+            "metadata": record["metadata"]
+            | {
                 **{f"raw_{key}": text.replace("\0", "\\0") for key, text in raw.items() if text != clean[key]},
                 **{key: fields[key] for key in flags if fields.get(key)},
             },
@@ -226,6 +244,14 @@ def _record(mint: str, fact: TokenFact) -> dict[str, Any]:
         at, signature = fact.graduated
         record |= {"graduation_timestamp": _iso(at), "graduation_signature": signature}
     return record | {"graduation_platform": fact.destination}
+
+
+def _supply(fact: TokenFact, fields: dict[str, Any]) -> int | None:
+    """Return what there was at the creation. That event tells of a mayhem coin what its curve got, and not the agent's half."""
+    if fact.is_mayhem:
+        return mayhem.SUPPLY_RAW
+    told: int | None = fields.get("token_total_supply", fields.get("supply"))
+    return told
 
 
 def _iso(seconds: int | None) -> str | None:

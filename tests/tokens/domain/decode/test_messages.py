@@ -184,6 +184,27 @@ def test_get_block() -> None:
     assert decoded[0].missing == (RejectionReason.NO_SLOT,)
 
 
+def test_truth_05_a_transactions_place_in_its_block_is_read_where_it_is_told() -> None:
+    """A whole block tells it by its list, a transaction by its number; a block from which others were left out, a log and a
+    number that is none do not."""
+
+    def places(message: Any) -> list[int | None]:
+        return [one.transaction_index for one in decode_message(json.dumps(message).encode())]
+
+    block = _block()
+    assert places({"result": block})[:3] == [0, 1, 2]
+    assert places({"slot": SLOT, **block})[:3] == [0, 1, 2]
+    value = {"slot": SLOT, "err": None, "block": block}
+    params = {"subscription": 1, "result": {"context": {"slot": SLOT}, "value": value}}
+    assert places({"method": "blockNotification", "params": params})[:3] == [None] * 3
+    one = _routed().result()
+    assert places(one) == places({"jsonrpc": "2.0", "result": one}) == [None]
+    for told, place in ((17, 17), (0, 0), (None, None), (-1, None), (1 << 31, None)):
+        named = {**one, "transactionIndex": told}
+        assert places(named) == places({"jsonrpc": "2.0", "id": 1, "result": named}) == [place]
+    assert [found.transaction_index for found in decode_message(_routed().frame())] == [None]
+
+
 def test_transaction_subscribe() -> None:
     """A Helius frame wraps the transaction twice and names slot and signature outside."""
     full = _routed().result("base64", 1)
@@ -192,6 +213,7 @@ def test_transaction_subscribe() -> None:
     frame = {"method": "transactionNotification", "params": {"subscription": 1, "result": result}}
     (decoded,) = decode_message(json.dumps(frame).encode())
     assert (decoded.slot, decoded.block_time, len(decoded.events), decoded.missing) == (SLOT, None, 4, ())
+    assert decoded.transaction_index == 3
 
 
 @pytest.mark.parametrize(
