@@ -159,7 +159,7 @@ def test_a_transaction_without_its_outcome_is_not_known_yet() -> None:
 
 def test_a_large_reply_is_not_decoded_twice() -> None:
     """The result is cut out of the reply as bytes: its numbers are never read."""
-    raw = b'{"big": 123456789012345678901234567890, "exact": 1.10}'
+    raw = b'{"big": 123456789012345678901234567890, "exact": 1.10, "transaction": {}, "meta": {}}'
     caller, _ = reader(httpx.Response(200, content=b'{"jsonrpc":"2.0","id":1,"result":' + raw + b"}"))
     assert caller.get_transaction(SIGNATURE) == raw
     assert msgspec.json.decode(raw)["exact"] == 1.1

@@ -48,6 +48,8 @@ class Node:
         self.accounts: dict[str, Account] = {}
         self.incomplete: Callable[[str], bool] = lambda _signature: False
         """Whether ``getTransaction`` gives a signature without its meta."""
+        self.first_slot = chain.first_slot
+        """The oldest slot whose block it keeps; of what is older it lists and gives nothing."""
         self._behind = behind
         self._blocks: dict[object, msgspec.Raw] = {}
         self._writing = threading.Lock()
@@ -111,6 +113,9 @@ class Node:
 
     def _getSlot(self, options: dict[str, Any] | None = None) -> int:  # noqa: N802
         return self._view(options).slot
+
+    def _getFirstAvailableBlock(self) -> int:  # noqa: N802
+        return self.first_slot
 
     def _getBlockHeight(self, options: dict[str, Any] | None = None) -> int:  # noqa: N802
         return self._view(options).head.height
