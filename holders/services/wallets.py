@@ -140,13 +140,9 @@ def _ask(
 
 
 def _balances(source: WalletSource, wallets: Sequence[str]) -> dict[str, int | None]:
-    """Return the lamports of each wallet that the answer tells of; one that makes no sense tells of nobody."""
-    try:
-        found = zip(wallets, source.get_balances(wallets), strict=True)
-        return {wallet: lamports for wallet, lamports in found if lamports is not UNREAD}
-    except (Malformed, ValueError) as error:
-        log.warning("wallets.balances_failed", wallets=len(wallets), reason=str(error)[:200])
-        return {}
+    """Return the lamports of each wallet of which the answer can be read."""
+    found = zip(wallets, source.get_balances(wallets), strict=True)
+    return {wallet: lamports for wallet, lamports in found if lamports is not UNREAD}
 
 
 def _affords(look: _Look, cost: int, budget: int | None) -> bool:

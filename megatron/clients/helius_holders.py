@@ -99,10 +99,10 @@ class HeliusHolders:
         """Return the accounts with a balance, page by page until one is empty or names no next one, or ``most`` are had.
 
         The index may stand still between pages, or move: the list counts as of the lowest slot that a page names. However
-        short the pages are, no more are paid for than full ones would be, and one. Raises ``Malformed`` for pages that do not
-        go on.
+        short the pages are, no more than four times as many are asked for as full ones would be, and none that the caller's
+        credits do not pay for. Raises ``Malformed`` for pages that do not go on.
         """
-        found = Gathered("getTokenAccounts", most_pages=-(-most // PAGE) + 1)
+        found = Gathered("getTokenAccounts", most_pages=4 * (-(-most // PAGE) + 1))
         slots: list[int] = []
         cursor = None
         while found.wants_more(most):
