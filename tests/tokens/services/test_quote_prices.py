@@ -12,7 +12,7 @@ from tests.factories import NOON, USDC, WSOL
 from tests.tokens.services.building import POOL, SECOND, received, trade
 from tokens.choices import EventKind, PriceOrigin
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
-from tokens.domain.facts import USD1
+from tokens.domain.programs import USD1
 from tokens.models import Pool, PriceCandle1m, SolUsdPrice, Transaction
 from tokens.services import candles, ingest, prices
 
