@@ -223,6 +223,11 @@ def leaves_trades(decoded: Decoded) -> bool:
     return any(event.kind in _TRADES for event in decoded.events)
 
 
+def concerns(decoded: Decoded, venue: Program) -> bool:
+    """Return whether a transaction of a block is one of the venue's: blocks hold those of all programs."""
+    return any(event.program is venue for event in decoded.events)
+
+
 def tells_a_fact(decoded: Decoded) -> bool:
     """Return whether a transaction says what tokens and pools remember beside their trades, of which no trade row tells."""
     return any(event.kind in _FACTS or event.fields.get("pool_status") for event in decoded.events)

@@ -68,7 +68,7 @@ def read(*, chain: ChainReader, venue: Program, after_slot: int, through_slot: i
     """Return what the finalized chain has of ``venue`` after a slot, up to another or less far, and where the first hole in it
     is. Raises ``TryLater``."""
     if through_slot - after_slot > gaps.REACH:
-        return _by_blocks(chain, after_slot, through_slot)
+        return _by_blocks(chain, venue, after_slot, through_slot)
     return _by_list(chain, venue, after_slot, through_slot)
 
 
@@ -85,7 +85,7 @@ def _by_list(chain: ChainReader, venue: Program, settled: int, head: int) -> Pag
     )
 
 
-def _by_blocks(chain: ChainReader, settled: int, head: int) -> Page:
+def _by_blocks(chain: ChainReader, venue: Program, settled: int, head: int) -> Page:
     """Read some blocks, oldest first: after a long absence the list of an address would be read from its newest end."""
     last = min(head, settled + gaps.BLOCKS_AT_ONCE)
     found: dict[str, ingest.Received] = {}
@@ -98,7 +98,7 @@ def _by_blocks(chain: ChainReader, settled: int, head: int) -> Page:
         last = missing.first - 1
     landed = {}
     for signature, received in found.items():
-        if received.decoded.events:
+        if backfill.concerns(received.decoded, venue):
             at = min((e.block_time for e in received.decoded.events if e.block_time is not None), default=None)
             time = None if at is None else _UNIX + timedelta(seconds=at)
             landed[signature] = Landed(signature, received.decoded.slot or 0, False, time)
