@@ -30,10 +30,9 @@ _NOT_GIVEN = (
 
 
 class Liar:
-    """Turns a node's true answers into those of a plan. ``denied`` are the slots of which something was kept back."""
+    """Turns a node's true answers into those of a plan; the slots of which something was kept back are the node's ``denied``."""
 
     def __init__(self, plan: FaultPlan, node: Node) -> None:
-        self.denied: set[int] = set()
         self._plan, self._node = plan, node
         self._calls: Counter[str] = Counter()
         self._hidden: Counter[str] = Counter()
@@ -75,7 +74,7 @@ class Liar:
             self._last["first"] = page
         if page and self._lies(ODD_ITEM):
             place = random.Random(f"{self._plan.seed} {len(page)}").randrange(len(page))
-            self.denied.add(page[place]["slot"])
+            self._node.denied.add(page[place]["slot"])
             page = [*page[:place], _ODD[place % len(_ODD)], *page[place + 1 :]]
         return page
 
@@ -102,7 +101,7 @@ class Liar:
     def _getBlock(self, params: list[Any], truth: Any) -> Any:  # noqa: N802
         slot = params[0]
         if slot < self._node.first_slot:
-            self.denied.add(slot)
+            self._node.denied.add(slot)
             raise RpcError(*_NOT_GIVEN[0])
         if self._hides("given", slot):
             place = slot % (len(_NOT_GIVEN) + 1)
@@ -118,7 +117,7 @@ class Liar:
             self._hidden[f"{how} {slot}"] += 1
             hides = self._hidden[f"{how} {slot}"] <= MOST_HIDDEN
         if hides:
-            self.denied.add(slot)
+            self._node.denied.add(slot)
         return hides
 
     def _lies(self, kind: str) -> bool:

@@ -52,6 +52,8 @@ class Node:
         """The oldest slot whose block it keeps; of what is older it lists and gives nothing."""
         self.lie: Callable[[str, list[Any], Any], Any] = lambda _method, _params, truth: truth
         """Asked with every result that is true: what is answered instead, or an :class:`RpcError` that it raises."""
+        self.denied: set[int] = set()
+        """Slots of which it was asked for the block and did not give it, because it lags or lies."""
         self._behind = behind
         self._blocks: dict[object, msgspec.Raw] = {}
         self._writing = threading.Lock()
@@ -138,6 +140,7 @@ class Node:
 
     def _block(self, slot: int, view: View) -> Block:
         if slot > view.slot:
+            self.denied.add(slot)
             raise RpcError(-32004, f"Block not available for slot {slot}")
         found = view.block(slot)
         if found is None:

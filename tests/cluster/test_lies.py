@@ -66,7 +66,7 @@ def test_a_block_is_denied_a_few_times() -> None:
             assert node.answer("getBlock", [slots[5], {}]) is None
         denied += 1
     assert node.answer("getBlock", [slots[5], {}]) is not None
-    assert (denied, set(slots) <= found.denied) == (MOST_HIDDEN, True)
+    assert (denied, set(slots) <= node.denied) == (MOST_HIDDEN, True)
 
 
 def test_a_node_forgets_and_says_so() -> None:
@@ -91,7 +91,7 @@ def test_odd_items_stand_in_the_place_of_true_ones() -> None:
     page = node.answer("getSignaturesForAddress", [PUMP, LISTED])
     whole = node.answer("getSignaturesForAddress", [PUMP, LISTED])
     odd = [place for place, (one, true) in enumerate(zip(page, whole, strict=True)) if one != true]
-    assert (len(odd), found.denied) == (1, {whole[odd[0]]["slot"]})
+    assert (len(odd), node.denied) == (1, {whole[odd[0]]["slot"]})
     asked = [item["signature"] for item in whole[:3]]
     value = node.answer("getSignatureStatuses", [asked, {"searchTransactionHistory": True}])["value"]
     assert (value[1] is not None, isinstance(value[0], dict), isinstance(value[2], dict)) == (True, True, True)

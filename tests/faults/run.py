@@ -115,7 +115,12 @@ def _judge_gaps(verdict: Verdict, weather: Weather, venue: Program) -> None:
     for signature, slot in lost.items():
         if signature not in known and not any(first <= slot <= (last or 0) for first, last in healed):
             verdict.wrong.append(f"{venue}: the loss of {signature} in slot {slot} was not noticed")
-    slots = {*lost.values(), *weather.moved(address).values(), *weather.invisible(address), *weather.liar.denied}
+    slots = {
+        *lost.values(),
+        *weather.moved(address).values(),
+        *weather.invisible(address),
+        *weather.cluster.node.denied,
+    }
     for gap in found:
         if gap.cause in _BY_US and not any(gap.slot_from <= slot <= (gap.slot_to or 0) for slot in slots):
             verdict.wrong.append(f"{venue}: {gap} was invented")

@@ -9,7 +9,7 @@ import pytest
 from holders.models import HolderSnapshot, HolderUpdate, TokenHolder
 from holders.selectors import measures
 from holders.services import balances, books, snapshots
-from megatron.clients.errors import TryLater
+from megatron.clients.errors import BudgetSpent, Malformed, TryLater
 from megatron.clients.ports import HeldAccount, HolderList
 from tests import factories
 from tests.factories import NOON, address
@@ -249,3 +249,63 @@ def test_processed_differences_are_forgotten_after_a_month() -> None:
     assert books.forget(now=NOON + timedelta(days=29)) == 0
     assert books.forget(now=NOON + timedelta(days=31)) == 1
     assert HolderUpdate.objects.get().wallet_address == BOB
+
+
+@pytest.mark.parametrize("missing", ["", "Only the first 2 accounts were asked for"])
+def test_truth_13_a_list_that_does_not_name_the_curve_was_cut(missing: str) -> None:
+    """Whatever its source says: it is incomplete, for that reason, what circulates and every share of it is unknown, never all
+    of the supply, and nobody is taken for gone."""
+    curve = pool()
+    take(curve, Lists(named(curve, {ANN: 600, BOB: 400})), NOON - HOUR)
+    taken = take(curve, Lists(listed({ANN: 600, CY: 300}, missing=missing, slot=SLOT + 9)))
+    row = stored(curve)
+    assert (taken.is_complete, taken.updates, row.is_complete) == (False, 0, False)
+    assert row.incomplete_reason.lower().endswith("the account of the token's own curve or pool")
+    assert row.incomplete_reason.startswith(missing)
+    shares = (row.top_1_percentage, row.top_10_percentage, row.creator_percentage)
+    assert (row.circulating_supply, shares) == (None, (None, None, None))
+    assert [one["percentage"] for one in row.raw_distribution["top"]] == [None, None]
+    assert row.raw_distribution["classes"] == {}
+    assert booked(curve) == {ANN: 600, BOB: 400}
+
+
+def test_truth_13_a_list_names_the_pool_that_prices_the_token() -> None:
+    """After graduation the old curve's account is not enough: the pool holds what does not circulate, by its own address or by
+    that of its vault."""
+    curve = pool(status="migrated")
+    amm = factories.pool(
+        curve.token, pool_type="graduated", platform="pumpswap", base_vault=address("vault"), base_supply=10**12
+    )
+    assert not take(curve, Lists(named(curve, {ANN: 600})), NOON - 2 * HOUR).is_complete
+    assert take(curve, Lists(listed({ANN: 600, amm.pool_address: 9}, slot=SLOT + 1)), NOON - HOUR).is_complete
+    vault = HeldAccount(address=address("vault"), owner=wallet("authority"), raw=5 * 10**6)
+    by_vault = HolderList(slot=SLOT + 2, accounts=(*listed({ANN: 600}).accounts, vault), missing="", credits=1)
+    assert take(curve, Lists(by_vault)).is_complete
+    assert stored(curve).circulating_supply == 999_995
+
+
+def test_truth_13_a_launchlab_vault_that_nobody_knows_is_some_programs_account() -> None:
+    """Its owner is the program's one authority; where the vault's address is known, that one is wanted."""
+    program = "Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y"
+    curve = pool(platform="raydium_launchpad")
+    assert take(curve, Lists(listed({ANN: 600, program: 900})), NOON - 2 * HOUR).is_complete
+    assert not take(curve, Lists(listed({ANN: 600}, slot=SLOT + 1)), NOON - HOUR).is_complete
+    Pool.objects.update(base_vault=address("vault"))
+    assert not take(curve, Lists(listed({ANN: 600, program: 900}, slot=SLOT + 2))).is_complete
+
+
+def test_truth_13_more_than_a_mint_can_have_is_no_list() -> None:
+    """Each balance is possible, their sum is not: nothing is stored."""
+    curve = pool()
+    accounts = [HeldAccount(address=address(f"a{n}"), owner=wallet(f"w{n}"), raw=2**63) for n in range(2)]
+    with pytest.raises(Malformed, match="than one mint can have"):
+        take(curve, Lists(HolderList(slot=SLOT, accounts=accounts, missing="", credits=1)))
+    assert not HolderSnapshot.objects.exists()
+
+
+def test_truth_12_without_the_credits_for_a_page_our_own_trades_tell() -> None:
+    """The budget is looked at inside the list; the analysis goes on without it."""
+    curve = pool()
+    trade(curve, ANN, 600)
+    assert take(curve, Lists(BudgetSpent("25 credits"))).total_holders == 1
+    assert stored(curve).data_source == "transactions"

@@ -388,3 +388,12 @@ def test_pumpportal_with_a_quote_for_a_mint() -> None:
     (event,) = decoded.events
     assert (event.mint, event.pool) == (None, "BXASjpmw24T7oPwWztENXJ9ojVp3iP1vbiCtVbquJRdZ")
     assert decoded.missing[0] == RejectionReason.NEEDS_TRANSACTION
+
+
+@pytest.mark.parametrize("mint", sorted(programs.QUOTES))
+def test_truth_14_a_frame_with_any_quote_for_a_mint_tells_only_the_curve(mint: str) -> None:
+    """What prices know as a quote, PumpPortal's frames know too: none of them is ever taken for the new coin."""
+    frame = msgspec.json.decode(recordings.lines("frames/pumpportal.jsonl")[2])
+    (decoded,) = decode_message(msgspec.json.encode({**frame, "mint": mint}))
+    assert {event.mint for event in decoded.events} == {None}
+    assert decoded.missing[0] == RejectionReason.NEEDS_TRANSACTION
