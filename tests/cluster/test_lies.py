@@ -56,7 +56,7 @@ def test_a_page_is_cut_stands_still_or_leads_back() -> None:
 
 def test_a_block_is_denied_a_few_times() -> None:
     """By the list and by itself; each denied slot is on the books, and in the end everything is given."""
-    found, node = liar(hidden=1.0)
+    _found, node = liar(hidden=1.0)
     first, last = CHAIN.first_slot, CHAIN.last_slot
     slots = [block.slot for block in CHAIN.main]
     assert [node.answer("getBlocks", [first, last]) for _ in range(MOST_HIDDEN + 1)] == [[], [], slots]
@@ -87,7 +87,7 @@ def test_a_node_forgets_and_says_so() -> None:
 def test_odd_items_stand_in_the_place_of_true_ones() -> None:
     """One of a page, one of a batch of statuses, a transaction that is none, and one that is another's."""
     kinds = ("one odd item", "one odd status", "odd transaction", "another transaction")
-    found, node = liar(lies=tuple(Lie(0, 1, kind) for kind in kinds))
+    _found, node = liar(lies=tuple(Lie(0, 1, kind) for kind in kinds))
     page = node.answer("getSignaturesForAddress", [PUMP, LISTED])
     whole = node.answer("getSignaturesForAddress", [PUMP, LISTED])
     odd = [place for place, (one, true) in enumerate(zip(page, whole, strict=True)) if one != true]
