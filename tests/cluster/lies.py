@@ -74,7 +74,9 @@ class Liar:
             self._last["first"] = page
         if page and self._lies(ODD_ITEM):
             place = random.Random(f"{self._plan.seed} {len(page)}").randrange(len(page))
-            self._node.denied.add(page[place]["slot"])
+            # It may be anywhere down to the older one beside it, for all that anybody can tell.
+            older = page[min(place + 1, len(page) - 1)]["slot"]
+            self._node.denied.update(range(older, page[place]["slot"] + 1))
             page = [*page[:place], _ODD[place % len(_ODD)], *page[place + 1 :]]
         return page
 
