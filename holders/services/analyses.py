@@ -124,7 +124,7 @@ def _snapshot(job: HolderScoreJob, source: HolderSource | None, depth: Depth, no
     is_paid = source is not None and (allowed is None or planned <= allowed)
     asked = source if is_paid else None
     take = partial(snapshots.take, token_mint=job.token_mint, source=asked, now=now, most=depth.holders)
-    taken, paid = _pay(job, planned if is_paid else 0, take, now)
+    taken, paid = _pay(job, planned if is_paid else 0, take, now, most=allowed if is_paid else None)
     worth = costs.value(priority=job.priority, paid=planned)
     _note(
         job,
@@ -157,14 +157,9 @@ def _look_at_wallets(
         allowed = _allowed(job, least, now)
     spend = planned if allowed is None else min(planned, allowed)
     paying = source if least <= spend and unknown else None
-    look = partial(
-        wallets.analyse,
-        wallets=owners,
-        source=paying,
-        now=now,
-        budget=None if paying is None or allowed is None else spend,
-    )
-    analysed, paid = _pay(job, spend if paying is not None else 0, look, now)
+    most = None if paying is None or allowed is None else spend
+    look = partial(wallets.analyse, wallets=owners, source=paying, now=now, budget=most)
+    analysed, paid = _pay(job, spend if paying is not None else 0, look, now, most=most)
     _note(
         job,
         wallets={
@@ -179,11 +174,13 @@ def _look_at_wallets(
     )
 
 
-def _pay(job: HolderScoreJob, planned: int, step: Callable[[], Any], now: datetime) -> tuple[Any, int]:
-    """Do ``step`` and return its answer and what it did cost; its credits are set aside before it begins."""
+def _pay(
+    job: HolderScoreJob, planned: int, step: Callable[[], Any], now: datetime, *, most: int | None
+) -> tuple[Any, int]:
+    """Do ``step`` and return its answer and what it did cost, ``most`` credits; ``planned`` are set aside before it begins."""
     if planned:
         budget.set_aside(job=job, credits_planned=planned, now=now)
-    with meter.tally() as counted:
+    with meter.tally(most=most) as counted:
         try:
             return step(), counted.credits
         finally:

@@ -47,15 +47,17 @@ def save(
     found: Found,
     holders: Mapping[str, int],
     excluded: Mapping[str, tuple[int, Exclusion]],
+    names_pool: bool,
     now: datetime,
 ) -> None:
-    """Store the snapshot of ``holders`` and of those who were left out, in base units."""
+    """Store the snapshot of ``holders`` and of those who were left out, in base units. Without ``names_pool`` the list was cut
+    before it named what the token's own curve or pool holds: then nobody knows what circulates, nor any share of it."""
     unit = Decimal(1).scaleb(-token.decimals)
     ordered = concentration.order(list(holders.values()))
     measured = concentration.measure(ordered)
     out = sum(raw for raw, _ in excluded.values())
     pool = current_of(token.pools.all())
-    circulating = _circulating(token, pool, found, held=measured.total, out=out)
+    circulating = _circulating(token, pool, found, held=measured.total, out=out) if names_pool else None
     moved = moves.of(token=token, excluded=sorted(excluded), holders=len(holders), origin=found.origin, now=now)
     price = pool.latest_price_usd if pool else None
     mean, median = concentration.mean(ordered), concentration.median(ordered)

@@ -2,7 +2,7 @@
 with our books."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,14 +15,18 @@ from holders.domain.exclusions import Venues
 from holders.models import HolderSnapshot, TokenHolder
 from holders.services import balances, books, measuring
 from holders.services.measuring import Found, Owner
+from megatron.clients.errors import BudgetSpent, Malformed
 from megatron.clients.ports import HeldAccount, HolderList, HolderSource
-from tokens.choices import PoolType
+from tokens.choices import PoolType, Venue
 from tokens.models import Pool, Token
+from tokens.selectors.tokens import current_of
 
 MOST = 10_000
 """Accounts that a list is asked for: the depth of the most urgent tokens."""
 
 LAG = "The source stands before a list that is known already"
+CUT = "The list does not name the account of the token's own curve or pool"
+_U64 = 2**64
 _FRESH = timedelta(hours=1)
 """So long a complete list may stand for a new one in which nothing changed."""
 
@@ -47,17 +51,23 @@ def take(*, token_mint: str, source: HolderSource | None, now: datetime, most: i
     """Measure who holds ``token_mint`` at ``now`` and store it; ``None`` when nobody is known to.
 
     With a ``source`` the list is the chain's, asked outside any transaction, and our books are corrected where a complete
-    list says otherwise; without one it is what our own trades leave. Raises what the source raises; stores nothing then.
+    list says otherwise; without one, or without the credits for a single page, it is what our own trades leave. Raises what
+    the source raises; stores nothing then.
     """
     token = Token.objects.filter(mint_address=token_mint).prefetch_related("pools").first()
     if token is None:
         return None
     if source is None:
         return _store(token, None, now)
-    found, paid = _unchanged(token, source, now)
-    if found is None:
-        listed = source.get_holders(token_mint, program=token.token_program, most=most, min_slot=0)
-        found = _by_owner(listed, HolderOrigin(source.origin))
+    try:
+        found, paid = _unchanged(token, source, now)
+        if found is None:
+            listed = source.get_holders(token_mint, program=token.token_program, most=most, min_slot=0)
+            found = _by_owner(listed, HolderOrigin(source.origin))
+    except BudgetSpent:
+        return _store(token, None, now)
+    if sum(owner.raw for owner in found.owners.values()) >= _U64:
+        raise Malformed(f"The holders of {token_mint} hold more together than one mint can have.")
     return _store(token, replace(found, credits=found.credits + paid), now)
 
 
@@ -161,11 +171,14 @@ def _store(token: Token, found: Found | None, now: datetime) -> Taken | None:
     if not found.owners:
         return None
     holders, excluded = _split(token, found)
+    names_pool = found.origin == HolderOrigin.TRADES or _names_pool(token, found, excluded)
+    if not names_pool:
+        found = replace(found, missing=f"{found.missing}; {CUT[0].lower()}{CUT[1:]}" if found.missing else CUT)
     updates, whole = 0, {wallet: owner.raw for wallet, owner in found.owners.items()}
     if found.origin != HolderOrigin.TRADES and not found.missing and found.slot is not None:
         updates = books.correct(token=token, held=whole, excluded=excluded.keys(), slot=found.slot, now=now)
         balances.revalue(mints=[mint], now=now)
-    measuring.save(token=token, found=found, holders=holders, excluded=excluded, now=now)
+    measuring.save(token=token, found=found, holders=holders, excluded=excluded, names_pool=names_pool, now=now)
     return Taken(
         snapshot_time=now,
         total_holders=len(holders),
@@ -189,6 +202,22 @@ def _split(token: Token, found: Found) -> tuple[dict[str, int], dict[str, tuple[
         else:
             excluded[wallet] = (owner.raw, reason)
     return holders, excluded
+
+
+def _names_pool(token: Token, found: Found, excluded: Mapping[str, tuple[int, Exclusion]]) -> bool:
+    """Say whether a list names what the token's own curve or pool holds. One that does not was cut, whatever its source says:
+    without that account all of the supply would seem to be in somebody's hands.
+
+    Of a token without a pool nobody can say. Where the vault of a LaunchLab pool is not known, any program's account may be it.
+    """
+    pool = current_of(token.pools.all())
+    if pool is None:
+        return True
+    own = set(_addresses([pool]))
+    if any(not own.isdisjoint((wallet, *found.owners[wallet].accounts)) for wallet in excluded):
+        return True
+    is_unknown = pool.platform == Venue.RAYDIUM_LAUNCHPAD and not pool.base_vault
+    return is_unknown and any(reason is Exclusion.PROGRAM for _, reason in excluded.values())
 
 
 def _venues(pools: Collection[Pool]) -> Venues:

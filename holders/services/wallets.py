@@ -20,13 +20,15 @@ from holders.domain.evidence import Verdict
 from holders.models import WalletAnalysis
 from holders.selectors import wallets as books
 from holders.selectors.wallets import Own
-from megatron.clients.errors import ClientError, Malformed, Refused
-from megatron.clients.ports import WalletHistory, WalletSource
+from megatron.clients.errors import BudgetSpent, ClientError, Malformed, Refused
+from megatron.clients.ports import UNREAD, WalletHistory, WalletSource
 
 AT_ONCE = 100
 """Wallets of one statement and of one question for balances."""
 MOST_FAILURES = 3
 """Wrong or refusing answers in turn after which a source is not asked on."""
+_CLOCKS = timedelta(minutes=1)
+"""How far a node's time of a block and the program's own may be apart."""
 _BY_ITSELF = (
     WalletClass.MEV_BOT,
     WalletClass.BOT,
@@ -127,7 +129,7 @@ def _ask(
             if not _affords(look, source.credits_a_batch + source.credits_each, budget):
                 return
             look.credits += source.credits_a_batch
-            look.balances.update(zip(part, source.get_balances(part), strict=True))
+            look.balances.update(_balances(source, part))
             for wallet in part:
                 if not _affords(look, source.credits_each, budget):
                     return
@@ -135,6 +137,12 @@ def _ask(
     except (ClientError, ValueError) as error:
         look.stopped = f"{type(error).__name__}: {error}"[:200]
         log.warning("wallets.source_stopped", reason=look.stopped, looked_up=len(look.histories))
+
+
+def _balances(source: WalletSource, wallets: Sequence[str]) -> dict[str, int | None]:
+    """Return the lamports of each wallet of which the answer can be read."""
+    found = zip(wallets, source.get_balances(wallets), strict=True)
+    return {wallet: lamports for wallet, lamports in found if lamports is not UNREAD}
 
 
 def _affords(look: _Look, cost: int, budget: int | None) -> bool:
@@ -149,6 +157,8 @@ def _ask_for(look: _Look, source: WalletSource, wallet: str, before: WalletAnaly
     turn is raised: then it is not the wallet."""
     try:
         history = source.get_history(wallet, with_origin=before is None or not before.from_start)
+    except BudgetSpent:
+        raise  # nobody has failed: the others would not be paid for either
     except (Malformed, Refused) as error:
         look.failed += 1
         look.in_turn += 1
@@ -206,10 +216,18 @@ def _row(wallet: str, before: WalletAnalysis | None, look: _Look, told: Own, now
 def _beginning(
     before: WalletAnalysis | None, history: WalletHistory | None, times: list[datetime], own: list[datetime]
 ) -> tuple[datetime | None, bool]:
-    """Return the oldest known transaction and whether it is the first of all."""
+    """Return the oldest known transaction and whether it is the first of all.
+
+    A beginning that something older is known to precede was none, and one without a time tells no age.
+    """
     earlier = [before.first_seen_at] if before is not None and before.first_seen_at is not None else []
-    from_start = (before is not None and before.from_start) or (history is not None and history.is_whole)
-    return min([*times, *own, *earlier], default=None), bool(from_start and (times or earlier))
+    first = min([*times, *own, *earlier], default=None)
+    claims = []
+    if before is not None and before.from_start:
+        claims += earlier
+    if history is not None and history.is_whole and history.landed and history.landed[-1].block_time is not None:
+        claims += [min(times)] if times else []
+    return first, first is not None and any(claim - first <= _CLOCKS for claim in claims)
 
 
 def _verdicts(known: Wallet, now: datetime) -> dict[WalletClass, Verdict]:

@@ -14,6 +14,7 @@ import msgspec
 from megatron.clients.errors import Malformed, Refused
 from megatron.clients.http import HttpClient
 from megatron.clients.ports import PriceQuote
+from megatron.clients.replies import read_all, read_each, refuse_error
 
 URL = "https://public-api.birdeye.so"
 PER_SECOND = 1.0
@@ -32,12 +33,12 @@ class _Point(msgspec.Struct):
 
 
 class _Points(msgspec.Struct):
-    items: list[_Point]
+    items: list[msgspec.Raw]
 
 
 class _PricesReply(msgspec.Struct):
     success: bool
-    data: dict[str, _Price | None] | None = None
+    data: dict[str, msgspec.Raw] | None = None
     message: str = ""
 
 
@@ -45,6 +46,10 @@ class _HistoryReply(msgspec.Struct):
     success: bool
     data: _Points | None = None
     message: str = ""
+
+
+_price = msgspec.json.Decoder(_Price | None)
+_point = msgspec.json.Decoder(_Point)
 
 
 class Birdeye:
@@ -98,17 +103,28 @@ class Birdeye:
 
 
 def parse_prices(body: bytes) -> Mapping[str, PriceQuote]:
-    """Return the prices of a ``multi_price`` reply by mint; an unknown mint is null there. Raises ``Malformed``,
-    ``Refused``."""
+    """Return the prices of a ``multi_price`` reply by mint; an unknown mint is null there, and one that cannot be read is
+    absent. Raises ``Malformed``, ``Refused``, ``TryLater``."""
     reply = _decoded(body, _PricesReply)
-    return {mint: PriceQuote(one.value, _at(one.updateUnixTime)) for mint, one in (reply.data or {}).items() if one}
+    found = read_each(reply.data or {}, _parse_price, "birdeye: not prices")
+    return {mint: quote for mint, quote in found.items() if quote is not None}
+
+
+def _parse_price(item: bytes) -> PriceQuote | None:
+    one = _price.decode(item)
+    return None if one is None else PriceQuote(one.value, _at(one.updateUnixTime))
 
 
 def parse_history(body: bytes) -> Sequence[PriceQuote]:
-    """Return the points of a ``history_price`` reply, oldest first. Raises ``Malformed``, ``Refused``."""
+    """Return the points of a ``history_price`` reply, oldest first. Raises ``Malformed``, ``Refused``, ``TryLater``."""
     reply = _decoded(body, _HistoryReply)
     points = reply.data.items if reply.data is not None else []
-    return [PriceQuote(point.value, _at(point.unixTime)) for point in sorted(points, key=lambda point: point.unixTime)]
+    return sorted(read_all(points, _parse_point, "birdeye: not prices"), key=lambda quote: quote.at)
+
+
+def _parse_point(item: bytes) -> PriceQuote:
+    one = _point.decode(item)
+    return PriceQuote(one.value, _at(one.unixTime))
 
 
 _Answer = TypeVar("_Answer", _PricesReply, _HistoryReply)
@@ -118,8 +134,10 @@ def _decoded(body: bytes, kind: type[_Answer]) -> _Answer:
     try:
         reply = msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        refuse_error(body, "birdeye")
         raise Malformed(f"birdeye: not prices: {error}") from error
     if not reply.success:
+        refuse_error(body, "birdeye")
         raise Refused(f"birdeye: {reply.message or 'the call did not succeed'}")
     return reply
 

@@ -16,6 +16,7 @@ from megatron.clients.counting import Count
 from megatron.clients.errors import ClientError, Malformed
 from megatron.clients.http import HttpClient
 from megatron.clients.ports import SocialHandles, SocialReading
+from megatron.clients.replies import read_all, refuse_error
 
 URL: Final = "https://api.dexscreener.com"
 MOST_TOKENS: Final = 30
@@ -60,6 +61,9 @@ class _Orders(msgspec.Struct):
     orders: list[_Order] | None = None
 
 
+_pair = msgspec.json.Decoder(_Pair)
+
+
 class DexScreener:
     """A :class:`~megatron.clients.ports.SocialSource`."""
 
@@ -98,8 +102,8 @@ class DexScreener:
 
 def parse_pairs(body: bytes, mints: Sequence[str]) -> Mapping[str, SocialReading]:
     """Return links and boosts by mint from a ``/tokens/v1`` reply. A pair of which a mint is only the quote says nothing
-    about it. Raises ``Malformed``."""
-    pairs = _decoded(body, list[_Pair])
+    about it, nor one that cannot be read. Raises ``Malformed``, and what an error in its place asks for."""
+    pairs = read_all(_decoded(body, list[msgspec.Raw]), _pair.decode, "dexscreener: not what was agreed")
     found = {}
     for mint in mints:
         own = [pair for pair in pairs if pair.chainId == "solana" and pair.baseToken.address == mint]
@@ -138,6 +142,7 @@ def _links(info: _Info) -> dict[str, str]:
 
 
 def _decoded(body: bytes, kind: Any) -> Any:
+    refuse_error(body, "dexscreener")
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -16,6 +16,7 @@ from megatron.clients.counting import Count
 from megatron.clients.errors import Malformed, Refused
 from megatron.clients.http import HttpClient
 from megatron.clients.ports import SocialHandles, SocialReading
+from megatron.clients.replies import refuse_error
 
 URL: Final = "https://discord.com/api/v10"
 PER_SECOND: Final = 1.0
@@ -62,6 +63,7 @@ class Discord:
 
 def parse_invite(body: bytes) -> SocialReading:
     """Return the counts of an invitation. Raises ``Malformed``, and ``Refused`` for one that leads to no server."""
+    refuse_error(body, "discord")
     try:
         invite = msgspec.json.decode(body, type=_Invite)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

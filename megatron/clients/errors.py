@@ -2,7 +2,9 @@
 
 ClientError
 ├── TryLater         the same call may be repeated
+│   └── NotGiven     this node does not have what the chain may well have
 ├── Refused          repeating will not help; an operator should look
+│   └── BudgetSpent  the credits of this piece of work are used up: nothing was asked
 ├── Malformed        the reply is not what was agreed; a programmer should look
 └── OutcomeUnknown   a write may have happened: look it up, never repeat it blindly
 """
@@ -23,8 +25,16 @@ class TryLater(ClientError):
         self.retry_after = retry_after
 
 
+class NotGiven(TryLater):
+    """The node that answered does not have it, which says nothing about the chain: another node may, or the same one later."""
+
+
 class Refused(ClientError):
     """The other side will not do it: a wrong key, a wrong question, a plan that does not include it."""
+
+
+class BudgetSpent(Refused):
+    """The call would cost more credits than its piece of work may: it was not made. Nobody outside has failed."""
 
 
 class Malformed(ClientError):

@@ -3,21 +3,30 @@
 Source: Helius, *getTokenAccounts* (DAS API) and *getProgramAccountsV2*, read 2026-11.
 """
 
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import httpx
 import msgspec
 
 from megatron.clients import costs, jsonrpc
 from megatron.clients.bounds import possible_slot
-from megatron.clients.errors import Malformed, TryLater
+from megatron.clients.errors import BudgetSpent, Malformed, TryLater
 from megatron.clients.http import HttpClient
 from megatron.clients.ports import HeldAccount, HolderList
-from megatron.clients.token_accounts import ACCOUNT_SLICE, TOKEN_PROGRAMS, filters_of, parse_slice
+from megatron.clients.token_accounts import (
+    ACCOUNT_SLICE,
+    TOKEN_PROGRAMS,
+    Gathered,
+    checked_amount,
+    filters_of,
+    parse_slice,
+)
 
 ADDRESS: Final = "https://mainnet.helius-rpc.com/"
 PAGE: Final = 1_000
 CHANGED_PAGE: Final = 10_000
+MOST_CHANGED_PAGES: Final = 20
+"""Who changed so often is listed anew instead."""
 PER_SECOND: Final = 2.0
 """What the free plan allows of DAS calls."""
 
@@ -27,11 +36,11 @@ T = TypeVar("T")
 class _Account(msgspec.Struct):
     address: str
     owner: str
-    amount: int
+    amount: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Page(msgspec.Struct):
-    token_accounts: list[_Account]
+    token_accounts: list[msgspec.Raw]
     cursor: str | None = None
     last_indexed_slot: int | None = None
 
@@ -46,7 +55,7 @@ class _Changed(msgspec.Struct):
 
 
 class _ChangedPage(msgspec.Struct, rename="camel"):
-    accounts: list[_Changed]
+    accounts: list[msgspec.Raw]
     pagination_key: str | None = None
 
 
@@ -60,7 +69,9 @@ class _ChangedReply(msgspec.Struct):
 
 
 _page = msgspec.json.Decoder(_Page)
+_account = msgspec.json.Decoder(_Account)
 _changed = msgspec.json.Decoder(_ChangedReply)
+_changed_account = msgspec.json.Decoder(_Changed)
 
 
 class HeliusHolders:
@@ -86,51 +97,53 @@ class HeliusHolders:
         )
 
     def get_holders(self, mint: str, *, program: str | None, most: int, min_slot: int) -> HolderList:  # noqa: ARG002  # the port asks
-        """Return the accounts with a balance, page by page until one is not full or ``most`` are had.
+        """Return the accounts with a balance, page by page until one is empty or names no next one, or ``most`` are had.
 
-        The index may stand still between pages, or move: the list counts as of the lowest slot that a page names.
+        The index may stand still between pages, or move: the list counts as of the lowest slot that a page names. However
+        short the pages are, no more than four times as many are asked for as full ones would be, and none that the caller's
+        credits do not pay for. Raises ``Malformed`` for pages that do not go on.
         """
-        accounts: dict[str, HeldAccount] = {}
+        found = Gathered("getTokenAccounts", most_pages=4 * (-(-most // PAGE) + 1))
         slots: list[int] = []
-        cursor, pages = None, 0
-        while True:
-            page = self._page(mint, cursor)
-            pages += 1
-            slots.append(_slot(page))
-            accounts |= {one.address: _held(one) for one in page.token_accounts if one.amount}
-            cursor = page.cursor
-            if not page.token_accounts or cursor is None:
-                missing = ""
+        cursor = None
+        while found.wants_more(most):
+            try:
+                page = self._page(mint, cursor)
+            except BudgetSpent as error:
+                found.stop(error)
                 break
-            if len(accounts) >= most:
-                missing = f"Only the first {len(accounts)} accounts were asked for"
+            slots.append(_slot(page))
+            cursor = page.cursor
+            if not found.add(page.token_accounts, cursor, _held):
                 break
         if min(slots) < min_slot:
             raise TryLater(f"helius: getTokenAccounts: the index stands at slot {min(slots)}, not yet at {min_slot}")
-        cost = pages * costs.credits_of("helius", "getTokenAccounts")
-        return HolderList(slot=min(slots), accounts=list(accounts.values()), missing=missing, credits=cost)
+        cost = found.pages * costs.credits_of("helius", "getTokenAccounts")
+        accounts = [one for one in found.accounts.values() if one.raw]
+        return HolderList(slot=min(slots), accounts=accounts, missing=found.missing, credits=cost)
 
     def get_changed(self, mint: str, *, program: str | None, since_slot: int) -> HolderList | None:
         """Return the accounts that changed after ``since_slot``, by ``getProgramAccountsV2``."""
         accounts: list[HeldAccount] = []
         slots: list[int] = []
-        calls = 0
+        missing, calls = "", 0
         for asked in [program] if program else TOKEN_PROGRAMS:
+            found = Gathered("getProgramAccountsV2", most_pages=MOST_CHANGED_PAGES)
             key = None
-            while True:
-                reply = self._changed(asked, mint, since_slot, key)
-                calls += 1
-                slots.append(possible_slot(reply.context.slot, who="helius"))
-                accounts += [
-                    held
-                    for one in reply.value.accounts
-                    if (held := parse_slice(one.pubkey, one.account.data, "helius")) is not None
-                ]
-                key = reply.value.pagination_key
-                if not reply.value.accounts or key is None:
+            while found.wants_more():
+                try:
+                    reply = self._changed(asked, mint, since_slot, key)
+                except BudgetSpent as error:
+                    found.stop(error)
                     break
+                slots.append(possible_slot(reply.context.slot, who="helius"))
+                key = reply.value.pagination_key
+                if not found.add(reply.value.accounts, key, _held_slice):
+                    break
+            accounts += found.accounts.values()
+            missing, calls = missing or found.missing, calls + found.pages
         cost = calls * costs.credits_of("helius", "getProgramAccountsV2")
-        return HolderList(slot=min(slots), accounts=accounts, missing="", credits=cost)
+        return HolderList(slot=min(slots), accounts=accounts, missing=missing, credits=cost)
 
     def _page(self, mint: str, cursor: str | None) -> _Page:
         asked = {"mint": mint, "limit": PAGE, "options": {"showZeroBalance": False}}
@@ -152,16 +165,17 @@ class HeliusHolders:
     def _ask(self, method: str, params: Any) -> bytes:
         body = self._http.read("POST", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         told = f"helius: {method}"
-        reply = jsonrpc.parse_reply(body, told)
-        if reply.error is not None:
-            raise jsonrpc.refusal(reply.error, told)
-        return bytes(reply.result)
+        return jsonrpc.result_of(jsonrpc.parse_reply(body, told), body, told)
 
 
-def _held(one: _Account) -> HeldAccount:
-    if one.amount < 0:
-        raise Malformed(f"helius: getTokenAccounts: {one.address[:44]!r} holds {one.amount}")
-    return HeldAccount(address=one.address, owner=one.owner, raw=one.amount)
+def _held(item: bytes) -> HeldAccount:
+    one = _decoded(_account, item, "a holder")
+    return HeldAccount(address=one.address, owner=one.owner, raw=checked_amount(one.amount, "helius"))
+
+
+def _held_slice(item: bytes) -> HeldAccount | None:
+    one = _decoded(_changed_account, item, "a changed account")
+    return parse_slice(one.pubkey, one.account.data, "helius")
 
 
 def _slot(page: _Page) -> int:

@@ -13,6 +13,7 @@ import msgspec
 from megatron.clients.errors import Malformed
 from megatron.clients.http import HttpClient
 from megatron.clients.ports import PriceQuote
+from megatron.clients.replies import read_all, refuse_error
 
 FEEDS = {
     "So11111111111111111111111111111111111111112": "ef0d8b6fda2ceba41da15d4095d1da392a0d2f8ed0c6c7bc0f4cfac8c280b56d",
@@ -42,7 +43,10 @@ class _Parsed(msgspec.Struct):
 
 
 class _Reply(msgspec.Struct):
-    parsed: list[_Parsed]
+    parsed: list[msgspec.Raw]
+
+
+_parsed = msgspec.json.Decoder(_Parsed)
 
 
 class Hermes:
@@ -76,8 +80,16 @@ class Hermes:
 
     def get_history(self, mint: str, *, moments: Sequence[datetime]) -> Sequence[PriceQuote]:
         """Return the price that held two seconds before each moment, a call a moment."""
-        asked = (int((at - _LEAD).timestamp()) for at in moments if mint in FEEDS)
-        found = (self._ask(str(second), [mint]).get(mint) for second in asked)
+        asked = [int((at - _LEAD).timestamp()) for at in moments if mint in FEEDS]
+        found: list[PriceQuote | None] = []
+        failure: Malformed | None = None
+        for second in asked:
+            try:
+                found.append(self._ask(str(second), [mint]).get(mint))
+            except Malformed as error:  # one moment's answer harms no other's
+                failure = error
+        if failure is not None and not found:
+            raise failure
         return [quote for quote in found if quote is not None]
 
     def _ask(self, when: str, mints: Sequence[str]) -> Mapping[str, PriceQuote]:
@@ -88,14 +100,26 @@ class Hermes:
 
 
 def parse_prices(body: bytes) -> Mapping[str, PriceQuote]:
-    """Return the prices of a reply by mint. Value = integer · 10^expo, the confidence on the same scale. Raises
-    ``Malformed``."""
-    mints = {feed: mint for mint, feed in FEEDS.items()}
+    """Return the prices of a reply by mint. Value = integer · 10^expo, the confidence on the same scale.
+
+    One that cannot be read is absent, and one that the reply has twice with two prices: nobody knows which holds. Raises
+    ``Malformed``, and what an error in its place asks for.
+    """
     try:
-        found = msgspec.json.decode(body, type=_Reply).parsed
-        return {mints[one.id]: _quote(one.price) for one in found if one.id in mints}
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, OverflowError, OSError) as error:
+        items = msgspec.json.decode(body, type=_Reply).parsed
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        refuse_error(body, "hermes")
         raise Malformed(f"hermes: not prices: {error}") from error
+    read = read_all(items, _parse, "hermes: not prices")
+    found: dict[str, set[PriceQuote]] = {}
+    for feed, quote in read:
+        found.setdefault(feed, set()).add(quote)
+    return {mint: found[feed].pop() for mint, feed in FEEDS.items() if len(found.get(feed, ())) == 1}
+
+
+def _parse(item: bytes) -> tuple[str, PriceQuote]:
+    one = _parsed.decode(item)
+    return one.id, _quote(one.price)
 
 
 def _quote(price: _Price) -> PriceQuote:

@@ -78,7 +78,8 @@ class HttpClient:
         endpoint: str = "",
     ) -> bytes:
         """Return the reply's body; repeat the call while it may be, ``attempts`` times at most. Raises ``TryLater``,
-        ``Refused`` or ``Malformed``; :class:`NetworkInsideTransaction` inside a transaction. For calls that change nothing
+        ``Refused`` (``BudgetSpent`` where the caller's credits do not reach) or ``Malformed``;
+        :class:`NetworkInsideTransaction` inside a transaction. For calls that change nothing
         over there. ``endpoint`` is the name in the accounts where the path says who was asked about."""
         if self._attempts == 1:
             return self._once(method, path, params, json, writes=False, endpoint=endpoint)
@@ -101,6 +102,9 @@ class HttpClient:
     ) -> bytes:
         if in_transaction():
             raise NetworkInsideTransaction(f"{self.name} was called inside a database transaction.")
+        endpoint = endpoint or self._endpoint(path, json)
+        cost = costs.credits_of(self._provider, endpoint)
+        meter.check(cost)
         self._budget.take()
         started, sent, failure = time.monotonic(), True, ""
         status: int | None = None
@@ -120,13 +124,12 @@ class HttpClient:
             failure = type(error).__name__
             raise
         finally:
-            endpoint = endpoint or self._endpoint(path, json)
             meter.note(
                 meter.Call(
                     at=clock.utc_now(),
                     provider=self._provider,
                     endpoint=endpoint,
-                    credits=costs.credits_of(self._provider, endpoint) if sent else 0,
+                    credits=cost if sent else 0,
                     milliseconds=round((time.monotonic() - started) * 1000),
                     status=status,
                     error=failure,

@@ -13,6 +13,7 @@ import msgspec
 from megatron.clients.errors import Malformed
 from megatron.clients.http import HttpClient
 from megatron.clients.ports import PriceQuote
+from megatron.clients.replies import read_each, refuse_error
 from megatron.core import clock
 
 MOST_MINTS = 50
@@ -23,6 +24,9 @@ PER_SECOND_WITHOUT_KEY = 0.5
 class _Price(msgspec.Struct):
     usdPrice: Decimal  # noqa: N815  # the vendor's word
     blockId: int  # noqa: N815  # the vendor's word
+
+
+_price = msgspec.json.Decoder(_Price | None)
 
 
 class Jupiter:
@@ -76,9 +80,12 @@ class Jupiter:
 
 
 def parse_prices(body: bytes) -> Mapping[str, tuple[Decimal, int]]:
-    """Return (USD, block) by mint. Raises ``Malformed``."""
+    """Return (USD, block) by mint; one that cannot be read is absent. Raises ``Malformed``, and what an error in its place
+    asks for."""
+    refuse_error(body, "jupiter")
     try:
-        found = msgspec.json.decode(body, type=dict[str, _Price | None])
+        found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"jupiter: not prices: {error}") from error
-    return {mint: (one.usdPrice, one.blockId) for mint, one in found.items() if one is not None}
+    read = read_each(found, _price.decode, "jupiter: not prices")
+    return {mint: (one.usdPrice, one.blockId) for mint, one in read.items() if one is not None}

@@ -20,6 +20,7 @@ import structlog
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from megatron.clients.errors import BudgetSpent
 from megatron.core import metrics
 
 EVERY_SECONDS = 1.0
@@ -45,10 +46,11 @@ class Call:
 
 @dataclass(slots=True)
 class Tally:
-    """What the calls made inside one :func:`tally` cost so far."""
+    """What the calls made inside one :func:`tally` cost so far, and the most that they may cost; ``None`` for any."""
 
     calls: int = 0
     credits: int = 0
+    most: int | None = None
 
 
 _tally: ContextVar[Tally | None] = ContextVar("tally", default=None)
@@ -77,10 +79,20 @@ def note(call: Call) -> None:
         atexit.register(flush)
 
 
+def check(cost: int) -> None:
+    """Raise ``BudgetSpent`` if a call of ``cost`` credits is more than what this thread's :func:`tally` may still cost."""
+    counted = _tally.get()
+    if counted is not None and counted.most is not None and counted.credits + cost > counted.most:
+        raise BudgetSpent(
+            f"The budget of {counted.most} credits is used up: {counted.credits} are spent, the next call costs {cost}."
+        )
+
+
 @contextmanager
-def tally() -> Iterator[Tally]:
-    """Count the calls that this thread makes until the block ends: what one piece of work did cost."""
-    counted = Tally()
+def tally(*, most: int | None = None) -> Iterator[Tally]:
+    """Count the calls that this thread makes until the block ends: what one piece of work did cost. A call beyond ``most``
+    credits is not made: it raises ``BudgetSpent``."""
+    counted = Tally(most=most)
     token = _tally.set(counted)
     try:
         yield counted

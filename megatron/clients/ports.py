@@ -5,18 +5,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 from threading import Event
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
+
+
+class _Marks(Enum):
+    UNREAD = "unread"
+
+
+UNREAD: Final = _Marks.UNREAD
+"""What stands in the place of one item of a reply that cannot be read: nothing is known of it. Not ``None``, which says that
+there is none."""
+Unread = Literal[_Marks.UNREAD]
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """One transaction that an address took part in. ``failed``: it is on chain, but without effect."""
+    """One transaction that an address took part in. ``failed``: it is on chain, but without effect.
+
+    Not ``is_read``: something is listed there that cannot be read. It has no signature, and ``slot`` is the lowest in which it
+    can have landed.
+    """
 
     signature: str
     slot: int
     failed: bool
     block_time: datetime | None
+    is_read: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +78,32 @@ class ChainReader(Protocol):
         self, address: str, *, before: str | None, until: str | None, limit: int, finalized: bool, min_slot: int
     ) -> Sequence[Landed]:
         """Return up to ``limit`` (at most 1,000) transactions of ``address``, newest first, between two signatures, both
-        left out. A page that is shorter than ``limit`` is the last."""
+        left out.
+
+        A page that is shorter than ``limit`` is not the last: nodes cap pages, and pages end where storage does. Only an
+        empty page is the end, and only of what this node has: see :meth:`get_first_slot`. :func:`signatures.list_back` reads a
+        list to its end.
+        """
         ...
 
-    def get_statuses(self, signatures: Sequence[str]) -> tuple[int, Sequence[Status | None]]:
+    def get_first_slot(self) -> int:
+        """Return the oldest slot of which this node still has the block: what is older it neither lists nor gives."""
+        ...
+
+    def get_statuses(self, signatures: Sequence[str]) -> tuple[int, Sequence[Status | Unread | None]]:
         """Return the slot of the answer and what is known of up to 256 signatures, in their order, history included;
-        ``None`` for one that the chain does not have."""
+        ``None`` for one that the chain does not have, :data:`UNREAD` where the answer cannot be read."""
         ...
 
     def get_blocks(self, first: int, last: int) -> Sequence[int]:
-        """Return the finalized slots in ``[first, last]`` that have a block, ascending; at most 500,000 slots apart."""
+        """Return the finalized slots in ``[first, last]`` of which this node says that they have a block, ascending; at most
+        500,000 slots apart. Whether it left one out only the blocks tell: each names its parent's slot."""
         ...
 
     def get_block(self, slot: int, *, finalized: bool) -> bytes | None:
-        """Return a confirmed or finalized block with its transactions as the JSON that ``getBlock`` gives; ``None`` when the
-        slot has none."""
+        """Return a confirmed or finalized block with its transactions as the JSON that ``getBlock`` gives; ``None`` when this
+        node says that the slot has none, which one that lacks the block says as well. Raises ``NotGiven`` when it says that
+        it does not have the block."""
         ...
 
     def get_account(self, address: str) -> Account | None:
@@ -252,9 +279,9 @@ class FirstFunding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletHistory:
-    """What the chain tells of a wallet. ``landed`` are its newest transactions, newest first, all of them when
-    ``is_whole``; ``funding`` is ``None`` when it was not asked for, cannot be told or is out of reach. ``credits`` is what
-    asking cost."""
+    """What the chain tells of a wallet. ``landed`` are its newest transactions, newest first, all of them when it is proven
+    that there is none before (``is_whole``), else at least these; ``funding`` is ``None`` when it was not asked for, cannot be
+    told or is out of reach. ``credits`` is what asking cost."""
 
     landed: Sequence[Landed]
     is_whole: bool
@@ -272,8 +299,9 @@ class WalletSource(Protocol):
     credits_each: int
     credits_a_batch: int
 
-    def get_balances(self, wallets: Sequence[str]) -> Sequence[int | None]:
-        """Return the lamports of up to 100 wallets, in their order; ``None`` for one that has no account."""
+    def get_balances(self, wallets: Sequence[str]) -> Sequence[int | Unread | None]:
+        """Return the lamports of up to 100 wallets, in their order; ``None`` for one that has no account, :data:`UNREAD` for
+        one of which the answer cannot be read."""
         ...
 
     def get_history(self, wallet: str, *, with_origin: bool) -> WalletHistory:
@@ -293,8 +321,8 @@ class HeldAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HolderList:
-    """Accounts that hold a mint as of ``slot``. ``missing`` says why some may be absent, empty when none is; ``credits``
-    is what asking cost."""
+    """Accounts that hold a mint as of ``slot``. ``missing`` says why some may be absent (the list was cut, an item could not
+    be read, the credits were used up), empty when none is; ``credits`` is what asking cost."""
 
     slot: int
     accounts: Sequence[HeldAccount]

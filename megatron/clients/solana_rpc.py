@@ -12,9 +12,9 @@ import msgspec
 
 from megatron.clients import jsonrpc
 from megatron.clients.bounds import possible_slot, possible_time
-from megatron.clients.errors import Malformed, Refused, TryLater
+from megatron.clients.errors import Malformed, NotGiven, Refused, TryLater
 from megatron.clients.http import HttpClient, secrets_in
-from megatron.clients.ports import Account, Landed, Status
+from megatron.clients.ports import UNREAD, Account, Landed, Status, Unread
 from megatron.core import chain
 
 COMMITMENT: Final = "confirmed"
@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 
 class _Outcome(msgspec.Struct):
+    transaction: msgspec.Raw = msgspec.Raw(b"")
     meta: msgspec.Raw = msgspec.Raw(b"")
     """Null when the node has the transaction and not yet its outcome."""
 
@@ -52,7 +53,7 @@ class _Status(msgspec.Struct, rename="camel"):
 
 class _Statuses(msgspec.Struct):
     context: _Context
-    value: list[_Status | None]
+    value: list[msgspec.Raw]
 
 
 class _Account(msgspec.Struct):
@@ -70,15 +71,18 @@ class _Balance(msgspec.Struct):
 
 
 class _BalancesReply(msgspec.Struct):
-    value: list[_Balance | None]
+    value: list[msgspec.Raw]
 
 
 _WHO = "solana rpc"
 _outcome = msgspec.json.Decoder(_Outcome)
-_landed = msgspec.json.Decoder(list[_Landed])
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+_landed = msgspec.json.Decoder(_Landed)
 _statuses = msgspec.json.Decoder(_Statuses)
+_status = msgspec.json.Decoder(_Status | None)
 _account = msgspec.json.Decoder(_AccountReply)
 _balances = msgspec.json.Decoder(_BalancesReply)
+_balance = msgspec.json.Decoder(_Balance | None)
 _slots = msgspec.json.Decoder(list[int])
 _number = msgspec.json.Decoder(int)
 _time = msgspec.json.Decoder(int | None)
@@ -109,8 +113,13 @@ class SolanaRpc:
         """Return the transaction's JSON, or ``None`` while the node does not know it, or not what became of it."""
         options = {"encoding": "json", "commitment": COMMITMENT, "maxSupportedTransactionVersion": NEWEST_VERSION}
         result = self._ask("getTransaction", [signature, options])
-        if result == _NULL or bytes(_decoded(_outcome, result, "a transaction").meta) == _NULL:
+        if result == _NULL:
             return None
+        outcome = _decoded(_outcome, result, "a transaction")
+        if bytes(outcome.meta) == _NULL:
+            return None
+        if not (bytes(outcome.meta) and bytes(outcome.transaction)):
+            raise Malformed(f"solana rpc: not a transaction: {result[:100]!r}")
         return result
 
     def get_block_time(self, slot: int) -> datetime | None:
@@ -128,7 +137,8 @@ class SolanaRpc:
     def get_signatures(
         self, address: str, *, before: str | None, until: str | None, limit: int, finalized: bool, min_slot: int
     ) -> Sequence[Landed]:
-        """Return a page of the transactions of ``address``, newest first. ``TryLater`` from a node before ``min_slot``."""
+        """Return a page of the transactions of ``address``, newest first. ``TryLater`` from a node before ``min_slot``;
+        ``Malformed`` for a page that is longer than ``limit`` or not newest first."""
         asked = {
             "limit": limit,
             "commitment": _commitment(finalized),
@@ -137,9 +147,16 @@ class SolanaRpc:
             "until": until,
         }
         options = {name: value for name, value in asked.items() if value is not None}
-        return parse_signatures(self._ask("getSignaturesForAddress", [address, options]))
+        page = parse_signatures(self._ask("getSignaturesForAddress", [address, options]))
+        if len(page) > limit or any(older.slot > newer.slot for newer, older in pairwise(page)):
+            raise Malformed(f"solana rpc: getSignaturesForAddress: {len(page)} items of {limit}, or not newest first")
+        return page
 
-    def get_statuses(self, signatures: Sequence[str]) -> tuple[int, Sequence[Status | None]]:
+    def get_first_slot(self) -> int:
+        """Return the oldest slot of which the node still has the block."""
+        return parse_slot(self._ask("getFirstAvailableBlock", []))
+
+    def get_statuses(self, signatures: Sequence[str]) -> tuple[int, Sequence[Status | Unread | None]]:
         """Return the slot of the answer and what is known of each signature, the archive included."""
         options = {"searchTransactionHistory": True}
         slot, statuses = parse_statuses(self._ask("getSignatureStatuses", [list(signatures), options]))
@@ -159,7 +176,8 @@ class SolanaRpc:
         return slots
 
     def get_block(self, slot: int, *, finalized: bool) -> bytes | None:
-        """Return a block's JSON with its transactions; ``None`` when the slot has none."""
+        """Return a block's JSON with its transactions; ``None`` when the node says that the slot has none. ``NotGiven`` when it
+        does not have the block (yet, or any more)."""
         options = {
             "encoding": "json",
             "transactionDetails": "full",
@@ -172,7 +190,7 @@ class SolanaRpc:
         except _NoBlock:
             return None
         if result == _NULL:  # what a node says of a block that is not so far: it may still come
-            raise TryLater(f"solana rpc: getBlock: slot {slot} is not {_commitment(finalized)} yet")
+            raise NotGiven(f"solana rpc: getBlock: slot {slot} is not {_commitment(finalized)} yet")
         return result
 
     def get_account(self, address: str) -> Account | None:
@@ -180,7 +198,7 @@ class SolanaRpc:
         options = {"encoding": "base64", "commitment": _commitment(finalized=True)}
         return parse_account(self._ask("getAccountInfo", [address, options]))
 
-    def get_balances(self, addresses: Sequence[str]) -> Sequence[int | None]:
+    def get_balances(self, addresses: Sequence[str]) -> Sequence[int | Unread | None]:
         """Return the lamports of up to 100 accounts, in their order; ``None`` for one that does not exist."""
         options = {"encoding": "base64", "commitment": COMMITMENT, "dataSlice": {"offset": 0, "length": 0}}
         found = parse_balances(self._ask("getMultipleAccounts", [list(addresses), options]))
@@ -196,11 +214,11 @@ class SolanaRpc:
         body = self._http.read("POST", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         told = f"solana rpc: {method}"
         reply = jsonrpc.parse_reply(body, told)
-        if reply.error is None:
-            return bytes(reply.result)
-        if reply.error.code in jsonrpc.NO_BLOCK:
+        if reply.error is not None and reply.error.code in jsonrpc.NO_BLOCK:
             raise _NoBlock(f"{told}: {reply.error.code} {reply.error.message}")
-        raise jsonrpc.refusal(reply.error, told)
+        if reply.error is not None and reply.error.code in jsonrpc.NOT_GIVEN and method == "getBlock":
+            raise NotGiven(f"{told}: {reply.error.code} {reply.error.message}")
+        return jsonrpc.result_of(reply, body, told)
 
 
 def parse_block_time(result: bytes) -> datetime | None:
@@ -214,31 +232,49 @@ def parse_slot(result: bytes) -> int:
 
 
 def parse_signatures(result: bytes) -> list[Landed]:
-    """Return what a ``getSignaturesForAddress`` result lists, in its order. Raises ``Malformed``."""
-    return [
-        Landed(
-            signature=_signature(item.signature),
-            slot=possible_slot(item.slot, who=_WHO),
-            failed=item.err != _NO_ERROR,
-            block_time=_moment(item.block_time),
-        )
-        for item in _decoded(_landed, result, "signatures")
-    ]
+    """Return what a ``getSignaturesForAddress`` result lists, in its order.
+
+    An item that cannot be read harms only itself: it is there, unread, at the slot of the older one that follows it. Unread
+    ones at the end are left out: they come again before the last one that was read. Raises ``Malformed`` where none can be.
+    """
+    items = [bytes(item) for item in _decoded(_items, result, "signatures")]
+    found: list[Landed] = []
+    for item in reversed(items):
+        try:
+            found.append(_parse_landed(item))
+        except Malformed:
+            if found:
+                found.append(Landed("", found[-1].slot, failed=False, block_time=None, is_read=False))
+    if items and not found:
+        raise Malformed(f"solana rpc: none of {len(items)} signatures can be read: {result[:100]!r}")
+    return found[::-1]
 
 
-def parse_statuses(result: bytes) -> tuple[int, list[Status | None]]:
+def _parse_landed(item: bytes) -> Landed:
+    read = _decoded(_landed, item, "a signature")
+    return Landed(
+        signature=_signature(read.signature),
+        slot=possible_slot(read.slot, who=_WHO),
+        failed=read.err != _NO_ERROR,
+        block_time=_moment(read.block_time),
+    )
+
+
+def parse_statuses(result: bytes) -> tuple[int, list[Status | Unread | None]]:
     """Return the slot and the items of a ``getSignatureStatuses`` result. Raises ``Malformed``."""
     reply = _decoded(_statuses, result, "statuses")
-    return possible_slot(reply.context.slot, who=_WHO), [
-        None
-        if item is None
-        else Status(
-            slot=possible_slot(item.slot, who=_WHO),
-            failed=item.err != _NO_ERROR,
-            finalized=item.confirmation_status == "finalized",
-        )
-        for item in reply.value
-    ]
+    return possible_slot(reply.context.slot, who=_WHO), [_parse_status(bytes(item)) for item in reply.value]
+
+
+def _parse_status(item: bytes) -> Status | Unread | None:
+    try:
+        read = _decoded(_status, item, "a status")
+        if read is None:
+            return None
+        is_final = read.confirmation_status == "finalized"
+        return Status(slot=possible_slot(read.slot, who=_WHO), failed=read.err != _NO_ERROR, finalized=is_final)
+    except Malformed:
+        return UNREAD
 
 
 def parse_blocks(result: bytes) -> list[int]:
@@ -264,11 +300,18 @@ def parse_account(result: bytes) -> Account | None:
     return Account(slot=possible_slot(reply.context.slot, who=_WHO), owner=reply.value.owner, data=content)
 
 
-def parse_balances(result: bytes) -> list[int | None]:
+def parse_balances(result: bytes) -> list[int | Unread | None]:
     """Return the lamports in a ``getMultipleAccounts`` result, in its order; ``None`` for no account. Raises
     ``Malformed``."""
-    reply = _decoded(_balances, result, "accounts")
-    return [None if item is None else _natural(item.lamports, result) for item in reply.value]
+    return [_parse_balance(bytes(item)) for item in _decoded(_balances, result, "accounts").value]
+
+
+def _parse_balance(item: bytes) -> int | Unread | None:
+    try:
+        read = _decoded(_balance, item, "an account")
+        return None if read is None else _natural(read.lamports, item)
+    except Malformed:
+        return UNREAD
 
 
 def _commitment(finalized: bool) -> str:

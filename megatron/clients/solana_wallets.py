@@ -5,14 +5,16 @@ from typing import Final, Protocol
 
 import msgspec
 
-from megatron.clients import costs
+from megatron.clients import costs, signatures
 from megatron.clients.bounds import possible_time
 from megatron.clients.errors import Malformed
-from megatron.clients.ports import FirstFunding, Landed, WalletHistory
+from megatron.clients.ports import FirstFunding, Landed, Unread, WalletHistory
+from megatron.clients.signatures import PAGE
 
-PAGE: Final = 1_000
 PAGES: Final = 2
 """So far one look goes back: who has more transactions is no new wallet."""
+ARCHIVE_FROM: Final = 1_000_000
+"""A node that has blocks from before this slot (the chain's first week, in March 2020) has all of history."""
 
 
 class _Keys(msgspec.Struct, rename="camel"):
@@ -51,8 +53,12 @@ _transaction = msgspec.json.Decoder(_Transaction)
 class Node(Protocol):
     """What a wallet's history is read from."""
 
-    def get_balances(self, addresses: Sequence[str]) -> Sequence[int | None]:
+    def get_balances(self, addresses: Sequence[str]) -> Sequence[int | Unread | None]:
         """Return lamports in the order of ``addresses``."""
+        ...
+
+    def get_first_slot(self) -> int:
+        """Return the oldest slot of which the node has the block."""
         ...
 
     def get_signatures(
@@ -67,45 +73,54 @@ class Node(Protocol):
 
 
 class SolanaWallets:
-    """A :class:`~megatron.clients.ports.WalletSource` over JSON-RPC: up to two pages of signatures and, where they reach the
-    wallet's beginning, its first transaction."""
+    """A :class:`~megatron.clients.ports.WalletSource` over JSON-RPC: up to two pages of signatures, the empty one that ends
+    them, and, where they reach the wallet's beginning, its first transaction."""
 
     def __init__(self, rpc: Node, *, provider: str) -> None:
         self._rpc = rpc
         self._page_credits = costs.credits_of(provider, "getSignaturesForAddress")
         self._origin_credits = costs.credits_of(provider, "getTransaction")
-        self.credits_each = PAGES * self._page_credits + self._origin_credits
+        self._range_credits = costs.credits_of(provider, "getFirstAvailableBlock")
+        self._is_archive: bool | None = None
+        self.credits_each = (PAGES + 1) * self._page_credits + self._range_credits + self._origin_credits
         self.credits_a_batch = costs.credits_of(provider, "getMultipleAccounts")
 
-    def get_balances(self, wallets: Sequence[str]) -> Sequence[int | None]:
+    def get_balances(self, wallets: Sequence[str]) -> Sequence[int | Unread | None]:
         """Return the lamports of up to 100 wallets, in their order; ``None`` for one that has no account."""
         return self._rpc.get_balances(wallets)
 
     def get_history(self, wallet: str, *, with_origin: bool) -> WalletHistory:
         """Return what the chain tells of ``wallet``: up to 2,000 signatures and the funding ``with_origin``, else up to
-        1,000 signatures."""
-        landed, is_whole, calls = self._landed(wallet, pages=PAGES if with_origin else 1)
-        cost, funding = calls * self._page_credits, None
+        1,000 signatures.
+
+        The wallet's beginning is proven by an empty page of a node that has all of history, unless the transaction that
+        should be the first finds SOL in the wallet already.
+        """
+        pages = PAGES if with_origin else 1
+        listed = signatures.list_back(
+            self._rpc,
+            wallet,
+            after_slot=None,
+            min_slot=0,
+            finalized=False,
+            most_pages=pages + 1,
+            most=pages * PAGE,
+        )
+        landed = [one for one in listed.landed if one.is_read]
+        cost, funding = listed.pages * self._page_credits, None
+        is_whole = listed.has_ended and len(landed) == len(listed.landed)
+        if is_whole and self._is_archive is None:
+            cost += self._range_credits
+            self._is_archive = self._rpc.get_first_slot() < ARCHIVE_FROM
+        is_whole = is_whole and bool(self._is_archive)
         if with_origin and is_whole and landed:
             cost += self._origin_credits
             found = self._rpc.get_transaction(landed[-1].signature)
-            funding = None if found is None else parse_funding(found, wallet=wallet, signature=landed[-1].signature)
+            if found is not None and has_begun(found, wallet=wallet):
+                is_whole = False
+            elif found is not None:
+                funding = parse_funding(found, wallet=wallet, signature=landed[-1].signature)
         return WalletHistory(landed=landed, is_whole=is_whole, funding=funding, credits=cost)
-
-    def _landed(self, wallet: str, *, pages: int) -> tuple[list[Landed], bool, int]:
-        """Return the newest transactions without repeats, whether they are all, and how many calls that took."""
-        found: dict[str, Landed] = {}
-        before: str | None = None
-        for call in range(1, pages + 1):
-            page = self._rpc.get_signatures(wallet, before=before, until=None, limit=PAGE, finalized=False, min_slot=0)
-            new = [item for item in page if item.signature not in found]
-            found.update((item.signature, item) for item in new)
-            if len(page) < PAGE:
-                return list(found.values()), True, call
-            if not new:
-                raise Malformed("solana rpc: the page of signatures before the oldest one holds nothing older")
-            before = page[-1].signature
-        return list(found.values()), False, pages
 
 
 def parse_funding(result: bytes, *, wallet: str, signature: str) -> FirstFunding | None:
@@ -113,23 +128,37 @@ def parse_funding(result: bytes, *, wallet: str, signature: str) -> FirstFunding
 
     ``None`` when the wallet got nothing, when no other signer lost anything, and without a time. Raises ``Malformed``.
     """
-    try:
-        reply = _transaction.decode(result)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(f"solana rpc: not a transaction: {error}: {result[:100]!r}") from error
-    meta, message = reply.meta, reply.transaction.message
-    loaded = meta.loaded_addresses or _Loaded()
-    keys = [*message.account_keys, *loaded.writable, *loaded.readonly]
-    if not len(keys) == len(meta.pre_balances) == len(meta.post_balances):
-        raise Malformed(
-            f"solana rpc: {len(keys)} accounts with {len(meta.pre_balances)} and {len(meta.post_balances)} balances"
-        )
-    if wallet not in keys or reply.block_time is None:
+    reply, balances = _read(result)
+    if wallet not in balances or reply.block_time is None:
         return None
-    change = {key: post - pre for key, pre, post in zip(keys, meta.pre_balances, meta.post_balances, strict=True)}
+    message = reply.transaction.message
+    change = {key: post - pre for key, (pre, post) in balances.items()}
     signers = [key for key in message.account_keys[: message.header.num_required_signatures] if key != wallet]
     funder = min(signers, key=lambda key: change[key], default=None)
     if funder is None or change[funder] >= 0 or change[wallet] <= 0:
         return None
     at = possible_time(reply.block_time, who="solana rpc")
     return FirstFunding(funder=funder, lamports=change[wallet], at=at, signature=signature)
+
+
+def has_begun(result: bytes, *, wallet: str) -> bool:
+    """Say whether ``wallet`` held SOL before the ``getTransaction`` result: then it is not its first transaction. Raises
+    ``Malformed``."""
+    _, balances = _read(result)
+    return balances.get(wallet, (0, 0))[0] > 0
+
+
+def _read(result: bytes) -> tuple[_Transaction, dict[str, tuple[int, int]]]:
+    """Return a transaction, and each account's lamports before and after it."""
+    try:
+        reply = _transaction.decode(result)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"solana rpc: not a transaction: {error}: {result[:100]!r}") from error
+    meta = reply.meta
+    loaded = meta.loaded_addresses or _Loaded()
+    keys = [*reply.transaction.message.account_keys, *loaded.writable, *loaded.readonly]
+    if not len(keys) == len(meta.pre_balances) == len(meta.post_balances):
+        raise Malformed(
+            f"solana rpc: {len(keys)} accounts with {len(meta.pre_balances)} and {len(meta.post_balances)} balances"
+        )
+    return reply, dict(zip(keys, zip(meta.pre_balances, meta.post_balances, strict=True), strict=True))

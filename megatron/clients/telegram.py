@@ -15,8 +15,9 @@ import httpx
 import msgspec
 
 from megatron.clients.counting import MOST, Count
-from megatron.clients.errors import ClientError, Malformed, Refused
+from megatron.clients.errors import ClientError, Malformed, Refused, TryLater
 from megatron.clients.http import HttpClient
+from megatron.clients.jsonrpc import sounds_passing
 from megatron.clients.ports import SocialHandles, SocialReading
 
 PAGES: Final = "https://t.me"
@@ -125,13 +126,14 @@ def parse_page(body: bytes) -> tuple[int, int | None, bool]:
 
 
 def parse_members(body: bytes) -> int:
-    """Return the count of a ``getChatMemberCount`` reply. Raises ``Malformed``, ``Refused``."""
+    """Return the count of a ``getChatMemberCount`` reply. Raises ``Malformed``, ``Refused``, ``TryLater``."""
     try:
         reply = msgspec.json.decode(body, type=_Members)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"telegram: not a count: {error}") from error
     if not reply.ok or reply.result is None:
-        raise Refused(f"telegram: {reply.description[:200] or 'the bot may not see the chat'}")
+        told = f"telegram: {reply.description[:200] or 'the bot may not see the chat'}"
+        raise TryLater(told) if sounds_passing(told) else Refused(told)
     return reply.result
 
 

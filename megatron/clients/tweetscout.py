@@ -7,7 +7,7 @@ discontinued on 2026-05-01. One call is one credit. A search brings twenty posts
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import httpx
 import msgspec
@@ -16,6 +16,7 @@ from megatron.clients.counting import MOST, Count
 from megatron.clients.errors import Malformed
 from megatron.clients.http import HttpClient
 from megatron.clients.ports import SocialHandles, SocialReading
+from megatron.clients.replies import read_all, refuse_error
 
 URL: Final = "https://api.sorsa.io/v3"
 PER_SECOND: Final = 5.0
@@ -38,6 +39,7 @@ class Post(msgspec.Struct):
     """One post as the vendor describes it."""
 
     created_at: datetime
+    id: str | int | None = None
     user: _User | None = None
     likes_count: Count | None = None
     retweet_count: Count | None = None
@@ -48,8 +50,12 @@ class Post(msgspec.Struct):
 
 
 class _Posts(msgspec.Struct):
-    tweets: list[Post] | None = None
+    tweets: list[msgspec.Raw] | None
+    """Null for none; a reply without the word says nothing."""
     next_cursor: str | None = None
+
+
+_post = msgspec.json.Decoder(Post)
 
 
 class TweetScout:
@@ -105,15 +111,27 @@ class TweetScout:
         )
 
     def _mentions(self, query: str, *, since: datetime) -> tuple[list[Post], bool]:
-        """Return the newest mentions back to ``since``, and whether these are all."""
+        """Return the newest mentions back to ``since``, each once, and whether these are all.
+
+        A page that brings nothing new, or leads back to one that was read, is the vendor's fault: then there are at least so
+        many.
+        """
         found: list[Post] = []
         cursor: str | None = None
+        cursors, seen, is_whole = set[str](), set[str | int](), True
         for _ in range(self._most_pages):
             asked = {"query": query, "order": "latest"} | ({"next_cursor": cursor} if cursor else {})
-            posts, cursor = parse_posts(self._http.read("POST", "/search-tweets", json=asked))
-            found += posts
-            if not posts or not cursor or min(post.created_at for post in posts) < since:
-                return found, True
+            page = _page(self._http.read("POST", "/search-tweets", json=asked))
+            posts, cursor = page.posts, page.next_cursor
+            is_whole &= not page.unread
+            new = [post for post in posts if post.id is None or post.id not in seen]
+            seen.update(post.id for post in new if post.id is not None)
+            found += new
+            if (posts and not new) or cursor in cursors:
+                return found, False
+            if not (posts or page.unread) or not cursor or any(post.created_at < since for post in posts):
+                return found, is_whole
+            cursors.add(cursor)
         return found, False
 
 
@@ -131,12 +149,25 @@ def parse_score(body: bytes) -> Decimal:
 
 
 def parse_posts(body: bytes) -> tuple[list[Post], str | None]:
-    """Return the posts of a reply, and what asks for the next page. Raises ``Malformed``."""
+    """Return the posts of a reply that can be read, and what asks for the next page. Raises ``Malformed``."""
+    page = _page(body)
+    return page.posts, page.next_cursor
+
+
+class _Page(NamedTuple):
+    posts: list[Post]
+    unread: int
+    next_cursor: str | None
+
+
+def _page(body: bytes) -> _Page:
     reply = _decoded(body, _Posts)
-    for post in reply.tweets or ():
+    items = reply.tweets or []
+    posts = read_all(items, _post.decode, "tweetscout: not what was agreed")
+    for post in posts:
         if post.created_at.tzinfo is None:
             post.created_at = post.created_at.replace(tzinfo=UTC)
-    return reply.tweets or [], reply.next_cursor or None
+    return _Page(posts, len(items) - len(posts), reply.next_cursor or None)
 
 
 def engagement(posts: Sequence[Post]) -> Decimal | None:
@@ -168,6 +199,7 @@ _Answer = TypeVar("_Answer", _User, _Score, _Posts)
 
 
 def _decoded(body: bytes, kind: type[_Answer]) -> _Answer:
+    refuse_error(body, "tweetscout")
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

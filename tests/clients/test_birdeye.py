@@ -10,8 +10,7 @@ from megatron.clients.errors import Malformed, Refused
 from megatron.clients.http import TIMEOUT
 from megatron.clients.ports import PriceQuote
 from tests.clients.recorded import answers, body
-from tokens.domain.facts import USDC
-from tokens.domain.programs import WRAPPED_SOL
+from tokens.domain.programs import USDC, WRAPPED_SOL
 
 NOON = datetime(2026, 7, 3, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

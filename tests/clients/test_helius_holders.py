@@ -6,9 +6,10 @@ from base64 import b64encode
 import httpx
 import pytest
 
-from megatron.clients.errors import Malformed, Refused, TryLater
-from megatron.clients.helius_holders import HeliusHolders
-from megatron.clients.ports import HeldAccount
+from megatron.clients import meter
+from megatron.clients.errors import BudgetSpent, Malformed, Refused, TryLater
+from megatron.clients.helius_holders import MOST_CHANGED_PAGES, HeliusHolders
+from megatron.clients.ports import HeldAccount, HolderList
 from megatron.clients.token_accounts import TOKEN, TOKEN_2022
 from megatron.core import base58
 from tests.clients.recorded import answers
@@ -113,3 +114,97 @@ def test_changed_accounts_are_asked_since_a_slot() -> None:
     assert [one[0] for one in params] == [TOKEN, TOKEN_2022, TOKEN_2022]
     assert {one[1]["changedSinceSlot"] for one in params} == {110}
     assert params[2][1]["paginationKey"] == "k"
+
+
+def holders(transport: httpx.MockTransport, *, most: int = 10_000) -> HolderList:
+    source = HeliusHolders(KEY, transport=transport)
+    source._http._budget._pause = 0  # the budget of calls is tested by itself
+    return source.get_holders(MINT, program=None, most=most, min_slot=0)
+
+
+def test_truth_10_a_short_page_of_holders_is_not_the_last() -> None:
+    """Pages of one account each, and an empty one: that is the end, though it names a next one."""
+    transport, asked = answers(*[page([f"w{n}"], cursor=f"c{n}") for n in range(5)], page([], cursor="more"))
+    found = holders(transport)
+    assert ([one.owner for one in found.accounts], found.missing) == ([address(f"w{n}") for n in range(5)], "")
+    assert (len(asked), found.credits) == (6, 60)
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [page(["a"], cursor="c")],
+        [page(["a"], cursor="c"), page(["b"], cursor="c"), page(["d"], cursor="c")],
+        [page(["a"], cursor="c1"), page(["b"], cursor="c2"), page(["d"], cursor="c1"), page(["e"], cursor="c9")],
+        [page(["a"], cursor="c1", amount=0), page(["a"], cursor="c2", amount=0), page(["a"], cursor="c3", amount=0)],
+    ],
+    ids=["the same page", "the same cursor", "a cycle of cursors", "nothing new under new cursors"],
+)
+def test_truth_12_pages_of_holders_that_do_not_go_on_are_a_fault(pages: list[httpx.Response]) -> None:
+    """Told with the third call at the latest, ten credits each: never asked for until somebody notices."""
+    transport, asked = answers(*pages)
+    with pytest.raises(Malformed):
+        holders(transport)
+    assert len(asked) <= 3
+
+
+def test_truth_12_pages_of_holders_have_a_ceiling() -> None:
+    """A source that makes up one empty account a page, for ever, is asked for no more than four times the pages that full
+    ones would be; the list says that it is not whole."""
+    asked = 0
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return page([f"w{asked}"], cursor=f"c{asked}", amount=asked % 2)
+
+    found = holders(httpx.MockTransport(answer), most=1_000)
+    assert (asked, found.credits, found.missing) == (8, 80, "Only the first 8 pages were asked for, with 4 accounts")
+
+
+def test_truth_12_pages_of_holders_look_at_the_credits() -> None:
+    """With 25 credits two pages are paid for: what they hold is the list, and it is not whole."""
+    transport, asked = answers(*[page([f"w{n}"], cursor=f"c{n}") for n in range(9)])
+    with meter.tally(most=25):
+        found = holders(transport)
+    assert (len(asked), len(found.accounts), found.credits) == (2, 2, 20)
+    assert "25 credits" in found.missing
+    with meter.tally(most=9), pytest.raises(BudgetSpent):
+        holders(transport)
+
+
+def test_truth_12_changed_accounts_have_a_ceiling() -> None:
+    """The key that leads back, and keys without end."""
+    first = {"pubkey": address("a"), "account": token_account(bytes(32), 1)}
+    source_page = {"context": {"slot": 9}, "value": {"accounts": [first], "paginationKey": "k"}}
+    transport, asked = answers(reply(source_page))
+    source = HeliusHolders(KEY, transport=transport)
+    source._http._budget._pause = 0
+    with pytest.raises(Malformed):
+        source.get_changed(MINT, program=TOKEN, since_slot=1)
+    assert len(asked) == 2
+    calls = 0
+
+    def endless(_request: httpx.Request) -> httpx.Response:
+        nonlocal calls
+        calls += 1
+        one = {"pubkey": address(f"a{calls}"), "account": token_account(bytes(32), 1)}
+        return reply({"context": {"slot": 9}, "value": {"accounts": [one], "paginationKey": f"k{calls}"}})
+
+    source = HeliusHolders(KEY, transport=httpx.MockTransport(endless))
+    source._http._budget._pause = 0
+    found = source.get_changed(MINT, program=TOKEN, since_slot=1)
+    assert found is not None
+    assert (calls, found.missing != "") == (MOST_CHANGED_PAGES, True)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, "x", {}, {"address": "a", "owner": "b", "amount": -1}, {"address": "a", "owner": "b", "amount": 2**64}],
+)
+def test_truth_13_an_odd_holder_harms_only_itself(odd: object) -> None:
+    """The others are listed, and the list is not whole."""
+    good = {"address": address("x"), "owner": address("ann"), "amount": 5}
+    transport, _ = answers(reply({"token_accounts": [good, odd], "cursor": None, "last_indexed_slot": 7}))
+    found = holders(transport)
+    assert ([one.owner for one in found.accounts], found.missing) == ([address("ann")], "1 accounts could not be read")

@@ -10,8 +10,7 @@ from megatron.clients.hermes import FEEDS, Hermes, parse_prices
 from megatron.clients.http import TIMEOUT
 from megatron.clients.ports import PriceQuote
 from tests.clients.recorded import answers, body
-from tokens.domain.facts import USD1, USDC
-from tokens.domain.programs import WRAPPED_SOL
+from tokens.domain.programs import USD1, USDC, WRAPPED_SOL
 
 NOON = datetime(2026, 7, 3, 12, tzinfo=UTC)
 SOL_AT_NOON = PriceQuote(Decimal("150.12345678"), NOON, Decimal("0.07654321"))

@@ -77,3 +77,12 @@ def test_a_reply_without_a_slot_is_malformed() -> None:
     source, _ = holders(reply([]))
     with pytest.raises(Malformed, match="not a program's accounts"):
         source.get_holders(MINT, program=TOKEN, most=9, min_slot=0)
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", {}, {"pubkey": "a"}, {"pubkey": 5, "account": {"data": ["", "base64"]}}])
+def test_truth_13_an_odd_account_harms_only_itself(odd: object) -> None:
+    """The others are listed, and the list says that one is missing: it corrects nobody's balance."""
+    good = {"pubkey": address("a"), "account": token_account(OWNER, 5)}
+    source, _ = holders(reply({"context": {"slot": 100}, "value": [good, odd]}))
+    found = source.get_holders(MINT, program=TOKEN, most=9, min_slot=0)
+    assert ([one.raw for one in found.accounts], found.missing) == ([5], "1 accounts could not be read")

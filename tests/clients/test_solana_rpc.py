@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from megatron.clients.errors import ClientError, Malformed, Refused, TryLater
-from megatron.clients.ports import Account, Landed, Status
+from megatron.clients.ports import UNREAD, Account, Landed, Status
 from megatron.clients.solana_rpc import (
     SolanaRpc,
     parse_account,
@@ -159,7 +159,7 @@ def test_a_transaction_without_its_outcome_is_not_known_yet() -> None:
 
 def test_a_large_reply_is_not_decoded_twice() -> None:
     """The result is cut out of the reply as bytes: its numbers are never read."""
-    raw = b'{"big": 123456789012345678901234567890, "exact": 1.10}'
+    raw = b'{"big": 123456789012345678901234567890, "exact": 1.10, "transaction": {}, "meta": {}}'
     caller, _ = reader(httpx.Response(200, content=b'{"jsonrpc":"2.0","id":1,"result":' + raw + b"}"))
     assert caller.get_transaction(SIGNATURE) == raw
     assert msgspec.json.decode(raw)["exact"] == 1.1
@@ -325,9 +325,16 @@ def test_balances_are_lamports_in_the_order_of_the_addresses() -> None:
     assert json.loads(asked[0].content)["params"][1]["dataSlice"] == {"offset": 0, "length": 0}
 
 
-@pytest.mark.parametrize("value", [[None], [None, {"lamports": -1}], [None, {"lamports": "1"}], None])
+@pytest.mark.parametrize("odd", [{"lamports": -1}, {"lamports": "1"}, {}, "x", 5, [None]])
+def test_truth_13_a_balance_that_cannot_be_read_harms_only_itself(odd: Any) -> None:
+    """It is neither nothing nor no account; the others count."""
+    reply = httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "result": {"value": [{"lamports": 5}, odd, None]}})
+    assert reader(reply)[0].get_balances(["a", "b", "c"]) == [5, UNREAD, None]
+
+
+@pytest.mark.parametrize("value", [[None], None])
 def test_balances_of_another_shape_are_malformed(value: Any) -> None:
-    """One too few, a negative one, text, nothing."""
+    """One too few, and nothing."""
     reply = httpx.Response(200, json={"jsonrpc": "2.0", "id": 1, "result": {"value": value}})
     with pytest.raises(Malformed):
         reader(reply)[0].get_balances(["a", "b"])

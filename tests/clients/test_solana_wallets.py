@@ -9,7 +9,8 @@ import pytest
 
 from megatron.clients.errors import Malformed, TryLater
 from megatron.clients.ports import FirstFunding, Landed
-from megatron.clients.solana_wallets import PAGE, SolanaWallets, parse_funding
+from megatron.clients.signatures import PAGE
+from megatron.clients.solana_wallets import ARCHIVE_FROM, SolanaWallets, parse_funding
 from tests.factories import NOON, address, signature
 
 WALLET, FRIEND, PROGRAM = address("wallet"), address("friend"), "1" * 32
@@ -30,8 +31,17 @@ def first_transaction(**changes: Any) -> dict[str, Any]:
 class Chain:
     """A node that lists ``history`` and knows ``transactions``; it remembers what it was asked."""
 
-    def __init__(self, history: Sequence[Landed], transaction: Any = None, *, stuck: bool = False) -> None:
+    def __init__(
+        self,
+        history: Sequence[Landed],
+        transaction: Any = None,
+        *,
+        stuck: bool = False,
+        most: int = PAGE,
+        first_slot: int = 0,
+    ) -> None:
         self.history, self.transaction, self.stuck = history, transaction, stuck
+        self.most, self.first_slot = most, first_slot
         self.asked: list[str] = []
 
     def get_balances(self, addresses: Sequence[str]) -> Sequence[int | None]:
@@ -44,7 +54,11 @@ class Chain:
         self.asked.append("signatures")
         names = [item.signature for item in self.history]
         start = 0 if before is None or self.stuck else names.index(before) + 1
-        return self.history[start : start + limit]
+        return self.history[start : start + min(limit, self.most)]
+
+    def get_first_slot(self) -> int:
+        self.asked.append("first slot")
+        return self.first_slot
 
     def get_transaction(self, signature: str) -> bytes | None:
         self.asked.append(f"transaction {signature[:4]}")
@@ -56,14 +70,14 @@ def source(chain: Chain) -> SolanaWallets:
 
 
 def test_a_short_history_is_whole_and_names_the_funder() -> None:
-    """One page and the oldest transaction: twenty of Helius' credits."""
+    """One page, the empty one that ends it, how far back the node has blocks, and the oldest transaction: 31 credits."""
     chain = Chain(landed(3), first_transaction())
     found = source(chain).get_history(WALLET, with_origin=True)
-    assert (len(found.landed), found.is_whole, found.credits) == (3, True, 20)
+    assert (len(found.landed), found.is_whole, found.credits) == (3, True, 31)
     assert found.funding == FirstFunding(
         funder=FRIEND, lamports=500_000_000, at=NOON, signature=landed(3)[-1].signature
     )
-    assert chain.asked == ["signatures", f"transaction {landed(3)[-1].signature[:4]}"]
+    assert chain.asked == ["signatures", "signatures", "first slot", f"transaction {landed(3)[-1].signature[:4]}"]
 
 
 def test_a_long_history_stops_after_two_pages() -> None:
@@ -77,7 +91,7 @@ def test_a_history_of_exactly_a_page_is_read_to_its_end() -> None:
     """A full page may have something before it; the empty one says no."""
     chain = Chain(landed(PAGE), first_transaction())
     found = source(chain).get_history(WALLET, with_origin=True)
-    assert (len(found.landed), found.is_whole, found.credits) == (PAGE, True, 30)
+    assert (len(found.landed), found.is_whole, found.credits) == (PAGE, True, 31)
     assert found.credits <= source(chain).credits_each
 
 
@@ -92,13 +106,55 @@ def test_a_wallet_without_transactions_has_no_origin() -> None:
     """And nobody asks for a transaction that is not there."""
     chain = Chain([])
     assert source(chain).get_history(WALLET, with_origin=True).is_whole
-    assert chain.asked == ["signatures"]
+    assert chain.asked == ["signatures", "first slot"]
 
 
 def test_a_node_that_repeats_its_page_is_malformed() -> None:
     """A loop ends with the second page."""
-    with pytest.raises(Malformed, match="nothing older"):
+    with pytest.raises(Malformed, match="begins at slot"):
         source(Chain(landed(PAGE), stuck=True)).get_history(WALLET, with_origin=True)
+
+
+@pytest.mark.parametrize(("most", "count"), [(1, 2), (100, 150), (999, 1_200)])
+def test_truth_10_a_short_page_is_not_a_wallets_beginning(most: int, count: int) -> None:
+    """A node that caps its pages hides the older ones: they are asked for, and what is left is "at least so much"."""
+    found = source(Chain(landed(count), first_transaction(), most=most)).get_history(WALLET, with_origin=True)
+    assert (len(found.landed), found.is_whole) == (count, True)
+    capped = source(Chain(landed(4 * most), first_transaction(), most=most)).get_history(WALLET, with_origin=True)
+    assert (capped.is_whole, capped.funding, len(capped.landed) >= 2 * most) == (False, None, True)
+
+
+def test_truth_10_who_is_known_pays_for_the_end_only_where_a_page_is_short() -> None:
+    """A full page stops the look, a short one is followed by one more call."""
+    chain = Chain(landed(7))
+    found = source(chain).get_history(WALLET, with_origin=False)
+    assert (found.is_whole, chain.asked) == (True, ["signatures", "signatures", "first slot"])
+
+
+def test_truth_10_a_node_that_forgets_proves_no_beginning() -> None:
+    """Its list ends where its blocks do; and its first block is asked for once, not once a wallet."""
+    chain = Chain(landed(3), first_transaction(), first_slot=ARCHIVE_FROM)
+    asked = source(chain)
+    found = [asked.get_history(WALLET, with_origin=True) for _ in range(2)]
+    assert [(one.is_whole, one.funding, len(one.landed)) for one in found] == [(False, None, 3)] * 2
+    assert chain.asked.count("first slot") == 1
+
+
+def test_truth_10_a_wallet_that_had_sol_before_its_first_transaction_had_another() -> None:
+    """Whatever the node says: lamports do not come by themselves."""
+    meta = {"preBalances": [10**9, 7, 1], "postBalances": [499_995_000, 500_000_007, 1]}
+    found = source(Chain(landed(3), first_transaction(meta=meta))).get_history(WALLET, with_origin=True)
+    assert (found.is_whole, found.funding) == (False, None)
+
+
+def test_truth_13_an_item_that_cannot_be_read_leaves_the_history_open() -> None:
+    """What it is nobody knows: the others count, and they are not all."""
+    history = [*landed(2), Landed("", 1, failed=False, block_time=None, is_read=False), *landed(1, start=2)]
+    found = source(Chain(history, first_transaction())).get_history(WALLET, with_origin=True)
+    assert ([one.signature for one in found.landed], found.is_whole) == (
+        [one.signature for one in landed(3)],
+        False,
+    )
 
 
 def test_balances_come_in_the_order_of_the_wallets() -> None:

@@ -1,6 +1,7 @@
 """What goes wrong on a chain's way to us: a plan, the same one for the same seed, and with an end."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -47,6 +48,32 @@ class Storm(NamedTuple):
     kind: str
 
 
+class Lie(NamedTuple):
+    """A run of calls that the kind of lie is about, counted from the first one, to which a node answers what is not so."""
+
+    first_call: int
+    calls: int
+    kind: str
+
+
+class Oblivion(NamedTuple):
+    """For ``steps`` steps the node that answers keeps the last ``slots`` slots only, and says so when it is asked."""
+
+    step: int
+    steps: int
+    slots: int
+
+
+SHORT, STUCK, BACK, ODD_ITEM, ODD_STATUS, ODD_TRANSACTION, OTHER_TRANSACTION = LIES = (
+    "short page",
+    "stuck cursor",
+    "cursor that leads back",
+    "one odd item",
+    "one odd status",
+    "odd transaction",
+    "another transaction",
+)
+
 STORMS = (
     "429 with Retry-After",
     "429",
@@ -58,6 +85,12 @@ STORMS = (
     "-32603",
     "empty",
     "slow",
+    "error without a code",
+    "message of a limit",
+    "empty object",
+    "neither result nor error",
+    "text",
+    "batch",
 )
 
 
@@ -75,6 +108,14 @@ class FaultPlan:
     """Steps at which something arrives that is no message."""
     withheld: float
     """Share of transactions that ``getTransaction`` does not know, or gives without meta, the first times it is asked."""
+    lies: tuple[Lie, ...] = ()
+    most_listed: int | None = None
+    """How long a page of signatures is at most, whatever the limit that was asked for."""
+    hidden: float = 0.0
+    """Share of blocks that ``getBlocks`` leaves out, or ``getBlock`` does not give, the first times."""
+    oblivions: tuple[Oblivion, ...] = ()
+    by_blocks: bool = False
+    """Whether all that is not quite new is read block by block."""
 
     @classmethod
     def from_seed(cls, seed: int, *, slots: int = 110, per_slot: float = 4.0) -> Self:
@@ -102,6 +143,14 @@ class FaultPlan:
             storms=tuple(_storms(dice)),
             garbage=tuple(dice.randrange(1, steps) for _ in range(dice.choice((0, 1, 3)))),
             withheld=dice.choice((0.0, 0.1, 0.3)),
+            lies=tuple(_lies(dice)),
+            most_listed=dice.choice((None, None, 5, 40)),
+            hidden=dice.choice((0.0, 0.1, 0.3)),
+            oblivions=tuple(
+                Oblivion(dice.randrange(steps), dice.randrange(5, 40), dice.choice((2, 10, 40)))
+                for _ in range(dice.choice((0, 0, 1, 2)))
+            ),
+            by_blocks=dice.choice((False, False, True)),
         )
 
     @property
@@ -130,6 +179,15 @@ def _outages(dice: random.Random, steps: int) -> list[Outage]:
             how = dice.choices((CLEAN, ABRUPT, HALF_OPEN), (4, 4, 1))[0]
             found.append(Outage(step, dice.choice((0, 1, 3, 10, 30)), how, dice.choice((0, 0, 1, 2))))
     return found
+
+
+def _lies(dice: random.Random) -> Iterator[Lie]:
+    for kind in LIES:
+        call = 0
+        for _ in range(dice.choice((0, 1, 2))):
+            call += dice.randrange(12)
+            yield Lie(call, dice.choice((1, 2, 3)), kind)
+            call += 4
 
 
 def _storms(dice: random.Random) -> list[Storm]:

@@ -48,6 +48,12 @@ class Node:
         self.accounts: dict[str, Account] = {}
         self.incomplete: Callable[[str], bool] = lambda _signature: False
         """Whether ``getTransaction`` gives a signature without its meta."""
+        self.first_slot = chain.first_slot
+        """The oldest slot whose block it keeps; of what is older it lists and gives nothing."""
+        self.lie: Callable[[str, list[Any], Any], Any] = lambda _method, _params, truth: truth
+        """Asked with every result that is true: what is answered instead, or an :class:`RpcError` that it raises."""
+        self.denied: set[int] = set()
+        """Slots of which it was asked for the block and did not give it, because it lags or lies."""
         self._behind = behind
         self._blocks: dict[object, msgspec.Raw] = {}
         self._writing = threading.Lock()
@@ -88,7 +94,7 @@ class Node:
         if known is None:
             raise RpcError(-32601, "Method not found")
         self._asked.step = max(0, self.step - self._behind())  # one call is one node's, and sees one moment
-        return known(*params)
+        return self.lie(method, params, known(*params))
 
     def _view(self, options: dict[str, Any] | None, lowest: str = PROCESSED) -> View:
         options = options or {}
@@ -112,6 +118,9 @@ class Node:
     def _getSlot(self, options: dict[str, Any] | None = None) -> int:  # noqa: N802
         return self._view(options).slot
 
+    def _getFirstAvailableBlock(self) -> int:  # noqa: N802
+        return self.first_slot
+
     def _getBlockHeight(self, options: dict[str, Any] | None = None) -> int:  # noqa: N802
         return self._view(options).head.height
 
@@ -131,6 +140,7 @@ class Node:
 
     def _block(self, slot: int, view: View) -> Block:
         if slot > view.slot:
+            self.denied.add(slot)
             raise RpcError(-32004, f"Block not available for slot {slot}")
         found = view.block(slot)
         if found is None:

@@ -10,6 +10,7 @@ from typing import Any
 from tests.cluster.cluster import Cluster
 from tests.cluster.faults import ABRUPT, CLEAN, HALF_OPEN, FaultPlan, Outage
 from tests.cluster.landing import Landing
+from tests.cluster.lies import Liar
 from tests.cluster.node import FINALIZED, Node, RpcError
 from tests.cluster.rpc import Reply
 from tests.cluster.sockets import Session, Subscription
@@ -33,6 +34,12 @@ _REPLIES: dict[str, Reply | RpcError] = {
     "-32603": RpcError(-32603, "Internal error"),
     "empty": Reply(200, b""),
     "slow": Reply(503, b"", "text/plain", after_seconds=0.3),
+    "error without a code": Reply(200, b'{"jsonrpc":"2.0","error":"rate limited","id":1}'),
+    "message of a limit": Reply(200, b'{"status":429,"message":"Too many requests"}'),
+    "empty object": Reply(200, b"{}"),
+    "neither result nor error": Reply(200, b'{"jsonrpc":"2.0","id":1}'),
+    "text": Reply(200, b'"try again later"'),
+    "batch": Reply(200, b'[{"jsonrpc":"2.0","result":null,"id":1}]'),
 }
 MOST_WITHHELD = 2
 Key = tuple[str, str, int]
@@ -55,6 +62,8 @@ class Weather:
         self._withheld: Counter[str] = Counter()
         self._lock = threading.Lock()
         node = Node(plan.chain, behind=self._behind)
+        self.liar = Liar(plan, node)
+        node.lie = self.liar.answer
         node.unknown = lambda signature: self._withhold(signature, "unknown")
         node.incomplete = lambda signature: self._withhold(signature, "incomplete")
         node.truncated = frozenset(
@@ -85,6 +94,7 @@ class Weather:
             if reopen is not None and self.step >= reopen:
                 self._closed, reopen = False, None
                 self._await_subscriptions(expected)
+            self.liar.forget(self.step)
             for _ in range(plan.garbage.count(self.step)):
                 self._send_garbage()
             cluster.step()
@@ -92,6 +102,7 @@ class Weather:
             cluster.wait_for_readers()
             self.pace(self)
         self._release(everything=True)
+        self.liar.remember()
 
     def _cut(self, outage: Outage) -> None:
         sessions = [session for session in self.cluster.sessions() if session.subscriptions]

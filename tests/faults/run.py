@@ -16,7 +16,7 @@ from tests.faults.house import FLUSH_SECONDS, TALLY_SECONDS, VENUES, House
 from tokens.choices import GapCause, GapOutcome, Program
 from tokens.domain import programs
 from tokens.models import ChainReorg, RejectedMessage, SlotGap, Transaction
-from tokens.services import backfill
+from tokens.services import backfill, gaps
 from tokens.services.monitor import follow
 
 _BY_US = frozenset({GapCause.MISSED, GapCause.COVERAGE, GapCause.CONSERVATION})
@@ -46,7 +46,7 @@ def run(plan: FaultPlan) -> Verdict:
     rows.empty()
     verdict = Verdict(plan.seed)
     weather = Weather(plan)
-    with weather.cluster as cluster, _hurried(), _dense(plan.seed):
+    with weather.cluster as cluster, _hurried(), _dense(plan):
         # Short only where a line goes dead without a word: a busy machine must not look like one that does.
         dead = any(outage.how == HALF_OPEN for outage in plan.outages)
         house = House(cluster, pong_seconds=2.0 if dead else 20.0)
@@ -79,9 +79,13 @@ def _hurried() -> Iterator[None]:
 
 
 @contextmanager
-def _dense(seed: int) -> Iterator[None]:
-    """Ask for whole blocks in every other plan, as where traffic is dense: a plan's blocks are small."""
-    with patch.object(backfill, "BLOCK_WORTH", 3 if seed % 2 else backfill.BLOCK_WORTH):
+def _dense(plan: FaultPlan) -> Iterator[None]:
+    """Ask for whole blocks in every other plan, as where traffic is dense: a plan's blocks are small. Where the plan wants it,
+    read block by block what is hardly old, as after a long absence."""
+    with (
+        patch.object(backfill, "BLOCK_WORTH", 3 if plan.seed % 2 else backfill.BLOCK_WORTH),
+        patch.object(gaps, "REACH", 12 if plan.by_blocks else gaps.REACH),
+    ):
         yield
 
 
@@ -111,7 +115,12 @@ def _judge_gaps(verdict: Verdict, weather: Weather, venue: Program) -> None:
     for signature, slot in lost.items():
         if signature not in known and not any(first <= slot <= (last or 0) for first, last in healed):
             verdict.wrong.append(f"{venue}: the loss of {signature} in slot {slot} was not noticed")
-    slots = {*lost.values(), *weather.moved(address).values(), *weather.invisible(address)}
+    slots = {
+        *lost.values(),
+        *weather.moved(address).values(),
+        *weather.invisible(address),
+        *weather.cluster.node.denied,
+    }
     for gap in found:
         if gap.cause in _BY_US and not any(gap.slot_from <= slot <= (gap.slot_to or 0) for slot in slots):
             verdict.wrong.append(f"{venue}: {gap} was invented")

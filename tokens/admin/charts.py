@@ -7,19 +7,16 @@ from typing import Any
 
 from tokens.admin import words
 from tokens.choices import CandleInterval, PoolType, PriceOrigin
-from tokens.domain.facts import USD1, USDC, USDT
-from tokens.domain.programs import WRAPPED_SOL
+from tokens.domain.programs import QUOTES, WRAPPED_SOL
 from tokens.models import Pool, Token
 from tokens.selectors import charts, completeness, desk
 from tokens.selectors import tokens as token_reads
 from tokens.selectors.charts import Bar, Currency
 
-_COINS = {WRAPPED_SOL: "SOL", USDC: "USDC", USDT: "USDT", USD1: "USD1"}
-
 
 def coin_name(mint: str) -> str:
     """Return how to call a coin that others are quoted in."""
-    return _COINS.get(mint, f"{mint[:4]}…")
+    return QUOTES[mint].symbol if mint in QUOTES else f"{mint[:4]}…"
 
 
 def quote_name(pool: Pool | None) -> str:

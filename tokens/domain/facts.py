@@ -17,14 +17,7 @@ from tokens.choices import (
     RejectionReason,
     Venue,
 )
-from tokens.domain import programs
 from tokens.domain.events import ChainEvent, PoolAccounts, Reserves
-
-USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
-USDT = "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"
-USD1 = "USD1ttGY1N17NEEHLmELoaybftRBUSErhqYiQzvEmuB"
-QUOTE_DECIMALS = {programs.WRAPPED_SOL: 9, USDC: 6, USDT: 6, USD1: 6}
-"""Currencies that coins are quoted in. Against a coin, these are the quote, whichever side of the pool they are on."""
 
 DEFAULT_DECIMALS = 6
 STATUS_RANK = {PoolStatus.ACTIVE: 0, PoolStatus.COMPLETE: 1, PoolStatus.MIGRATED: 2}

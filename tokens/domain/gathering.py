@@ -6,7 +6,6 @@ from tokens.domain.curve import launchlab_target
 from tokens.domain.events import ChainEvent, Reserves
 from tokens.domain.facts import (
     DEFAULT_DECIMALS,
-    QUOTE_DECIMALS,
     STANDARD_OFFSETS,
     STANDARD_ON_SALE,
     STANDARD_SUPPLY,
@@ -22,6 +21,7 @@ from tokens.domain.facts import (
     standard_start,
     swapped,
 )
+from tokens.domain.programs import QUOTE_DECIMALS
 
 _VENUES = {
     Program.PUMPFUN: (Venue.PUMPFUN, Platform.PUMPFUN),

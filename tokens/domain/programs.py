@@ -5,7 +5,7 @@ checked against recorded transactions.
 """
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -33,8 +33,27 @@ MAYHEM_AGENT: Final = "BwWK17cbHxwWBKZkUYvzxLcNQ1YVyaFezduWbtm2de6s"
 
 WRAPPED_SOL: Final = "So11111111111111111111111111111111111111112"
 USDC: Final = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
-QUOTE_MINTS: Final = frozenset({WRAPPED_SOL, USDC})
-"""What coins are priced in, and what therefore is no launchpad's coin."""
+USDT: Final = "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"
+USD1: Final = "USD1ttGY1N17NEEHLmELoaybftRBUSErhqYiQzvEmuB"
+
+
+class Quote(NamedTuple):
+    """A currency: its sign, and how many decimals a whole one has."""
+
+    symbol: str
+    decimals: int
+
+
+QUOTES: Final = {
+    WRAPPED_SOL: Quote("SOL", 9),
+    USDC: Quote("USDC", 6),
+    USDT: Quote("USDT", 6),
+    USD1: Quote("USD1", 6),
+}
+"""The only list of the currencies in which coins are quoted, by mint: none of them is a launchpad's coin. Against a coin these
+are the quote, whichever side of the pool they are on."""
+QUOTE_MINTS: Final = frozenset(QUOTES)
+QUOTE_DECIMALS: Final = {mint: quote.decimals for mint, quote in QUOTES.items()}
 ZERO_KEY: Final = "11111111111111111111111111111111"
 """How the programs write "none"; as a quote mint it means native SOL."""
 

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 from django.db import connection, transaction
 
-from megatron.clients.errors import TryLater
+from megatron.clients import signatures as pages
+from megatron.clients.errors import Malformed, Refused, TryLater
 from megatron.clients.ports import ChainReader, Landed
 from tokens.choices import Commitment, EventKind, Program, RejectionReason, RejectionStatus
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
@@ -21,7 +22,8 @@ from tokens.services import ingest, quarantine, streams
 
 log = structlog.get_logger(__name__)
 
-PAGE = 1_000
+MOST_PAGES = 2_000
+"""A list of two million transactions, or of as many pages as a node makes of less, is not read to its end."""
 AT_ONCE = 8
 """Questions asked at the same time; the client's budget holds them back where a provider allows less."""
 BLOCK_WORTH = 25
@@ -42,23 +44,42 @@ _SLACK = timedelta(hours=1)
 """How far a fork's clock may be from the chain's, with much to spare."""
 
 
-def listed(
-    *, chain: ChainReader, address: str, after_slot: int, through_slot: int, finalized: bool
-) -> Sequence[Landed]:
-    """Return the transactions of ``address`` with ``after_slot`` < slot ≤ ``through_slot``, oldest first, failed ones too.
+class Listed(NamedTuple):
+    """What a list names, oldest first, and between which slots (both included) something landed that nobody can read; ``None``
+    where all is read."""
 
-    Raises ``TryLater`` from a node that has not come as far as ``through_slot``.
+    landed: Sequence[Landed]
+    unread: tuple[int, int] | None
+
+
+def listed(*, chain: ChainReader, address: str, after_slot: int, through_slot: int, finalized: bool) -> Listed:
+    """Return the transactions of ``address`` with ``after_slot`` < slot ≤ ``through_slot``, failed ones too.
+
+    The end is a transaction at or before ``after_slot``, or an empty page of
+    a node that still has the blocks behind that slot: what a node has forgotten is not the chain's beginning. Raises
+    ``TryLater`` from one that has forgotten more, that has not come as far as ``through_slot``, or whose list is too long,
+    and ``Malformed`` for pages that do not go on.
     """
-    found: list[Landed] = []
-    before: str | None = None
-    while True:
-        page = chain.get_signatures(
-            address, before=before, until=None, limit=PAGE, finalized=finalized, min_slot=through_slot
-        )
-        found += [landed for landed in page if after_slot < landed.slot <= through_slot]
-        if len(page) < PAGE or page[-1].slot <= after_slot:
-            return found[::-1]
-        before = page[-1].signature
+    found = pages.list_back(
+        chain, address, after_slot=after_slot, min_slot=through_slot, finalized=finalized, most_pages=MOST_PAGES
+    )
+    if not (found.has_reached or found.has_ended):
+        raise TryLater(f"{address}: {found.pages} pages of transactions do not reach back to slot {after_slot}.")
+    if not found.has_reached and (oldest := chain.get_first_slot()) > after_slot + 1:
+        raise TryLater(f"{address}: the list ends, but the node has no blocks between {after_slot} and {oldest}.")
+    inside = [one for one in reversed(found.landed) if one.is_read and after_slot < one.slot <= through_slot]
+    return Listed(inside, _unread(found.landed, after_slot, through_slot))
+
+
+def _unread(landed: Sequence[Landed], after_slot: int, through_slot: int) -> tuple[int, int] | None:
+    """Return the slots of ``landed``, newest first, in which what cannot be read may be: between its neighbours that can."""
+    first, last, newest = None, through_slot, through_slot
+    for one in landed:
+        if one.is_read:
+            newest = min(one.slot, through_slot)
+        elif newest > after_slot and one.slot <= through_slot:
+            first, last = max(one.slot, after_slot + 1), newest
+    return None if first is None else (first, last)
 
 
 @dataclass(slots=True)
@@ -127,7 +148,8 @@ class Fetched:
 def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool) -> Fetched:
     """Ask for transactions, by the block where one slot misses many. ``finalized`` says how settled the list was.
 
-    What the node does not give now is ``unresolved``. Raises what a client raises that will not pass.
+    What the node does not give now, or gives in a form that cannot be read, is ``unresolved`` and harms nothing beside it.
+    Raises ``Refused`` when the node refuses everything that it is asked: then it is not the transaction.
     """
     by_slot: dict[int, list[Landed]] = defaultdict(list)
     for landed in wanted:
@@ -138,14 +160,21 @@ def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool) -> F
     with ThreadPoolExecutor(AT_ONCE) as pool:
         blocks = pool.map(partial(_asked, partial(chain.get_block, finalized=finalized)), sorted(whole))
         alone = pool.map(partial(_asked, chain.get_transaction), [landed.signature for landed in single])
-        for slot, payload in zip(sorted(whole), blocks, strict=True):
-            found = block(slot=slot, payload=payload, finalized=finalized) if payload is not None else {}
+        answers = [*blocks, *alone]
+        if answers and all(isinstance(answer, Refused) for answer in answers):
+            raise next(answer for answer in answers if isinstance(answer, Refused))
+        for slot, payload in zip(sorted(whole), answers, strict=False):
+            found = block(slot=slot, payload=payload, finalized=finalized) if isinstance(payload, bytes) else {}
             fetched.received += [found[one.signature] for one in by_slot[slot] if one.signature in found]
             fetched.unresolved += [one for one in by_slot[slot] if one.signature not in found]
-        for landed, payload in zip(single, alone, strict=True):
-            received = [] if payload is None else _received(payload, landed.signature, finalized=finalized)
-            # A node that is behind may know it from where a fork had it.
-            if not received or (finalized and any(one.decoded.slot not in (None, landed.slot) for one in received)):
+        for landed, payload in zip(single, answers[len(whole) :], strict=True):
+            received = _received(payload, landed.signature, finalized=finalized) if isinstance(payload, bytes) else []
+            # A node that is behind may know it from where a fork had it; a confused one answers for another.
+            if (
+                not received
+                or any(one.decoded.signature not in (None, landed.signature) for one in received)
+                or (finalized and any(one.decoded.slot not in (None, landed.slot) for one in received))
+            ):
                 fetched.unresolved.append(landed)
             else:
                 fetched.received += received
@@ -197,6 +226,11 @@ def leaves_trades(decoded: Decoded) -> bool:
     return any(event.kind in _TRADES for event in decoded.events)
 
 
+def concerns(decoded: Decoded, venue: Program) -> bool:
+    """Return whether a transaction of a block is one of the venue's: blocks hold those of all programs."""
+    return any(event.program is venue for event in decoded.events)
+
+
 def tells_a_fact(decoded: Decoded) -> bool:
     """Return whether a transaction says what tokens and pools remember beside their trades, of which no trade row tells."""
     return any(event.kind in _FACTS or event.fields.get("pool_status") for event in decoded.events)
@@ -211,10 +245,12 @@ def block(*, slot: int, payload: bytes, finalized: bool) -> dict[str, ingest.Rec
     return {one.decoded.signature: one for one in received if one.decoded.signature is not None}
 
 
-def _asked(question: Callable[[Any], bytes | None], key: str | int) -> bytes | None:
+def _asked(question: Callable[[Any], bytes | None], key: str | int) -> bytes | Refused | None:
     try:
         return question(key)
-    except TryLater:
+    except Refused as refusal:
+        return refusal
+    except (TryLater, Malformed):
         return None
 
 

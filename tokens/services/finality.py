@@ -1,8 +1,8 @@
 """Comparing what we have with the finalized chain: what is missing is stored, what was dropped goes, the rest is final.
 
 One pass takes a venue from the slot up to which it was compared to the newest finalized one. It never goes past a
-transaction that the chain lists and does not give, so a pass that is cut short or meets a lagging node is simply made
-again.
+transaction that the chain lists and does not give, nor past a block that is not linked to the one before, so a pass that is
+cut short or meets a node that lags, lies or has forgotten is simply made again.
 """
 
 import time
@@ -139,6 +139,8 @@ def _settle(state: VenueState, lease: _Lease, venue: Program, chain: ChainReader
     if head <= settled:
         return None
     page = listing.read(chain=chain, venue=venue, after_slot=settled, through_slot=head)
+    if page.last < page.first:
+        _stop(venue, page, now)
     done: Settled | None = None
     for part in page.parts(_AT_ONCE):
         if not lease.renewed():
@@ -156,14 +158,17 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
     settled = page.first - 1
     have = backfill.stored(venue=venue, signatures=page.landed.keys(), since=state.settled_block_time)
     missing = [one for one in page.landed.values() if one not in have]
-    dropped, sure = forks.doubtful(venue=venue, page=page, since=state.settled_block_time, chain=chain)
+    dropped, sure, unknown = forks.doubtful(venue=venue, page=page, since=state.settled_block_time, chain=chain)
     heard = _heard_to(venue, now)
     again = forks.said_again(venue=venue, dropped=dropped, page=page, heard=heard, chain=chain) if dropped else {}
     fetched = _fetch(chain, page, missing, again)
     if not again.keys().isdisjoint(one.signature for one in fetched.unresolved):
         # What a fork said is not taken back before all that stands beside it can be said again.
         raise TryLater("A fork was dropped, and what must be stored again is not given.")
-    unresolved = min((one.slot for one in fetched.unresolved), default=None)
+    stops = [*(one.slot for one in fetched.unresolved), *unknown]
+    if page.hole is not None and page.hole.first <= page.last:
+        stops.append(page.hole.first)
+    unresolved = min(stops, default=None)
     through = page.last if unresolved is None else max(unresolved - 1, settled)
 
     # What is stored where a fork had it did come, if elsewhere; the rest of what is missing never came. What is not given
@@ -206,9 +211,17 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
         if moved:
             streams.forget_sightings(venue=venue, through_slot=through)
             gaps.advance(venue=venue)
-    if unresolved is not None:
+    if unresolved is not None and (page.hole is None or unresolved < page.hole.first):
         raise TryLater(f"A transaction of slot {unresolved} is listed and not given.")
+    _stop(venue, page, now)
     return Settled(venue, through, len(page.landed), len(lost), len(dropped), breaks)
+
+
+def _stop(venue: Program, page: Page, now: datetime) -> None:
+    """Open a gap where the page has a hole, and raise ``TryLater`` there: what nobody can read is not passed."""
+    if page.hole is not None:
+        gaps.unproven(venue=venue, slot_from=page.hole.first, slot_to=page.hole.last, now=now)
+        raise TryLater(page.hole.reason)
 
 
 def _is_mine(state: VenueState) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from megatron.clients.errors import TryLater
-from megatron.clients.ports import ChainReader, Landed
+from megatron.clients.ports import UNREAD, ChainReader, Landed
 from tokens.choices import Program
 from tokens.domain import programs
 from tokens.models import StreamSighting
@@ -53,15 +53,16 @@ WHERE migration_signature IS NOT NULL AND migration_slot > %(first)s AND migrati
 
 def doubtful(
     *, venue: Program, page: Page, since: datetime | None, chain: ChainReader
-) -> tuple[list[Dropped], list[tuple[str, int]]]:
-    """Return what we believed and the finalized chain does not have where we have it, and what is final after all.
+) -> tuple[list[Dropped], list[tuple[str, int]], list[int]]:
+    """Return what we believed and the finalized chain does not have where we have it, what is final after all, and the slots of
+    that of which the node's answer cannot be read: it is neither.
 
     Absence from a list proves nothing by itself (a row of our pools may come from another program's transaction): the
     chain is asked for each such signature.
     """
     times = page.times or [time for time in (since,) if time is not None]
     if not times:
-        return [], []
+        return [], [], []
     asked: dict[str, Any] = {
         "platform": programs.VENUES[venue].value,
         "launches": venue is not Program.PUMPSWAP,
@@ -84,19 +85,22 @@ def doubtful(
         elif slot not in (None, landed.slot):
             dropped.append(Dropped(signature, slot, landed=landed.slot))
     sure: list[tuple[str, int]] = []
+    unknown: list[int] = []
     for start in range(0, len(doubted), _STATUSES):
         some = doubted[start : start + _STATUSES]
         answered_at, statuses = chain.get_statuses([signature for signature, _ in some])
         if answered_at < page.last:
             raise TryLater(f"The node answers as of slot {answered_at}, not of {page.last}.")
         for (signature, slot), status in zip(some, statuses, strict=True):
-            if status is None or status.failed:
+            if status is UNREAD:
+                unknown.append(page.first if slot is None else max(slot, page.first))
+            elif status is None or status.failed:
                 dropped.append(Dropped(signature, slot or 0, landed=None))
             elif slot not in (None, status.slot):
                 dropped.append(Dropped(signature, slot or 0, landed=status.slot))
             elif status.finalized:
                 sure.append((signature, status.slot))
-    return dropped, sure
+    return dropped, sure, unknown
 
 
 class Place(NamedTuple):
@@ -135,6 +139,8 @@ def said_again(
         some = doubted[start : start + _STATUSES]
         answered_at, statuses = chain.get_statuses(some)
         for one, status in zip(some, statuses, strict=True):
+            if status is UNREAD:
+                raise TryLater(f"Transaction {one} must be stored again, and what the node knows of it cannot be read.")
             if status is None:
                 slot, final = seen.get(one, (page.last, one in witnesses))
                 if final or max(slot, page.last) > answered_at:

@@ -17,7 +17,7 @@ from tokens.choices import AlertKind, AlertSeverity, GapCause, GapOutcome, Progr
 from tokens.domain import programs
 from tokens.domain.stretches import LAST_SLOT
 from tokens.models import SlotGap, StreamCursor, VenueState
-from tokens.services import alerts, backfill
+from tokens.services import alerts, backfill, blocks
 
 log = structlog.get_logger(__name__)
 
@@ -131,6 +131,22 @@ def found(*, venue: Program, slots: Collection[int], sighted: Collection[int], n
     return [gap for gap in gaps if any(gap.slot_from <= slot <= (gap.slot_to or slot) for slot in slots)]
 
 
+def unproven(*, venue: Program, slot_from: int, slot_to: int, now: datetime) -> None:
+    """Open a gap over slots in which the chain has something that the node does not let us read, unless one covers them."""
+    covering = SlotGap.objects.filter(venue=venue, finished_at=None, pool_address=None, slot_from__lte=slot_from)
+    if covering.filter(slot_to__gte=slot_to).exists():
+        return
+    SlotGap.objects.create(
+        venue=venue,
+        cause=GapCause.COVERAGE,
+        slot_from=slot_from,
+        slot_to=slot_to,
+        detected_at=now,
+        due_at=now + PAUSE,
+    )
+    _tell(venue, GapCause.COVERAGE)
+
+
 def broken(*, venue: Program, pool_address: str, slot_from: int, slot_to: int, now: datetime) -> bool:
     """Open a gap where the reserves of a curve do not follow from its stored trades, once; say whether it is a new one."""
     place = {"cause": GapCause.CONSERVATION, "pool_address": pool_address, "slot_from": slot_from, "slot_to": slot_to}
@@ -200,29 +216,32 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
         return
     finalized = head >= last
     address = gap.pool_address or programs.ADDRESSES[venue]
-    landed = backfill.listed(chain=chain, address=address, after_slot=first - 1, through_slot=last, finalized=finalized)
+    landed, unread = backfill.listed(
+        chain=chain, address=address, after_slot=first - 1, through_slot=last, finalized=finalized
+    )
     have = backfill.stored(venue=venue, signatures=[one.signature for one in landed], since=None)
     fetched = backfill.fetch(
         chain=chain, wanted=[one for one in landed if not one.failed and one not in have], finalized=finalized
     )
     with transaction.atomic():
         note(gap=gap, count=len(backfill.keep(venue=venue, fetched=fetched, now=now)))
-    if fetched.unresolved:
-        raise NotThereYet(f"{len(fetched.unresolved)} listed transactions were not given.", retry_after=PAUSE)
+    if fetched.unresolved or unread is not None:
+        told = f"{len(fetched.unresolved)} listed transactions were not given"
+        told += "." if unread is None else f", and one of slots {unread[0]} to {unread[1]} cannot be read."
+        raise NotThereYet(told, retry_after=PAUSE)
     if not finalized:
         # What was confirmed may still change; a gap is healed for good when its slots are final.
         raise NotThereYet("What is there is stored; its slots are not final yet.", retry_after=PAUSE)
 
 
 def _by_blocks(chain: ChainReader, venue: Program, gap: SlotGap, first: int, last: int, now: datetime) -> None:
-    """Store what the blocks of ``[first, last]`` have and we do not. Each block is noted with what it brought."""
-    for slot in chain.get_blocks(first, last):
-        payload = chain.get_block(slot, finalized=True)
-        if payload is None:
-            raise NotThereYet(f"The block of slot {slot} is listed and not given.", retry_after=PAUSE)
+    """Store what the blocks of ``[first, last]`` have and we do not. Each block is noted with what it brought, as soon as it is
+    linked to the one before."""
+    for slot, payload in blocks.read(chain=chain, after_slot=first - 1, through_slot=last):
         blocked = backfill.block(slot=slot, payload=payload, finalized=True)
-        have = backfill.stored(venue=venue, signatures=blocked.keys(), since=None)
-        new = [one for key, one in blocked.items() if one.decoded.events and not have.has(key, slot)]
+        mine = {key: one for key, one in blocked.items() if backfill.concerns(one.decoded, venue)}
+        have = backfill.stored(venue=venue, signatures=mine.keys(), since=None)
+        new = [one for key, one in mine.items() if not have.has(key, slot)]
         with transaction.atomic():
             count = len(backfill.keep(venue=venue, fetched=backfill.Fetched(new), now=now)) if new else 0
             note(gap=gap, count=count, healed_to=slot)

@@ -3,14 +3,22 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from megatron.clients.errors import TryLater
 from megatron.clients.ports import ChainReader, Landed
 from tokens.choices import Program
 from tokens.domain import programs
-from tokens.services import backfill, gaps, ingest
+from tokens.services import backfill, blocks, gaps, ingest
 
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Hole(NamedTuple):
+    """Slots, both included, in which the chain has something that this node does not let us read, and why."""
+
+    first: int
+    last: int
+    reason: str
 
 
 @dataclass(slots=True)
@@ -25,6 +33,8 @@ class Page:
     """Transactions that came with the list, where it was made from blocks."""
     later: Mapping[str, Landed] = field(default_factory=dict)
     """What is listed beyond the last slot: of a fork's transactions some landed there."""
+    hole: Hole | None = None
+    """Where the comparison must stop, on this page or just behind it."""
 
     def find(self, signature: str) -> Landed | None:
         """Return where a transaction landed, as far as the list goes."""
@@ -41,8 +51,12 @@ class Page:
             if end >= first:
                 landed = {key: one for key, one in self.landed.items() if first <= one.slot <= end}
                 later = {key: one for key, one in self.landed.items() if one.slot > end}
-                yield Page(first, end, landed, self.failed, self.blocks, later)
+                yield Page(first, end, landed, self.failed, self.blocks, later, self._hole_of(end))
                 first = end + 1
+
+    def _hole_of(self, end: int) -> Hole | None:
+        """Return the hole if it begins in the part that ends with slot ``end``, or behind the page."""
+        return self.hole if self.hole is not None and (self.hole.first <= end or end == self.last) else None
 
     def times_through(self, slot: int) -> list[datetime]:
         """Return the times of what landed up to a slot."""
@@ -51,14 +65,15 @@ class Page:
 
 
 def read(*, chain: ChainReader, venue: Program, after_slot: int, through_slot: int) -> Page:
-    """Return what the finalized chain has of ``venue`` after a slot, up to another or less far. Raises ``TryLater``."""
+    """Return what the finalized chain has of ``venue`` after a slot, up to another or less far, and where the first hole in it
+    is. Raises ``TryLater``."""
     if through_slot - after_slot > gaps.REACH:
-        return _by_blocks(chain, after_slot, through_slot)
+        return _by_blocks(chain, venue, after_slot, through_slot)
     return _by_list(chain, venue, after_slot, through_slot)
 
 
 def _by_list(chain: ChainReader, venue: Program, settled: int, head: int) -> Page:
-    landed = backfill.listed(
+    landed, unread = backfill.listed(
         chain=chain, address=programs.ADDRESSES[venue], after_slot=settled, through_slot=head, finalized=True
     )
     return Page(
@@ -66,22 +81,25 @@ def _by_list(chain: ChainReader, venue: Program, settled: int, head: int) -> Pag
         head,
         {one.signature: one for one in landed if not one.failed},
         {one.signature for one in landed if one.failed},
+        hole=None if unread is None else Hole(*unread, "a transaction is listed in a form that cannot be read"),
     )
 
 
-def _by_blocks(chain: ChainReader, settled: int, head: int) -> Page:
+def _by_blocks(chain: ChainReader, venue: Program, settled: int, head: int) -> Page:
     """Read some blocks, oldest first: after a long absence the list of an address would be read from its newest end."""
     last = min(head, settled + gaps.BLOCKS_AT_ONCE)
-    blocks: dict[str, ingest.Received] = {}
-    for slot in chain.get_blocks(settled + 1, last):
-        payload = chain.get_block(slot, finalized=True)
-        if payload is None:
-            raise TryLater(f"The block of slot {slot} is listed and not given.")
-        blocks |= backfill.block(slot=slot, payload=payload, finalized=True)
+    found: dict[str, ingest.Received] = {}
+    hole: Hole | None = None
+    try:
+        for block in blocks.read(chain=chain, after_slot=settled, through_slot=last):
+            found |= backfill.block(slot=block.slot, payload=block.payload, finalized=True)
+    except blocks.Unlinked as missing:
+        hole = Hole(missing.first, missing.last, str(missing))
+        last = missing.first - 1
     landed = {}
-    for signature, received in blocks.items():
-        if received.decoded.events:
+    for signature, received in found.items():
+        if backfill.concerns(received.decoded, venue):
             at = min((e.block_time for e in received.decoded.events if e.block_time is not None), default=None)
             time = None if at is None else _UNIX + timedelta(seconds=at)
             landed[signature] = Landed(signature, received.decoded.slot or 0, False, time)
-    return Page(settled + 1, last, landed, blocks=blocks)
+    return Page(settled + 1, last, landed, blocks=found, hole=hole)

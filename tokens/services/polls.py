@@ -17,9 +17,8 @@ from megatron.clients.errors import ClientError, Refused, TryLater
 from megatron.clients.ports import PriceQuote, PriceSource
 from megatron.core.transactions import in_transaction
 from tokens.choices import AlertKind, AlertSeverity, PriceDrop, PriceOrigin, PriceSourceStatus
-from tokens.domain.facts import QUOTE_DECIMALS
 from tokens.domain.prices import YOUNG, Quote, Track, Used, followed, judged
-from tokens.domain.programs import WRAPPED_SOL
+from tokens.domain.programs import QUOTE_DECIMALS, WRAPPED_SOL
 from tokens.models import PriceSourceState
 from tokens.selectors import prices as price_reads
 from tokens.selectors.prices import FRESH

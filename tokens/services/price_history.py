@@ -10,8 +10,8 @@ from django.db import connection
 from megatron.clients.errors import ClientError
 from megatron.clients.ports import PriceHistory
 from tokens.choices import PriceOrigin
-from tokens.domain.facts import QUOTE_DECIMALS
 from tokens.domain.prices import LEAST, MOST
+from tokens.domain.programs import QUOTE_DECIMALS
 from tokens.selectors.prices import FRESH
 from tokens.services import prices
 

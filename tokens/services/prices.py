@@ -11,8 +11,7 @@ from django.db import connection, transaction
 
 from megatron.core import ids, locks
 from tokens.choices import CandleInterval, PriceOrigin
-from tokens.domain.facts import QUOTE_DECIMALS
-from tokens.domain.programs import WRAPPED_SOL
+from tokens.domain.programs import QUOTE_DECIMALS, WRAPPED_SOL
 from tokens.models import QuoteUsdPrice, SolUsdPrice
 from tokens.selectors import prices as price_reads
 from tokens.selectors.prices import FRESH

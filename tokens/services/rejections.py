@@ -177,7 +177,10 @@ def _asked(chain: ChainReader, payload: bytes) -> list[ingest.Received]:
             whole = chain.get_transaction(one.signature)
             if whole is None:
                 return []
-            batch += [ingest.Received(it, f"{backfill.FEED}:{one.signature}", whole) for it in decode_message(whole)]
+            given = decode_message(whole)
+            if any(it.signature != one.signature for it in given):
+                return []  # an answer to another question
+            batch += [ingest.Received(it, f"{backfill.FEED}:{one.signature}", whole) for it in given]
     except TryLater:
         raise
     except (Undecodable, ClientError):

@@ -10,7 +10,7 @@ from django.db import connection
 from holders.models import HolderSnapshot, HolderUpdate, TokenHolder
 from holders.selectors import distribution, holding, measures, spread
 from holders.services import balances, books, snapshots
-from megatron.clients.errors import TryLater
+from megatron.clients.errors import BudgetSpent, Malformed, TryLater
 from megatron.clients.ports import HeldAccount, HolderList
 from tests import factories
 from tests.factories import NOON, address
@@ -30,6 +30,11 @@ HOUR = timedelta(hours=1)
 def pool(**fields: Any) -> Pool:
     token = factories.token(creator_address=CY, initial_supply=10**12)  # a million whole tokens
     return factories.pool(token, **{"base_supply": 10**12, "latest_price_usd": Decimal("0.02"), **fields})
+
+
+def named(of: Pool, tokens: dict[str, int], *, slot: int = SLOT, missing: str = "") -> HolderList:
+    """Return a list of holders that names what the curve itself holds, too: one that does not was cut."""
+    return listed({**tokens, of.pool_address: 1_000}, slot=slot, missing=missing)
 
 
 def take(of: Pool, source: Lists | None, now: Any = NOON) -> snapshots.Taken:
@@ -103,7 +108,7 @@ def test_a_complete_list_corrects_the_books_and_keeps_each_difference() -> None:
     curve = pool()
     trade(curve, ANN, 600)
     trade(curve, BOB, 400)
-    assert take(curve, Lists(listed({ANN: 300, CY: 700}))).updates == 3
+    assert take(curve, Lists(named(curve, {ANN: 300, CY: 700}))).updates == 3
     assert booked(curve) == {ANN: 300, BOB: 0, CY: 700}
     rows = HolderUpdate.objects.order_by("update_type").values_list(
         "update_type", "wallet_address", "old_balance", "new_balance", "balance_change", "new_holder_count"
@@ -116,7 +121,7 @@ def test_a_complete_list_corrects_the_books_and_keeps_each_difference() -> None:
     impact = HolderUpdate.objects.get(wallet_address=BOB).impact_on_concentration
     assert impact == 4800  # 600 of 600 instead of 600 of 1,000 beside 400
     assert TokenHolder.objects.get(wallet_address=BOB).traded_balance == 400
-    assert take(curve, Lists(listed({ANN: 300, CY: 700}, slot=SLOT + 5)), NOON + HOUR).updates == 0
+    assert take(curve, Lists(named(curve, {ANN: 300, CY: 700}, slot=SLOT + 5)), NOON + HOUR).updates == 0
 
 
 def test_trades_after_the_list_count_on_top_of_it() -> None:
@@ -124,7 +129,7 @@ def test_trades_after_the_list_count_on_top_of_it() -> None:
     curve = pool()
     trade(curve, ANN, 600)
     trade(curve, ANN, 50, slot=SLOT + 1)
-    assert take(curve, Lists(listed({ANN: 600}))).updates == 0
+    assert take(curve, Lists(named(curve, {ANN: 600}))).updates == 0
     assert booked(curve) == {ANN: 650}
     trade(curve, ANN, -100, slot=SLOT + 2)
     balances.derive(mints=[curve.token.mint_address], now=NOON)
@@ -132,14 +137,15 @@ def test_trades_after_the_list_count_on_top_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [listed({ANN: 1}, missing="Only the first 1 accounts were asked for"), listed({ANN: 1}, slot=SLOT - 1)],
+    ("missing", "slot"),
+    [("Only the first 1 accounts were asked for", SLOT), ("", SLOT - 1)],
     ids=["page limit", "lagging node"],
 )
-def test_who_is_missing_from_an_incomplete_list_has_not_left(answer: HolderList) -> None:
+def test_who_is_missing_from_an_incomplete_list_has_not_left(missing: str, slot: int) -> None:
     """A list that was cut short, or stands before one that is known, is kept as incomplete and corrects nothing."""
     curve = pool()
-    take(curve, Lists(listed({ANN: 600, BOB: 400})), NOON - HOUR)
+    take(curve, Lists(named(curve, {ANN: 600, BOB: 400})), NOON - HOUR)
+    answer = named(curve, {ANN: 1}, slot=slot, missing=missing)
     taken = take(curve, Lists(answer))
     assert (taken.is_complete, taken.updates, HolderUpdate.objects.count()) == (False, 0, 0)
     assert booked(curve) == {ANN: 600, BOB: 400}
@@ -219,7 +225,7 @@ def test_scoring_reads_a_measured_snapshot_once() -> None:
     """A snapshot is to be scored from when its wallets are measured until scoring says that it is done."""
     curve = pool()
     mint = curve.token.mint_address
-    take(curve, Lists(listed({ANN: 6, BOB: 4})))
+    take(curve, Lists(named(curve, {ANN: 6, BOB: 4})))
     assert measures.since(cursor=None, limit=9) == []
     assert snapshots.scored(keys=[(mint, NOON)], now=NOON) == 0
     HolderSnapshot.objects.update(measured_at=NOON)
@@ -240,7 +246,7 @@ def test_processed_differences_are_forgotten_after_a_month() -> None:
     """A difference that nobody processed is kept, however old."""
     curve = pool()
     trade(curve, ANN, 600)
-    take(curve, Lists(listed({ANN: 1, BOB: 2})))
+    take(curve, Lists(named(curve, {ANN: 1, BOB: 2})))
     HolderUpdate.objects.filter(wallet_address=ANN).update(processed=True)
     assert books.forget(now=NOON + timedelta(days=29)) == 0
     assert books.forget(now=NOON + timedelta(days=31)) == 1
@@ -303,3 +309,63 @@ def test_truth_05_a_mayhem_coin_of_unknown_supply_is_measured_against_the_whole_
     curve.token.save()
     take(curve, Lists(listed({MAYHEM_AGENT: 700, ANN: 200, BOB: 100})))
     assert stored(curve).circulating_supply == circulating
+
+
+@pytest.mark.parametrize("missing", ["", "Only the first 2 accounts were asked for"])
+def test_truth_13_a_list_that_does_not_name_the_curve_was_cut(missing: str) -> None:
+    """Whatever its source says: it is incomplete, for that reason, what circulates and every share of it is unknown, never all
+    of the supply, and nobody is taken for gone."""
+    curve = pool()
+    take(curve, Lists(named(curve, {ANN: 600, BOB: 400})), NOON - HOUR)
+    taken = take(curve, Lists(listed({ANN: 600, CY: 300}, missing=missing, slot=SLOT + 9)))
+    row = stored(curve)
+    assert (taken.is_complete, taken.updates, row.is_complete) == (False, 0, False)
+    assert row.incomplete_reason.lower().endswith("the account of the token's own curve or pool")
+    assert row.incomplete_reason.startswith(missing)
+    shares = (row.top_1_percentage, row.top_10_percentage, row.creator_percentage)
+    assert (row.circulating_supply, shares) == (None, (None, None, None))
+    assert [one["percentage"] for one in row.raw_distribution["top"]] == [None, None]
+    assert row.raw_distribution["classes"] == {}
+    assert booked(curve) == {ANN: 600, BOB: 400}
+
+
+def test_truth_13_a_list_names_the_pool_that_prices_the_token() -> None:
+    """After graduation the old curve's account is not enough: the pool holds what does not circulate, by its own address or by
+    that of its vault."""
+    curve = pool(status="migrated")
+    amm = factories.pool(
+        curve.token, pool_type="graduated", platform="pumpswap", base_vault=address("vault"), base_supply=10**12
+    )
+    assert not take(curve, Lists(named(curve, {ANN: 600})), NOON - 2 * HOUR).is_complete
+    assert take(curve, Lists(listed({ANN: 600, amm.pool_address: 9}, slot=SLOT + 1)), NOON - HOUR).is_complete
+    vault = HeldAccount(address=address("vault"), owner=wallet("authority"), raw=5 * 10**6)
+    by_vault = HolderList(slot=SLOT + 2, accounts=(*listed({ANN: 600}).accounts, vault), missing="", credits=1)
+    assert take(curve, Lists(by_vault)).is_complete
+    assert stored(curve).circulating_supply == 999_995
+
+
+def test_truth_13_a_launchlab_vault_that_nobody_knows_is_some_programs_account() -> None:
+    """Its owner is the program's one authority; where the vault's address is known, that one is wanted."""
+    program = "Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y"
+    curve = pool(platform="raydium_launchpad")
+    assert take(curve, Lists(listed({ANN: 600, program: 900})), NOON - 2 * HOUR).is_complete
+    assert not take(curve, Lists(listed({ANN: 600}, slot=SLOT + 1)), NOON - HOUR).is_complete
+    Pool.objects.update(base_vault=address("vault"))
+    assert not take(curve, Lists(listed({ANN: 600, program: 900}, slot=SLOT + 2))).is_complete
+
+
+def test_truth_13_more_than_a_mint_can_have_is_no_list() -> None:
+    """Each balance is possible, their sum is not: nothing is stored."""
+    curve = pool()
+    accounts = [HeldAccount(address=address(f"a{n}"), owner=wallet(f"w{n}"), raw=2**63) for n in range(2)]
+    with pytest.raises(Malformed, match="than one mint can have"):
+        take(curve, Lists(HolderList(slot=SLOT, accounts=accounts, missing="", credits=1)))
+    assert not HolderSnapshot.objects.exists()
+
+
+def test_truth_12_without_the_credits_for_a_page_our_own_trades_tell() -> None:
+    """The budget is looked at inside the list; the analysis goes on without it."""
+    curve = pool()
+    trade(curve, ANN, 600)
+    assert take(curve, Lists(BudgetSpent("25 credits"))).total_holders == 1
+    assert stored(curve).data_source == "transactions"

@@ -12,8 +12,8 @@ from holders.choices import WalletClass, WalletOrigin
 from holders.models import WalletAnalysis
 from holders.selectors import wallets as wallet_reads
 from holders.services import wallets
-from megatron.clients.errors import ClientError, Malformed, Refused, TryLater
-from megatron.clients.ports import FirstFunding
+from megatron.clients.errors import BudgetSpent, ClientError, Malformed, Refused, TryLater
+from megatron.clients.ports import UNREAD, FirstFunding, Landed, WalletHistory
 from tests import factories, recordings
 from tests.factories import NOON, address, signature
 from tests.holders import people
@@ -239,3 +239,62 @@ def test_truth_08_a_launcher_made_and_dumped_his_own_token(name: str) -> None:
     results = own[launcher].results
     assert (results.created, results.own_dumped, results.dumped, results.sniped) == (1, 1, 1, 0)
     assert own[str(token.creator_address)].results.created == 1
+
+
+class Told(Chain):
+    """A chain that tells histories as they are given, whole or not."""
+
+    def __init__(self, history: WalletHistory, balances: list[Any] | None = None) -> None:
+        super().__init__()
+        self.history, self.balances = history, balances
+
+    def get_history(self, wallet: str, *, with_origin: bool) -> WalletHistory:
+        return self.history
+
+    def get_balances(self, names: Any) -> Any:
+        return super().get_balances(names) if self.balances is None else self.balances
+
+
+def history(*times: datetime | None, is_whole: bool = True) -> WalletHistory:
+    """Return a history of transactions at ``times``, newest first."""
+    landed = [Landed(signature(f"s{n}"), 400 - n, False, at) for n, at in enumerate(times)]
+    return WalletHistory(landed=landed, is_whole=is_whole, funding=None, credits=11)
+
+
+def test_truth_10_a_trade_of_ours_before_the_beginning_says_that_it_was_none() -> None:
+    """A node tells a wallet's first transaction, and our own books have an older one: it is at least so old."""
+    curve = factories.pool()
+    people.trade(curve, W, 10, at=NOON - 400 * DAY)
+    analyse(source=Told(history(NOON - DAY, NOON - 2 * DAY)))
+    row = stored()
+    assert (row.from_start, row.first_seen_at, row.wallet_age_days) == (False, NOON - 400 * DAY, 400)
+
+
+def test_truth_10_a_beginning_stands_where_our_clock_is_a_little_off() -> None:
+    """The same first trade, by the program's clock some seconds before the block's."""
+    curve = factories.pool()
+    people.trade(curve, W, 10, at=NOON - 2 * DAY - timedelta(seconds=5))
+    analyse(source=Told(history(NOON - DAY, NOON - 2 * DAY)))
+    assert stored().from_start
+
+
+def test_truth_10_a_beginning_that_is_not_proven_is_an_age_of_at_least() -> None:
+    """A wallet of two known days is not young: its age stays unknown. Nor is one whose first transaction has no time."""
+    analyse(source=Told(history(NOON - DAY, NOON - 2 * DAY, is_whole=False)))
+    assert (stored().from_start, stored().wallet_age_days) == (False, None)
+    analyse("x" * 40, source=Told(history(NOON - DAY, None)))
+    assert (stored("x" * 40).from_start, stored("x" * 40).wallet_age_days) == (False, None)
+
+
+def test_truth_13_a_balance_that_cannot_be_read_is_unknown() -> None:
+    """Not zero, as of a wallet without an account; the other's is known."""
+    other = address("other")
+    analyse(W, other, source=Told(history(NOON - DAY), [UNREAD, 7]))
+    assert (stored().sol_lamports, stored(other).sol_lamports) == (None, 7)
+
+
+def test_truth_12_credits_that_do_not_reach_end_the_asking_and_nobody_has_failed() -> None:
+    """The rest are judged by our own trades."""
+    done = analyse(W, address("other"), source=Chain(away=BudgetSpent("60 credits are used up")))
+    assert (done.looked_up, done.own, done.failed) == (0, 2, 0)
+    assert done.stopped == "BudgetSpent: 60 credits are used up"

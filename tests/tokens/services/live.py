@@ -57,15 +57,15 @@ class World:
         """Return the time."""
         return self.now
 
-    def landings(self, *, dropped: bool = False) -> list[Landing]:
+    def landings(self, *, dropped: bool = False, venue: Program = VENUE) -> list[Landing]:
         """Return the venue's transactions in the order in which a feed brings them, a dropped fork's too if asked."""
-        address = programs.ADDRESSES[VENUE]
+        address = programs.ADDRESSES[venue]
         blocks = self.chain.timeline if dropped else self.chain.main
         return [landing for block in blocks for landing in block.landings if address in landing.addresses]
 
-    def follow(self, *feeds: "Feed", chain: SolanaRpc | None = None) -> Report:
+    def follow(self, *feeds: "Feed", chain: SolanaRpc | None = None, venue: Program = VENUE) -> Report:
         """Let the monitor follow feeds to their end."""
-        monitor = Monitor(venue=VENUE, sources=feeds, chain=chain, clock=self.clock)
+        monitor = Monitor(venue=venue, sources=feeds, chain=chain, clock=self.clock)
         return monitor.run(stop=Event())
 
 

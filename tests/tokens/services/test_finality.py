@@ -1,5 +1,6 @@
 """Comparing with the finalized chain: what was lost is found and stored, and nothing is made up."""
 
+import contextlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from megatron.clients.errors import TryLater
+from megatron.clients.errors import Malformed, TryLater
 from tests import factories
+from tests.cluster.node import RpcError
 from tests.faults import rows
 from tests.tokens.services.live import VENUE, Feed, World, trades, world
 from tokens.choices import Commitment, GapCause, GapOutcome, Program, RejectionReason, RejectionStatus
+from tokens.domain import programs
 from tokens.models import RejectedMessage, SlotGap, SourceTally, StreamCursor, StreamSighting, Transaction, VenueState
 from tokens.services import backfill, finality, gaps
 from tokens.services.listing import Page
@@ -156,6 +159,170 @@ def test_after_a_long_absence_it_goes_block_by_block(small: World, monkeypatch: 
     assert passes > 2
     kept = rows.snapshot()["transactions"]
     assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
+
+
+@pytest.mark.parametrize("most", [3, 40])
+def test_truth_10_a_node_that_caps_its_pages_hides_no_loss(
+    small: World, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison reads on until the list reaches the slot that is compared; it never passes what it has not seen."""
+    lost = {one.signature for one in trades(small.landings())[5::7]}
+    heard(small, without=lost)
+    small.node.lie = lambda method, _params, truth: truth[:most] if method == "getSignaturesForAddress" else truth
+    done = settled(small)
+    assert done is not None
+    assert (done.missing, done.through_slot >= small.chain.last_slot) == (len(lost), True)
+    kept = rows.snapshot()["transactions"]
+    assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
+
+
+def test_truth_10_a_node_that_has_forgotten_moves_nothing(small: World) -> None:
+    """Its list ends before the slot that is compared: it is not the end, nothing is passed, and nothing is taken back."""
+    lost = trades(small.landings())[10]
+    heard(small, without=[lost.signature])
+    before, oldest = watched_slot(), lost.slot + 5
+    small.node.first_slot = oldest
+    small.node.lie = lambda method, _params, truth: (
+        [item for item in truth if item["slot"] >= oldest] if method == "getSignaturesForAddress" else truth
+    )
+    stored = Transaction.objects.count()
+    with pytest.raises(TryLater, match=f"no blocks between {before} and {oldest}"):
+        settled(small)
+    assert (watched_slot(), Transaction.objects.count()) == (before, stored)
+
+
+def test_truth_12_a_page_that_comes_again_ends_the_pass(small: World) -> None:
+    """It is a fault, told at once: nothing is asked for without end, and nothing is passed."""
+    heard(small)
+    before, calls = watched_slot(), []
+
+    def stuck(method: str, _params: Any, truth: Any) -> Any:
+        calls.append(method)
+        return first if method == "getSignaturesForAddress" else truth
+
+    first = small.node.answer("getSignaturesForAddress", [programs.PUMP, {"limit": 3, "commitment": "finalized"}])
+    small.node.lie = stuck
+    with pytest.raises(Malformed):
+        settled(small)
+    assert (watched_slot(), calls.count("getSignaturesForAddress")) == (before, 2)
+
+
+@pytest.mark.parametrize("denies", ["getBlocks", "getBlock", "both"])
+def test_truth_11_a_block_that_the_node_lacks_is_an_open_gap(
+    small: World, denies: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison stops before it and opens a gap there, which closes when the block is given. Where only the list leaves it
+    out, its child names it."""
+    monkeypatch.setattr(gaps, "REACH", 5)
+    lost = trades(small.landings())[30]
+    heard(small, without=[lost.signature])
+
+    def lie(method: str, params: Any, truth: Any) -> Any:
+        if method == "getBlocks" and denies in (method, "both"):
+            return [slot for slot in truth if slot != lost.slot]
+        if method == "getBlock" and denies in (method, "both") and params[0] == lost.slot:
+            raise RpcError(-32007, f"Slot {lost.slot} was skipped, or missing due to ledger jump to recent snapshot")
+        return truth
+
+    small.node.lie = lie
+    if denies == "getBlocks":
+        while watched_slot() < small.chain.last_slot:
+            settled(small)
+    else:
+        for _ in range(4):
+            with contextlib.suppress(TryLater):
+                settled(small)
+        gap = SlotGap.objects.get(finished_at=None, cause=GapCause.COVERAGE)
+        assert (gap.slot_from, gap.slot_to, watched_slot()) == (lost.slot, lost.slot, lost.slot - 1)
+        assert not Transaction.objects.filter(signature=lost.signature).exists()
+        small.node.lie = lambda _method, _params, truth: truth
+        while watched_slot() < small.chain.last_slot:
+            settled(small)
+        gap.refresh_from_db()
+        assert gap.finished_at is not None
+    kept = rows.snapshot()["transactions"]
+    assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
+
+
+def test_truth_11_a_block_holds_what_is_another_venues(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only the other program did is not missing here: it was never this venue's."""
+    monkeypatch.setattr(gaps, "REACH", 5)
+    feed = Feed(list(small.landings(venue=Program.PUMPSWAP)), at=small.now)
+    small.follow(feed, venue=Program.PUMPSWAP)
+    done, missing = finality.settle(venue=Program.PUMPSWAP, chain=small.rpc, now=small.later()), 0
+    while done is not None:
+        missing += done.missing
+        done = finality.settle(venue=Program.PUMPSWAP, chain=small.rpc, now=small.later())
+    assert (missing, SlotGap.objects.filter(cause__in=[GapCause.MISSED, GapCause.COVERAGE]).exists()) == (0, False)
+
+
+def test_truth_11_an_operator_can_give_up_a_block_that_nobody_has(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gap of a block that is gone for good can be accepted: then the comparison goes on behind it."""
+    monkeypatch.setattr(gaps, "REACH", 5)
+    lost = trades(small.landings())[30].slot
+    heard(small)
+
+    def lie(method: str, params: Any, truth: Any) -> Any:
+        if method == "getBlock" and params[0] == lost:
+            raise RpcError(-32001, "Block cleaned up")
+        return truth
+
+    small.node.lie = lie
+    for _ in range(4):
+        with contextlib.suppress(TryLater):
+            settled(small)
+    held = SlotGap.objects.filter(finished_at=None, slot_from=lost)
+    assert gaps.accept(gaps=held, operator="ann", reason="no node has it", now=small.now) == 1
+    while watched_slot() < small.chain.last_slot:
+        settled(small)
+    assert not SlotGap.objects.filter(finished_at=None, cause=GapCause.COVERAGE).exists()
+
+
+def test_truth_13_an_odd_item_of_a_list_stops_the_comparison_there(small: World) -> None:
+    """What is older is settled, what is newer is stored, and what cannot be read is an open gap until it can."""
+    landings = trades(small.landings())
+    odd = landings[40]
+    lost = {one.signature: one for one in landings[5::7] if abs(one.slot - odd.slot) > 3}
+    heard(small, without=lost)
+
+    def lie(method: str, _params: Any, truth: Any) -> Any:
+        if method != "getSignaturesForAddress":
+            return truth
+        return [None if item["signature"] == odd.signature else item for item in truth]
+
+    small.node.lie = lie
+    with pytest.raises(TryLater, match="cannot be read"):
+        settled(small)
+    gap = SlotGap.objects.get(finished_at=None, slot_from__lte=odd.slot, slot_to__gte=odd.slot)
+    assert gap.slot_from <= odd.slot <= (gap.slot_to or 0)
+    assert watched_slot() == gap.slot_from - 1
+    assert Transaction.objects.filter(signature__in=lost).values("signature").distinct().count() == len(lost)
+    small.node.lie = lambda _method, _params, truth: truth
+    settled(small)
+    gap.refresh_from_db()
+    assert (gap.finished_at is not None, watched_slot() >= small.chain.last_slot) == (True, True)
+
+
+def test_truth_13_an_odd_status_takes_nothing_back_and_is_not_passed(small: World) -> None:
+    """A row of which the node's word cannot be read is neither dropped nor final."""
+    heard(small)
+    doubted = trades(small.landings())[20]
+    trades_before = Transaction.objects.filter(signature=doubted.signature).count()
+
+    def lie(method: str, _params: Any, truth: Any) -> Any:
+        if method == "getSignaturesForAddress":
+            return [item for item in truth if item["signature"] != doubted.signature]
+        return {**truth, "value": ["odd"] * len(truth["value"])} if method == "getSignatureStatuses" else truth
+
+    small.node.lie = lie
+    with pytest.raises(TryLater):
+        settled(small)
+    rows_of_it = Transaction.objects.filter(signature=doubted.signature)
+    assert rows_of_it.count() == trades_before > 0
+    assert set(rows_of_it.values_list("commitment", flat=True)) == {Commitment.CONFIRMED}
+    assert watched_slot() < doubted.slot
 
 
 def test_what_a_feed_is_about_to_store_is_not_missing(small: World) -> None:

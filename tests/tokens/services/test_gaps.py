@@ -2,11 +2,13 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from megatron.clients.ports import Lost, Opened
 from megatron.core.models import AuditEntry
+from tests.cluster.node import RpcError
 from tests.tokens.services.live import VENUE, Feed, World, trades, world
 from tokens.choices import AlertKind, Commitment, GapCause, GapOutcome, Program
 from tokens.models import OperatorAlert, SlotGap, StreamCursor, Transaction, VenueState
@@ -115,6 +117,84 @@ def test_a_gap_stays_open_while_the_node_does_not_give_everything(small: World) 
     small.node.unknown = lambda signature: False
     assert gaps.heal_due(chain=small.rpc, now=small.later(3600)).finished == 1
     assert Transaction.objects.filter(signature=kept_back).exists()
+
+
+def missed_some(small: World) -> SlotGap:
+    """Lose the middle of what happened; return the gap."""
+    said = small.landings()
+    small.follow(Feed([*said[:50], Lost(small.now, "cut"), Opened(small.now), *said[80:]], at=small.now))
+    return SlotGap.objects.get(slot_to__isnull=False)
+
+
+def test_truth_10_a_gap_is_healed_from_short_pages(small: World) -> None:
+    """A node that caps its pages at four hides nothing of the gap."""
+    missed_some(small)
+    small.node.lie = lambda method, _params, truth: truth[:4] if method == "getSignaturesForAddress" else truth
+    assert gaps.heal_due(chain=small.rpc, now=small.later()).finished == 1
+    assert {one.signature for one in trades(small.landings())} == set(
+        Transaction.objects.values_list("signature", flat=True)
+    )
+
+
+def test_truth_10_a_gap_that_the_node_has_forgotten_stays_open(small: World) -> None:
+    """An empty page of a node whose history begins behind the gap heals nothing."""
+    gap = missed_some(small)
+    small.node.first_slot = (gap.slot_to or 0) + 1
+    small.node.lie = lambda method, _params, truth: [] if method == "getSignaturesForAddress" else truth
+    assert gaps.heal_due(chain=small.rpc, now=small.later()).postponed == 1
+    gap.refresh_from_db()
+    assert (gap.finished_at, gap.outcome) == (None, "")
+
+
+def test_truth_11_a_gap_with_a_block_that_the_node_lacks_stays_open(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is healed up to there, and on from there once the block is given."""
+    monkeypatch.setattr(gaps, "REACH", 10)
+    gap = missed_some(small)
+    lacks = trades(small.landings()[60:80])[0].slot
+
+    def lie(method: str, params: Any, truth: Any) -> Any:
+        if method == "getBlocks":
+            return [slot for slot in truth if slot != lacks]
+        if method == "getBlock" and params[0] == lacks:
+            raise RpcError(-32009, "Slot was skipped, or missing in long-term storage")
+        return truth
+
+    small.node.lie = lie
+    for _ in range(4):
+        gaps.heal_due(chain=small.rpc, now=small.later(3600))
+    gap.refresh_from_db()
+    assert (gap.finished_at, (gap.healed_to or 0) < lacks, "are not linked" in gap.last_error) == (None, True, True)
+    small.node.lie = lambda _method, _params, truth: truth
+    for _ in range(4):
+        gaps.heal_due(chain=small.rpc, now=small.later(3600))
+    gap.refresh_from_db()
+    assert gap.finished_at is not None
+    assert {one.signature for one in trades(small.landings())} == set(
+        Transaction.objects.values_list("signature", flat=True)
+    )
+
+
+def test_truth_13_a_gap_with_an_odd_item_stays_open_and_the_others_count(small: World) -> None:
+    """What can be read is stored; the gap closes when all can."""
+    missed_some(small)
+    odd = trades(small.landings()[50:80])[3]
+
+    def lie(method: str, _params: Any, truth: Any) -> Any:
+        if method != "getSignaturesForAddress":
+            return truth
+        return ["odd" if item["signature"] == odd.signature else item for item in truth]
+
+    small.node.lie = lie
+    assert gaps.heal_due(chain=small.rpc, now=small.later()).postponed == 1
+    lost = {one.signature for one in trades(small.landings())} - set(
+        Transaction.objects.values_list("signature", flat=True)
+    )
+    assert lost == {odd.signature}
+    small.node.lie = lambda _method, _params, truth: truth
+    assert gaps.heal_due(chain=small.rpc, now=small.later(3600)).finished == 1
+    assert Transaction.objects.filter(signature=odd.signature).exists()
 
 
 @pytest.mark.parametrize("worth", [2, 1_000])

@@ -60,12 +60,17 @@ class Chain:
         found = self.transactions.get(signature)
         return None if found is None else msgspec.json.encode(found.result())
 
-    def get_signatures(self, address: str, **limits: object) -> Sequence[Landed]:
+    def get_signatures(self, address: str, *, before: str | None, **limits: object) -> Sequence[Landed]:
         every = (
             Landed(one.signature, one.slot, False, datetime.fromtimestamp(one.block_time, UTC))
             for one in self.transactions.values()
         )
-        return sorted(every, key=lambda one: -one.slot)
+        listed = sorted(every, key=lambda one: -one.slot)
+        names = [one.signature for one in listed]
+        return listed[0 if before is None else names.index(before) + 1 :]
+
+    def get_first_slot(self) -> int:
+        return 0
 
     def get_statuses(self, signatures: Sequence[str]) -> tuple[int, Sequence[Status | None]]:
         known = [self.transactions.get(signature) for signature in signatures]
@@ -121,6 +126,31 @@ def test_launchlab_waits_while_the_chain_is_away_and_a_worker_completes_it() -> 
     assert set(waiting.values_list("reason", flat=True)) == {RejectionReason.NEEDS_TRANSACTION}
     chain.is_away = False
     assert rejections.complete(chain=chain, now=NOW + timedelta(seconds=6)).resolved == 4  # type: ignore[arg-type]
+    assert stored() == set(chain.transactions)
+
+
+class Swapping(Chain):
+    """A chain whose answers are another's: each transaction is given in the place of the next."""
+
+    is_swapping = True
+
+    def get_transaction(self, signature: str) -> bytes | None:
+        names = list(self.transactions)
+        wanted = names[(names.index(signature) + 1) % len(names)] if self.is_swapping else signature
+        return super().get_transaction(wanted)
+
+
+def test_truth_13_an_answer_for_another_transaction_is_not_taken() -> None:
+    """Neither by the monitor nor by the worker: each log waits until its own transaction is given, and then is whole."""
+    buys = [launchlab_buy(number) for number in range(2)]
+    chain = Swapping(*buys)
+    follow(Program.LAUNCHLAB, chain, logs(*buys))
+    assert stored() == set()
+    assert rejections.complete(chain=chain, now=NOW + timedelta(seconds=6)).resolved == 0  # type: ignore[arg-type]
+    waiting = RejectedMessage.objects.filter(status=RejectionStatus.WAITING)
+    assert set(waiting.values_list("waits_for", flat=True)) == set(chain.transactions)
+    chain.is_swapping = False
+    assert rejections.complete(chain=chain, now=NOW + timedelta(minutes=5)).resolved == 2  # type: ignore[arg-type]
     assert stored() == set(chain.transactions)
 
 

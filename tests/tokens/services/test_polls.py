@@ -14,7 +14,7 @@ from megatron.clients.errors import Malformed, Refused, TryLater
 from megatron.clients.ports import PriceQuote, PriceSource
 from tests.factories import NOON, WSOL
 from tokens.choices import AlertKind, PriceDrop, PriceSourceStatus
-from tokens.domain.facts import USD1, USDC
+from tokens.domain.programs import USD1, USDC
 from tokens.models import OperatorAlert, PriceSourceState, QuoteUsdPrice, SolUsdPrice
 from tokens.services import polls
 from tokens.services.polls import Polled

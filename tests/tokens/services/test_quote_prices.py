@@ -10,11 +10,13 @@ from django.db import connection
 from tests import database, factories
 from tests.factories import NOON, USDC, WSOL
 from tests.tokens.services.building import POOL, SECOND, received, trade
+from tokens.admin import charts
 from tokens.choices import EventKind, PriceOrigin
+from tokens.domain import programs
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
-from tokens.domain.facts import USD1
+from tokens.domain.programs import USD1
 from tokens.models import Pool, PriceCandle1m, SolUsdPrice, Transaction
-from tokens.services import candles, ingest, prices
+from tokens.services import candles, ingest, polls, prices
 
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
 
@@ -232,3 +234,10 @@ def test_a_price_is_looked_up_for_seconds_and_not_for_trades() -> None:
         plan = [line for (line,) in cursor.fetchall()]
     assert any("seconds" in line for line in plan)
     assert not [line for line in plan if "Filter" in line and "sol_usd_at" in line]
+
+
+def test_truth_14_there_is_one_list_of_quotes() -> None:
+    """Each with its decimals and its sign; every other list of them is made from it."""
+    assert programs.QUOTES.keys() == programs.QUOTE_DECIMALS.keys() == programs.QUOTE_MINTS == set(polls.MINTS)
+    assert {mint: quote.decimals for mint, quote in programs.QUOTES.items()} == programs.QUOTE_DECIMALS
+    assert [charts.coin_name(mint) for mint in programs.QUOTES] == ["SOL", "USDC", "USDT", "USD1"]

@@ -129,7 +129,7 @@ def _trade(frame: _Frame, program: Program, kind: EventKind, tokens: Decimal | N
 def _mint_and_pool(frame: _Frame, program: Program) -> tuple[str | None, str | None]:
     """Believe the mint, not the curve's key (of mayhem coins the agent's key is sent), unless the mint is a quote's.
 
-    Coins quoted in USDC are sent with USDC's mint: then only the curve is known.
+    Coins quoted in USDC or another currency are sent with that one's mint: then only the curve is known.
     """
     if frame.mint in programs.QUOTE_MINTS:
         return None, frame.bonding_curve_key

@@ -90,4 +90,7 @@ def _whole(answer: "Future[bytes | None]", told: Completed) -> Completed:
         return told
     if payload is None or not whole or whole[0].outcome is Outcome.UNDECODABLE:
         return told
+    if whole[0].signature != told.decoded.signature:  # an answer to another question says nothing of this one
+        log.info("completion.failed", signature=told.decoded.signature, reason=f"answered with {whole[0].signature}")
+        return told
     return Completed(told.source, whole[0], payload)

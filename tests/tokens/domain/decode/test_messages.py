@@ -541,3 +541,12 @@ def test_truth_06_an_object_of_an_unknown_form_says_so(message: dict[str, Any]) 
         with pytest.raises(Undecodable) as refusal:
             decode_message(raw.encode())
         assert refusal.value.reason == "unknown_form"
+
+
+@pytest.mark.parametrize("mint", sorted(programs.QUOTES))
+def test_truth_14_a_frame_with_any_quote_for_a_mint_tells_only_the_curve(mint: str) -> None:
+    """What prices know as a quote, PumpPortal's frames know too: none of them is ever taken for the new coin."""
+    frame = msgspec.json.decode(recordings.lines("frames/pumpportal.jsonl")[2])
+    (decoded,) = decode_message(msgspec.json.encode({**frame, "mint": mint}))
+    assert {event.mint for event in decoded.events} == {None}
+    assert decoded.missing[0] == RejectionReason.NEEDS_TRANSACTION
