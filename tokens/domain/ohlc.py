@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tokens.choices import TransactionType
+from tokens.domain.numbers import forms_price
 
 TRADES = (TransactionType.BUY, TransactionType.SELL)
 
@@ -26,6 +27,13 @@ class Trade:
     token_amount: Decimal | None
     sol_amount: Decimal | None
     sol_amount_usd: Decimal | None
+    quote_raw: int
+    token_raw: int
+
+    @property
+    def forms_price(self) -> bool:
+        """Whether the trade's price is one (T16): rounding alone moves that of a smaller trade by more than 1 %."""
+        return forms_price(self.quote_raw, self.token_raw)
 
     @property
     def order(self) -> tuple[int, int, int, str]:
@@ -39,12 +47,15 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """One bucket. Prices in the quote per whole token and in USD; ``volume_usd`` is ``None`` if no trade had one."""
+    """One bucket. Prices in the quote per whole token and in USD; ``volume_usd`` is ``None`` if no trade had one.
 
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
+    Without a trade that forms a price there are only counts and volumes.
+    """
+
+    open: Decimal | None
+    high: Decimal | None
+    low: Decimal | None
+    close: Decimal | None
     open_usd: Decimal | None
     high_usd: Decimal | None
     low_usd: Decimal | None
@@ -52,6 +63,8 @@ class Candle:
     volume_token: Decimal
     volume_sol: Decimal
     volume_usd: Decimal | None
+    wash_volume_sol: Decimal
+    wash_volume_usd: Decimal | None
     trade_count: int
     buyer_count: int
     seller_count: int
@@ -73,14 +86,15 @@ def candles(trades: Iterable[Trade], width: timedelta) -> Mapping[datetime, Cand
 
 
 def _candle(trades: list[Trade]) -> Candle:
-    prices = [trade.price for trade in trades if trade.price is not None]
-    dollars = [trade.price_usd for trade in trades if trade.price_usd is not None]
+    forming = [trade for trade in trades if trade.forms_price]
+    prices = [trade.price for trade in forming if trade.price is not None]
+    dollars = [trade.price_usd for trade in forming if trade.price_usd is not None]
     volumes = [trade.sol_amount_usd for trade in trades if trade.sol_amount_usd is not None]
     return Candle(
-        open=prices[0],
-        high=max(prices),
-        low=min(prices),
-        close=prices[-1],
+        open=prices[0] if prices else None,
+        high=max(prices, default=None),
+        low=min(prices, default=None),
+        close=prices[-1] if prices else None,
         open_usd=dollars[0] if dollars else None,
         high_usd=max(dollars, default=None),
         low_usd=min(dollars, default=None),
@@ -88,7 +102,24 @@ def _candle(trades: list[Trade]) -> Candle:
         volume_token=sum((trade.token_amount or Decimal(0) for trade in trades), Decimal(0)),
         volume_sol=sum((trade.sol_amount or Decimal(0) for trade in trades), Decimal(0)),
         volume_usd=sum(volumes, Decimal(0)) if volumes else None,
+        wash_volume_sol=_wash(trades, "sol_amount", 9),
+        wash_volume_usd=_wash(trades, "sol_amount_usd", 18) if volumes else None,
         trade_count=len(trades),
         buyer_count=len({trade.user for trade in trades if trade.type == TransactionType.BUY}),
         seller_count=len({trade.user for trade in trades if trade.type == TransactionType.SELL}),
     )
+
+
+def _wash(trades: list[Trade], amount: str, places: int) -> Decimal:
+    """Return what wallets both bought and sold within a minute, both legs, each at its own mean price, rounded down."""
+    minutes: dict[tuple[datetime, str], list[Trade]] = {}
+    for trade in trades:
+        minutes.setdefault((bucket_of(trade.block_time, timedelta(minutes=1)), trade.user), []).append(trade)
+    scaled = 0
+    for group in minutes.values():
+        legs = [[trade for trade in group if (trade.type == TransactionType.BUY) is buys] for buys in (True, False)]
+        tokens = [sum(trade.token_raw for trade in leg) for leg in legs]
+        for leg, total in zip(legs, tokens, strict=True):
+            value = sum(int((getattr(trade, amount) or Decimal(0)).scaleb(places)) for trade in leg)
+            scaled += value * min(tokens) // total if min(tokens) else 0
+    return Decimal(scaled).scaleb(-places)

@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Count, Min, Model, Q, QuerySet, Sum
+from django.db import connection
+from django.db.models import Count, Min, Model, Q, QuerySet
 from django.db.models.functions import Trunc
 
 from megatron.core.estimates import estimated_rows
 from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
 from tokens.selectors import tokens as token_reads
+from tokens.selectors import wash
 
 COUNT_LIMIT = 10_000
 """A tile counts at most this many waiting rows; more is shown as "10,000+"."""
@@ -54,7 +56,7 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class HotToken:
-    """A token's trades in a window; ``pool`` is the one that prices it."""
+    """A token's trades in a window; ``pool`` is the one that prices it, ``volume_sol`` net of wash volume."""
 
     token: Token
     pool: Pool | None
@@ -151,15 +153,27 @@ def trades_a_minute(*, since: datetime, until: datetime) -> Sequence[Minute]:
     return [counted.get(at, Minute(at, 0, 0)) for at in every]
 
 
+_HOT = f"""
+SELECT token_id, sum(volume) - {wash.WASH_SOL} AS net, sum(trades), count(DISTINCT user_address)
+FROM (
+    SELECT token_id, user_address, sum(sol_amount) AS volume, count(*) AS trades, {wash.GROUP_FIGURES}
+    FROM (
+        SELECT token_id, user_address, block_time, type = 'buy' AS buys, sol_amount, sol_amount_usd,
+               CASE WHEN type = 'buy' THEN amount_out ELSE amount_in END AS token_raw
+        FROM transactions
+        WHERE id >= %s AND id < %s AND block_time >= %s AND block_time < %s AND type IN ('buy', 'sell') AND sol_amount IS NOT NULL
+    ) AS traded
+    GROUP BY token_id, user_address, time_bucket('1 minute', block_time)
+) AS each_minute
+GROUP BY token_id ORDER BY net DESC, token_id LIMIT %s
+"""
+
+
 def hot_tokens(*, since: datetime, until: datetime, limit: int = 8) -> Sequence[HotToken]:
-    """Return the tokens with the most SOL traded in ``[since, until)``, most first."""
-    ranked = list(
-        transactions_between(since, until)
-        .filter(type__in=(TransactionType.BUY, TransactionType.SELL), sol_amount__isnull=False)
-        .values_list("token_id")
-        .annotate(volume=Sum("sol_amount"), trades=Count("id"), traders=Count("user_address", distinct=True))
-        .order_by("-volume", "token_id")[:limit]
-    )
+    """Return the tokens with the most SOL traded in ``[since, until)``, net of wash volume, most first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOT, [_first_id(since), _first_id(until), since, until, limit])
+        ranked = cursor.fetchall()
     found = {token.pk: token for token in token_reads.tokens().filter(pk__in=[row[0] for row in ranked])}
     return [
         HotToken(found[pk], token_reads.current_of(found[pk].pools.all()), volume, trades, traders)

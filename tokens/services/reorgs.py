@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from megatron.core import metrics, nudges
 from tokens.choices import Program
 from tokens.domain.events import ChainEvent
+from tokens.domain.numbers import PRICE_FORMING_RAW
 from tokens.models import ChainReorg, StreamSighting
 from tokens.services import candles
 from tokens.services.ingest import followups
@@ -213,7 +214,7 @@ WHERE creation_signature = ANY(%(dropped)s)
 _FORGET_MILESTONES = "DELETE FROM pool_milestones WHERE signature = ANY(%(dropped)s)"
 
 # On a pool the distance between virtual and real reserves stays, so the newest trade left tells both.
-_RESTATE = """
+_RESTATE = f"""
 WITH newest AS (
     SELECT DISTINCT ON (t.pool_id) t.pool_id, t.slot, t.event_index, t.signature, t.block_time,
            t.quote_reserves AS quote, t.token_reserves AS token
@@ -224,7 +225,7 @@ WITH newest AS (
              t.signature COLLATE "C" DESC
 ), priced AS (
     SELECT n.*, p.base_supply, k.decimals,
-           CASE WHEN n.token > 0 AND n.quote > 0
+           CASE WHEN least(n.token, n.quote) >= {PRICE_FORMING_RAW}
                 THEN round(n.quote * power(10::numeric, 20 + k.decimals - p.quote_decimals) / n.token) / 1e20 END AS price
     FROM newest n JOIN pools p ON p.id = n.pool_id JOIN tokens k ON k.id = p.token_id
 )

@@ -27,8 +27,8 @@ drawn_trades = st.lists(
         st.sampled_from([EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT]),
         st.integers(0, 400),  # seconds after noon: several minutes, many in one second
         st.integers(0, 3),  # traders
-        st.integers(0, 10**12),  # quote
-        st.integers(0, 10**15),  # tokens; 0 has no price
+        st.integers(0, 10**12) | st.integers(95, 105),  # quote; below 100 it forms no price
+        st.integers(0, 10**15) | st.integers(95, 105),  # tokens; 0 has no price
         st.integers(1, 10**6),  # the product of the reserves after it
     ),
     max_size=25,
@@ -63,6 +63,8 @@ def _plain(row: Transaction) -> ohlc.Trade:
         token_amount=row.token_amount,
         sol_amount=row.sol_amount,
         sol_amount_usd=row.sol_amount_usd,
+        quote_raw=int(row.amount_in if row.type == "buy" else row.amount_out),
+        token_raw=int(row.amount_out if row.type == "buy" else row.amount_in),
     )
 
 
