@@ -69,7 +69,7 @@ class TechnicalScore(models.Model):
     )
 
     selloff_response_score = _points("Points, -60 to 75")
-    price_drop_5m = _figure("Percent below the price of then, 0 when not below; NULL without a price")
+    price_drop_5m = _figure("Percent below the highest price of that time, 0 at the highest; NULL without a price")
     price_drop_15m = _figure("As above")
     price_drop_30m = _figure("As above")
     price_drop_60m = _figure("As above")

@@ -138,7 +138,7 @@ _PRICES = """
         least(c.close, min(c.low) OVER after) AS low_after
     FROM asked a
     JOIN price_candles_1m c ON c.token_id = a.token_id AND c.bucket > a.at - %(look_back)s
-        AND c.bucket <= a.at - interval '1 minute'
+        AND c.bucket <= a.at - interval '1 minute' AND c.close IS NOT NULL
     WINDOW
         before AS (PARTITION BY a.n ORDER BY c.bucket
                    RANGE BETWEEN %(pump_within)s PRECEDING AND interval '1 microsecond' PRECEDING),

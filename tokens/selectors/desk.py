@@ -14,7 +14,7 @@ from megatron.core.estimates import estimated_rows
 from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
 from tokens.selectors import tokens as token_reads
-from tokens.selectors import wash
+from tokens.selectors import counting
 
 COUNT_LIMIT = 10_000
 """A tile counts at most this many waiting rows; more is shown as "10,000+"."""
@@ -154,9 +154,9 @@ def trades_a_minute(*, since: datetime, until: datetime) -> Sequence[Minute]:
 
 
 _HOT = f"""
-SELECT token_id, sum(volume) - {wash.WASH_SOL} AS net, sum(trades), count(DISTINCT user_address)
+SELECT token_id, sum(volume) - {counting.WASH_SOL} AS net, sum(trades), count(DISTINCT user_address)
 FROM (
-    SELECT token_id, user_address, sum(sol_amount) AS volume, count(*) AS trades, {wash.GROUP_FIGURES}
+    SELECT token_id, user_address, sum(sol_amount) AS volume, count(*) AS trades, {counting.GROUP_FIGURES}
     FROM (
         SELECT token_id, user_address, block_time, type = 'buy' AS buys, sol_amount, sol_amount_usd,
                CASE WHEN type = 'buy' THEN amount_out ELSE amount_in END AS token_raw

@@ -9,9 +9,8 @@ from django.db import connection, transaction
 
 from megatron.core import nudges
 from tokens.choices import CandleInterval
-from tokens.domain.numbers import PRICE_FORMING_RAW
 from tokens.models import RetentionPolicy
-from tokens.selectors import wash
+from tokens.selectors import counting
 
 TABLES = {
     CandleInterval.M1: "price_candles_1m",
@@ -56,9 +55,6 @@ _DUE_TRADES = """
     WHERE t.type IN ('buy', 'sell') AND t.price_per_token > 0
 """
 
-FORMS_PRICE = f"least(t.amount_in, t.amount_out) >= {PRICE_FORMING_RAW}"
-"""Whether a trade ``t`` forms a price (T16): a smaller one counts in rows and volume, and nowhere as a price."""
-
 _GONE = """
 gone AS (
     DELETE FROM {table} c USING due d
@@ -81,7 +77,7 @@ traders AS (
 _SIDES = "bool_or(buys) AS bought, NOT bool_and(buys) AS sold"
 
 _SUMS = f""",
-        {wash.WASH_SOL} AS wash_sol, {wash.WASH_USD} AS wash_usd"""
+        {counting.WASH_SOL} AS wash_sol, {counting.WASH_USD} AS wash_usd"""
 
 # Rooms above hear of it in the transaction of the candles: what they are told of, they can read.
 _HEARD = """
@@ -107,8 +103,8 @@ WITH due AS MATERIALIZED (
     SELECT d.token_id, d.bucket, t.slot, coalesce(t.quote_reserves * t.token_reserves, 0) AS invariant, t.event_index,
            t.signature, t.block_time, t.type = 'buy' AS buys, t.user_address,
            CASE WHEN t.type = 'buy' THEN t.amount_out ELSE t.amount_in END AS token_raw,
-           CASE WHEN {FORMS_PRICE} THEN t.price_per_token END AS price,
-           CASE WHEN {FORMS_PRICE} THEN t.price_per_token_usd END AS dollars, t.token_amount, t.sol_amount, t.sol_amount_usd
+           CASE WHEN {counting.FORMS_PRICE} THEN t.price_per_token END AS price,
+           CASE WHEN {counting.FORMS_PRICE} THEN t.price_per_token_usd END AS dollars, t.token_amount, t.sol_amount, t.sol_amount_usd
     {_DUE_TRADES}
 ), summed AS MATERIALIZED (
     SELECT token_id, bucket, min(slot) FILTER (WHERE price IS NOT NULL) AS first_slot,
@@ -130,7 +126,7 @@ WITH due AS MATERIALIZED (
     FROM traded JOIN summed USING (token_id, bucket)
     WHERE slot IN (first_slot, last_slot, first_usd_slot, last_usd_slot)
     GROUP BY token_id, bucket
-), {_TRADERS.format(figures=wash.GROUP_FIGURES, sums=_SUMS)}, shown AS (
+), {_TRADERS.format(figures=counting.GROUP_FIGURES, sums=_SUMS)}, shown AS (
     SELECT token_id, bucket, wash_sol AS wash_volume_sol, CASE WHEN volume_usd IS NOT NULL THEN wash_usd END AS wash_volume_usd
     FROM traders JOIN summed USING (token_id, bucket)
 ), {_HEARD}, {_GONE}

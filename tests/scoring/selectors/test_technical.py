@@ -27,13 +27,13 @@ def market(of: Pool) -> Market:
 
 
 def test_prices_of_the_windows() -> None:
-    """A window's first price is the close of the newest minute that had ended when it began; the speed is measured from
-    the oldest of the last four whole minutes of ten."""
+    """A window's price is its highest, the close of the newest minute that had ended when it began included; the speed is
+    measured from the oldest of the last four whole minutes of ten."""
     pool = factories.pool()
     for ago, price in (("70", "100"), ("40", "110"), ("20", "120"), ("7", "90"), ("3.5", "80")):
         trade(pool, ago, price)
     facts = market(pool).facts
-    assert [facts.price, facts.first_5m, facts.first_15m, facts.first_30m, facts.first_60m] == [80, 90, 120, 110, 100]
+    assert [facts.price, facts.high_5m, facts.high_15m, facts.high_30m, facts.high_60m] == [80, 90, 120, 120, 120]
     assert [facts.before, facts.before_minutes] == [90, D("6.5")]
 
 
@@ -47,12 +47,12 @@ def test_the_speed_is_measured_over_five_prices() -> None:
 
 
 def test_a_young_token_is_measured_from_its_first_price() -> None:
-    """Without a minute before a window its first price is the token's first, the open of its first minute."""
+    """Without a minute before a window its highest price is that of the minutes in it."""
     pool = factories.pool()
     trade(pool, "3.4", "50")
     trade(pool, "3.1", "40")
     facts = market(pool).facts
-    assert [facts.price, facts.first_5m, facts.first_60m] == [40, 50, 50]
+    assert [facts.price, facts.high_5m, facts.high_60m] == [40, 50, 50]
 
 
 def test_red_minutes_in_a_row() -> None:
@@ -160,8 +160,8 @@ def test_a_silent_token_keeps_its_price() -> None:
     pool, older = factories.pool(), factories.pool()
     trade(pool, "100", "7")
     facts, other = market(pool).facts, market(older).facts
-    assert [facts.price, facts.first_5m, facts.first_60m, facts.before, facts.red] == [7, 7, 7, None, 0]
-    assert [other.price, other.first_5m] == [older.latest_price, older.latest_price]
+    assert [facts.price, facts.high_5m, facts.high_60m, facts.before, facts.red] == [7, 7, 7, None, 0]
+    assert [other.price, other.high_5m] == [older.latest_price, older.latest_price]
 
 
 def test_one_statement_for_any_number() -> None:

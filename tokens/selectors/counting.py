@@ -1,8 +1,15 @@
-"""Wash volume in SQL: what one wallet both bought and sold of a token within a minute, both legs, each at its mean price.
+"""What counts of a trade, in SQL: whether it forms a price, and which volume is wash.
+
+Wash volume is what one wallet both bought and sold of a token within a minute, both legs, each at its mean price.
 
 Whole base units and whole lamports (10^-18 USD), rounded down, so that it never exceeds the volume. A round trip over two
 minutes of the clock is not seen here; the risk's measure of a token's life (scoring.selectors.signs) sees it.
 """
+
+from tokens.domain.numbers import PRICE_FORMING_RAW
+
+FORMS_PRICE = f"least(t.amount_in, t.amount_out) >= {PRICE_FORMING_RAW}"
+"""Whether a trade ``t`` forms a price (T16): a smaller one counts in rows and volume, and nowhere as a price."""
 
 GROUP_FIGURES = """
     bool_or(buys) AS bought, NOT bool_and(buys) AS sold,
