@@ -9,6 +9,7 @@ from tokens.choices import TransactionType
 from tokens.domain.numbers import forms_price
 
 TRADES = (TransactionType.BUY, TransactionType.SELL)
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Trade:
     sol_amount_usd: Decimal | None
     quote_raw: int
     token_raw: int
+    spot: Decimal | None
+    """What the pool asks after it, by its reserves; ``None`` where they are not known or are no price."""
 
     @property
     def forms_price(self) -> bool:
@@ -49,7 +52,8 @@ class Trade:
 class Candle:
     """One bucket. Prices in the quote per whole token and in USD; ``volume_usd`` is ``None`` if no trade had one.
 
-    Without a trade that forms a price there are only counts and volumes.
+    A minute without a trade that forms a price stands where its last trade left the pool, without prices in USD; where that
+    is not known either, there are only counts and volumes.
     """
 
     open: Decimal | None
@@ -77,17 +81,23 @@ def bucket_of(at: datetime, width: timedelta) -> datetime:
 
 
 def candles(trades: Iterable[Trade], width: timedelta) -> Mapping[datetime, Candle]:
-    """Return the candle of each bucket with at least one priced buy or sell, by the start of the bucket."""
-    buckets: dict[datetime, list[Trade]] = {}
+    """Return the candle of each bucket with at least one priced buy or sell, by the start of the bucket.
+
+    The prices of a longer candle are those of its minutes.
+    """
+    buckets: dict[datetime, dict[datetime, list[Trade]]] = {}
     for trade in trades:
         if trade.type in TRADES and trade.price:
-            buckets.setdefault(bucket_of(trade.block_time, width), []).append(trade)
-    return {start: _candle(sorted(group, key=lambda trade: trade.order)) for start, group in sorted(buckets.items())}
+            minutes = buckets.setdefault(bucket_of(trade.block_time, width), {})
+            minutes.setdefault(bucket_of(trade.block_time, MINUTE), []).append(trade)
+    return {start: _candle([minutes[at] for at in sorted(minutes)]) for start, minutes in sorted(buckets.items())}
 
 
-def _candle(trades: list[Trade]) -> Candle:
+def _candle(minutes: list[list[Trade]]) -> Candle:
+    minutes = [sorted(minute, key=lambda trade: trade.order) for minute in minutes]
+    trades = [trade for minute in minutes for trade in minute]
     forming = [trade for trade in trades if trade.forms_price]
-    prices = [trade.price for trade in forming if trade.price is not None]
+    prices = [price for minute in minutes for price in _prices(minute)]
     dollars = [trade.price_usd for trade in forming if trade.price_usd is not None]
     volumes = [trade.sol_amount_usd for trade in trades if trade.sol_amount_usd is not None]
     return Candle(
@@ -110,11 +120,16 @@ def _candle(trades: list[Trade]) -> Candle:
     )
 
 
+def _prices(minute: list[Trade]) -> list[Decimal]:
+    forming = [trade.price for trade in minute if trade.forms_price and trade.price is not None]
+    return forming or [trade.spot for trade in minute if trade.spot is not None][-1:]
+
+
 def _wash(trades: list[Trade], amount: str, places: int) -> Decimal:
     """Return what wallets both bought and sold within a minute, both legs, each at its own mean price, rounded down."""
     minutes: dict[tuple[datetime, str], list[Trade]] = {}
     for trade in trades:
-        minutes.setdefault((bucket_of(trade.block_time, timedelta(minutes=1)), trade.user), []).append(trade)
+        minutes.setdefault((bucket_of(trade.block_time, MINUTE), trade.user), []).append(trade)
     scaled = 0
     for group in minutes.values():
         legs = [[trade for trade in group if (trade.type == TransactionType.BUY) is buys] for buys in (True, False)]

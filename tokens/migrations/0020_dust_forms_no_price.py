@@ -7,16 +7,16 @@ from megatron.core.timescale.operations import ContinuousAggregate, Retention
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 # The aggregate of tokens.0004, with the prices of candles.roll (T16): a trade of fewer than 100 base units on either side
-# counts and forms no price.
+# counts and forms no price; a minute of such trades stands at the pool's spot price.
 _CANDLES = """
 SELECT transactions.token_id,
        time_bucket('1 minute', block_time) AS bucket,
-       (array_agg(price_per_token ORDER BY slot, coalesce(quote_reserves * token_reserves, 0), event_index,
-                  signature COLLATE "C") {forming})[1] AS open,
-       max(price_per_token) {forming} AS high,
-       min(price_per_token) {forming} AS low,
-       (array_agg(price_per_token ORDER BY slot DESC, coalesce(quote_reserves * token_reserves, 0) DESC,
-                  event_index DESC, signature COLLATE "C" DESC) {forming})[1] AS close,
+       coalesce((array_agg(price_per_token ORDER BY slot, coalesce(quote_reserves * token_reserves, 0), event_index,
+                           signature COLLATE "C") {forming})[1]{spot}) AS open,
+       coalesce(max(price_per_token) {forming}{spot}) AS high,
+       coalesce(min(price_per_token) {forming}{spot}) AS low,
+       coalesce((array_agg(price_per_token ORDER BY slot DESC, coalesce(quote_reserves * token_reserves, 0) DESC,
+                           event_index DESC, signature COLLATE "C" DESC) {forming})[1]{spot}) AS close,
        sum(token_amount) AS volume_token,
        coalesce(sum(sol_amount), 0) AS volume_sol,
        count(*) AS trade_count,
@@ -27,8 +27,16 @@ SELECT transactions.token_id,
  WHERE type IN ('buy', 'sell') AND price_per_token > 0 AND pools.pool_type <> 'permissionless'
  GROUP BY transactions.token_id, time_bucket('1 minute', block_time)
 """
-PRICE_CANDLES = _CANDLES.format(forming="FILTER (WHERE least(amount_in, amount_out) >= 100)")
-ANY_PRICE = _CANDLES.format(forming="")
+# Where the last trade left the pool.
+_SPOT = """,
+       (array_agg(div(2 * quote_reserves * power(10::numeric, 20 + CASE WHEN type = 'buy'
+                          THEN amount_out_decimals - amount_in_decimals ELSE amount_in_decimals - amount_out_decimals END)
+                      + token_reserves, 2 * token_reserves) * 1e-20
+                  ORDER BY slot DESC, quote_reserves * token_reserves DESC, event_index DESC, signature COLLATE "C" DESC)
+          FILTER (WHERE least(quote_reserves, token_reserves) >= 100
+                    AND amount_in_decimals + amount_out_decimals IS NOT NULL))[1]"""
+PRICE_CANDLES = _CANDLES.format(forming="FILTER (WHERE least(amount_in, amount_out) >= 100)", spot=_SPOT)
+ANY_PRICE = _CANDLES.format(forming="", spot="")
 
 # Every minute of a day in which the token had such a trade, so that the day's and the hours' candles add up again even where
 # their minutes were dropped. The bound is before any launchpad traded.

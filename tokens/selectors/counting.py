@@ -11,6 +11,13 @@ from tokens.domain.numbers import PRICE_FORMING_RAW
 FORMS_PRICE = f"least(t.amount_in, t.amount_out) >= {PRICE_FORMING_RAW}"
 """Whether a trade ``t`` forms a price (T16): a smaller one counts in rows and volume, and nowhere as a price."""
 
+SPOT = f"""
+    CASE WHEN least(t.quote_reserves, t.token_reserves) >= {PRICE_FORMING_RAW} THEN
+        div(2 * t.quote_reserves * power(10::numeric, 20 + CASE WHEN t.type = 'buy'
+                THEN t.amount_out_decimals - t.amount_in_decimals ELSE t.amount_in_decimals - t.amount_out_decimals END)
+            + t.token_reserves, 2 * t.token_reserves) * 1e-20 END"""
+"""What the pool of a trade ``t`` asks after it, quote per whole token, half up: no trade too small for a price moves it."""
+
 GROUP_FIGURES = """
     bool_or(buys) AS bought, NOT bool_and(buys) AS sold,
     sum(token_raw) FILTER (WHERE buys) AS bought_raw, sum(token_raw) FILTER (WHERE NOT buys) AS sold_raw,

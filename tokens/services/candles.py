@@ -104,7 +104,8 @@ WITH due AS MATERIALIZED (
            t.signature, t.block_time, t.type = 'buy' AS buys, t.user_address,
            CASE WHEN t.type = 'buy' THEN t.amount_out ELSE t.amount_in END AS token_raw,
            CASE WHEN {counting.FORMS_PRICE} THEN t.price_per_token END AS price,
-           CASE WHEN {counting.FORMS_PRICE} THEN t.price_per_token_usd END AS dollars, t.token_amount, t.sol_amount, t.sol_amount_usd
+           CASE WHEN {counting.FORMS_PRICE} THEN t.price_per_token_usd END AS dollars,
+           CASE WHEN NOT {counting.FORMS_PRICE} THEN {counting.SPOT} END AS spot, t.token_amount, t.sol_amount, t.sol_amount_usd
     {_DUE_TRADES}
 ), summed AS MATERIALIZED (
     SELECT token_id, bucket, min(slot) FILTER (WHERE price IS NOT NULL) AS first_slot,
@@ -126,9 +127,14 @@ WITH due AS MATERIALIZED (
     FROM traded JOIN summed USING (token_id, bucket)
     WHERE slot IN (first_slot, last_slot, first_usd_slot, last_usd_slot)
     GROUP BY token_id, bucket
-), {_TRADERS.format(figures=counting.GROUP_FIGURES, sums=_SUMS)}, shown AS (
-    SELECT token_id, bucket, wash_sol AS wash_volume_sol, CASE WHEN volume_usd IS NOT NULL THEN wash_usd END AS wash_volume_usd
-    FROM traders JOIN summed USING (token_id, bucket)
+), {_TRADERS.format(figures=counting.GROUP_FIGURES, sums=_SUMS)}, flat AS (
+    -- A minute without a trade that forms a price stands where its last trade left the pool.
+    SELECT DISTINCT ON (token_id, bucket) token_id, bucket, spot
+    FROM traded JOIN summed USING (token_id, bucket) WHERE first_slot IS NULL AND spot IS NOT NULL
+    ORDER BY token_id, bucket, {_REVERSED}
+), shown AS (
+    SELECT token_id, bucket, spot, wash_sol AS wash_volume_sol, CASE WHEN volume_usd IS NOT NULL THEN wash_usd END AS wash_volume_usd
+    FROM traders JOIN summed USING (token_id, bucket) LEFT JOIN flat USING (token_id, bucket)
 ), {_HEARD}, {_GONE}
 """
 
@@ -155,7 +161,8 @@ WITH due AS MATERIALIZED (
     FROM minutes GROUP BY token_id, bucket
 ), shown AS (
     -- Minutes from before it was computed have no wash volume, and then nothing longer has one.
-    SELECT token_id, bucket, CASE WHEN bool_and(wash_volume_sol IS NOT NULL) THEN sum(wash_volume_sol) END AS wash_volume_sol,
+    SELECT token_id, bucket, NULL::numeric AS spot,
+        CASE WHEN bool_and(wash_volume_sol IS NOT NULL) THEN sum(wash_volume_sol) END AS wash_volume_sol,
         CASE WHEN bool_and(wash_volume_sol IS NOT NULL) THEN sum(wash_volume_usd) END AS wash_volume_usd
     FROM minutes GROUP BY token_id, bucket
 ), traded AS (
@@ -168,7 +175,8 @@ _UPSERT = """
 INSERT INTO {table} AS c (id, token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
                           volume_token, volume_sol, volume_usd, wash_volume_sol, wash_volume_usd, trade_count, buyer_count,
                           seller_count)
-SELECT event_id(bucket, token_id::text), token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
+SELECT event_id(bucket, token_id::text), token_id, bucket, coalesce(open, spot), coalesce(high, spot), coalesce(low, spot),
+       coalesce(close, spot), open_usd, high_usd, low_usd, close_usd,
        volume_token, volume_sol, volume_usd, wash_volume_sol, wash_volume_usd, trade_count, buyer_count, seller_count
 FROM summed LEFT JOIN edges USING (token_id, bucket) JOIN traders USING (token_id, bucket)
 JOIN shown USING (token_id, bucket)
