@@ -1,6 +1,7 @@
 from importlib import import_module
 
-from django.db import migrations
+import megatron.core.fields
+from django.db import migrations, models
 
 # Windows are in whole minutes, and a fall is measured from the highest price of its window (G13): the highest of the minutes
 # that had not ended when it began, or the close of the newest minute that had (of a day at most). A minute without a price
@@ -169,4 +170,22 @@ class Migration(migrations.Migration):
         migrations.RunSQL(MARKET_CAP, _before("MARKET_CAP")),
         migrations.RunSQL(OPEN, _before("OPEN")),
         migrations.RunSQL(NET, GROSS),
+        migrations.AlterField(
+            "selloffevent",
+            "initial_price",
+            megatron.core.fields.PriceField(help_text="The highest of the fifteen minutes before it was seen"),
+        ),
+        migrations.AlterField(
+            "selloffevent", "lowest_price", megatron.core.fields.PriceField(help_text="The lowest since that top")
+        ),
+        migrations.AlterField(
+            "technicalscore",
+            "price_drop_5m",
+            models.DecimalField(
+                decimal_places=4,
+                help_text="Percent below the highest price of that time, 0 at the highest; NULL without a price",
+                max_digits=14,
+                null=True,
+            ),
+        ),
     ]

@@ -77,7 +77,8 @@ WITH asked AS MATERIALIZED (
     GROUP BY token_id
 ), traded AS (
     SELECT token_id, {bands},
-        count(*) AS trades, count(price) AS forming, count(*) FILTER (WHERE buys) AS buys_1h, count(*) FILTER (WHERE NOT buys) AS sells_1h,
+        count(*) AS trades, count(price) AS forming,
+        count(*) FILTER (WHERE buys) AS buys_1h, count(*) FILTER (WHERE NOT buys) AS sells_1h,
         count(*) FILTER (WHERE band = 0 AND buys) AS buys_5m, count(*) FILTER (WHERE band = 0 AND NOT buys) AS sells_5m,
         count(*) FILTER (WHERE is_new AND buys) AS buys_1m, count(*) FILTER (WHERE is_new AND NOT buys) AS sells_1m,
         sum(flow) FILTER (WHERE is_new) AS flow_1m, sum(flow) FILTER (WHERE band = 0) AS flow_5m,

@@ -13,8 +13,8 @@ from django.db.models.functions import Trunc
 from megatron.core.estimates import estimated_rows
 from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
-from tokens.selectors import tokens as token_reads
 from tokens.selectors import counting
+from tokens.selectors import tokens as token_reads
 
 COUNT_LIMIT = 10_000
 """A tile counts at most this many waiting rows; more is shown as "10,000+"."""

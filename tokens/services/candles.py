@@ -133,7 +133,8 @@ WITH due AS MATERIALIZED (
     FROM traded JOIN summed USING (token_id, bucket) WHERE first_slot IS NULL AND spot IS NOT NULL
     ORDER BY token_id, bucket, {_REVERSED}
 ), shown AS (
-    SELECT token_id, bucket, spot, wash_sol AS wash_volume_sol, CASE WHEN volume_usd IS NOT NULL THEN wash_usd END AS wash_volume_usd
+    SELECT token_id, bucket, spot, wash_sol AS wash_volume_sol,
+        CASE WHEN volume_usd IS NOT NULL THEN wash_usd END AS wash_volume_usd
     FROM traders JOIN summed USING (token_id, bucket) LEFT JOIN flat USING (token_id, bucket)
 ), {_HEARD}, {_GONE}
 """

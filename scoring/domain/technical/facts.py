@@ -69,7 +69,9 @@ class Facts:
     def as_json(self) -> dict[str, Any]:
         """Return what :meth:`from_json` reads: numbers as text; what the first facts did not tell only when it is something."""
         told = {name: _told(getattr(self, name)) for name in _NAMES}
-        return {name: value for name, value in told.items() if name not in _LATER or getattr(self, name) != _LATER[name]}
+        return {
+            name: value for name, value in told.items() if name not in _LATER or getattr(self, name) != _LATER[name]
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

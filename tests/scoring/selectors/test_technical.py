@@ -331,7 +331,13 @@ def test_truth_20_silence_and_graduation_are_told() -> None:
 def test_truth_21_the_days_volume_is_net_of_wash_volume() -> None:
     """What a wallet buys and sells within a minute is not in the day's volume; the candle has both."""
     pool = factories.pool()
-    round_trips = (("70", "buy", "a"), ("70", "sell", "a"), ("69", "buy", "b"), ("0.4", "buy", "c"), ("0.3", "sell", "c"))
+    round_trips = (
+        ("70", "buy", "a"),
+        ("70", "sell", "a"),
+        ("69", "buy", "b"),
+        ("0.4", "buy", "c"),
+        ("0.3", "sell", "c"),
+    )
     for ago, kind, by in round_trips:
         factories.sol_usd(NOW - timedelta(minutes=float(ago)), source="hermes" if kind == "buy" else "pyth")
         trade(pool, ago, "1", kind=kind, by=by, amount_in=10**9, amount_out=10**9)
