@@ -188,4 +188,14 @@ class Migration(migrations.Migration):
                 null=True,
             ),
         ),
+        migrations.AlterField(
+            "technicalscore",
+            "volume_24h_usd",
+            models.DecimalField(
+                decimal_places=18,
+                help_text="USD of a day, net of wash volume; NULL when no trade had a USD price",
+                max_digits=48,
+                null=True,
+            ),
+        ),
     ]

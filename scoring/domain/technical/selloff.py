@@ -16,7 +16,7 @@ from scoring.domain.terms import PolicyMalformed, Section
 DEFAULTS: dict[str, Any] = {
     # What a fall is called, by the deepest of 5, 15 and 30 minutes (percent).
     "severity": {"minor": "5", "moderate": "15", "severe": "30"},
-    # An open event has recovered after so many minutes at so much of its first price, and expires else.
+    # An open event has recovered after so many minutes at so much of its top, and expires else.
     "event": {"recovered_at": "0.9", "recovered_minutes": "2", "expires_minutes": "60"},
     # A sell-off is going on when a fall is deeper than one of these (percent), so many candles are red, or one is open.
     "active_5m": "10",
