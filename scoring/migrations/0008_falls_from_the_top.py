@@ -125,7 +125,7 @@ END $body$;
 
 # The view of scoring.0006: what it ranks by is net of wash volume (see tokens.selectors.counting), the gross beside it.
 TOP_TOKENS = """
-DROP MATERIALIZED VIEW top_tokens_by_usd_volume;
+DROP MATERIALIZED VIEW IF EXISTS top_tokens_by_usd_volume;
 CREATE MATERIALIZED VIEW top_tokens_by_usd_volume AS
 SELECT tokens.id AS token_id, tokens.mint_address, tokens.symbol, tokens.name, tokens.platform,
        current.bonding_curve_progress, current.latest_price_usd,
@@ -135,7 +135,7 @@ SELECT tokens.id AS token_id, tokens.mint_address, tokens.symbol, tokens.name, t
   FROM tokens
   LEFT JOIN latest_token_prices AS current ON current.token_id = tokens.id
   LEFT JOIN (
-    SELECT token_id, sum(volume_usd) AS volume_usd, coalesce(sum(wash_volume_usd), 0) AS wash_usd
+    SELECT token_id, sum(volume_usd) AS volume_usd{wash}
       FROM price_candles_1m
      WHERE bucket > now() - INTERVAL '24 hours'
      GROUP BY token_id
@@ -151,8 +151,9 @@ NET = TOP_TOKENS.format(
     net="volume_usd - wash_usd",
     gross=",\n       coalesce(traded.volume_usd, 0) AS gross_volume_24h_usd",
     comment=" net of wash volume",
+    wash=", coalesce(sum(wash_volume_usd), 0) AS wash_usd",
 )
-GROSS = TOP_TOKENS.format(net="volume_usd", gross="", comment="")
+GROSS = TOP_TOKENS.format(net="volume_usd", gross="", comment="", wash="")
 
 
 def _before(name: str) -> str:
