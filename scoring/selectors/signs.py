@@ -60,28 +60,26 @@ WITH asked AS MATERIALIZED (
 # Trades of one wallet that are no further apart than the policy says are one round; what it both bought and sold in a round is
 # wash, both legs, each at its own mean price. Where some of the volume is in SOL, only that is counted.
 _WASH = """
-, valued AS (
+, valued AS MATERIALIZED (
     SELECT n, wallet, block_time, buys, tokens, quote
-    FROM trades JOIN (SELECT n, bool_or(sol_amount IS NOT NULL) AS in_sol FROM trades GROUP BY n) AS each USING (n)
+    FROM (SELECT trades.*, bool_or(sol_amount IS NOT NULL) OVER (PARTITION BY n) AS in_sol FROM trades) AS known
     WHERE NOT in_sol OR sol_amount IS NOT NULL
-), begun AS (
-    SELECT n, wallet, block_time, buys, tokens, quote, block_time - lag(block_time) OVER one > %(wash_within)s AS begins
-    FROM valued JOIN (SELECT n, wallet FROM wallets WHERE buys > 0 AND sells > 0) AS both_ways USING (n, wallet)
+), numbered AS (
+    SELECT n, wallet, buys, tokens, quote, count(*) FILTER (WHERE begins) OVER one AS round
+    FROM (
+        SELECT valued.*, block_time - lag(block_time) OVER one > %(wash_within)s AS begins
+        FROM valued WINDOW one AS (PARTITION BY n, wallet ORDER BY block_time)
+    ) AS begun
     WINDOW one AS (PARTITION BY n, wallet ORDER BY block_time)
 ), rounds AS (
-    SELECT n, wallet, round, sum(quote) FILTER (WHERE buys) AS spent, sum(quote) FILTER (WHERE NOT buys) AS got,
+    SELECT n, coalesce(sum(quote) FILTER (WHERE buys), 0) AS spent, coalesce(sum(quote) FILTER (WHERE NOT buys), 0) AS got,
         sum(tokens) FILTER (WHERE buys) AS bought, sum(tokens) FILTER (WHERE NOT buys) AS sold
-    FROM (
-        SELECT begun.*, count(*) FILTER (WHERE begins) OVER (PARTITION BY n, wallet ORDER BY block_time) AS round FROM begun
-    ) AS numbered
-    GROUP BY n, wallet, round
+    FROM numbered GROUP BY n, wallet, round
 ), volumes AS MATERIALIZED (
-    SELECT n, volume, coalesce(washed, 0) AS washed
-    FROM (SELECT n, sum(quote) AS volume FROM valued GROUP BY n) AS whole
-    LEFT JOIN (
-        SELECT n, sum(div(spent * least(bought, sold), bought) + div(got * least(bought, sold), sold)) AS washed
-        FROM rounds WHERE bought > 0 AND sold > 0 GROUP BY n
-    ) AS part USING (n)
+    SELECT n, sum(spent + got) AS volume,
+        coalesce(sum(div(spent * least(bought, sold), nullif(bought, 0)) + div(got * least(bought, sold), nullif(sold, 0)))
+                 FILTER (WHERE bought > 0 AND sold > 0), 0) AS washed
+    FROM rounds GROUP BY n
 )
 """
 
