@@ -44,7 +44,7 @@ class TechnicalScoreSerializer(serializers.Serializer[Any]):
     unique_traders_1h = serializers.IntegerField()
     whale_concentration = DecimalText(help_text="Largest wallet's part of the hour's volume")
     selloff_response_score = DecimalText(help_text="Points, -60 to 75")
-    price_drop_5m = DecimalText(help_text="Percent below the price of then, 0 when not below")
+    price_drop_5m = DecimalText(help_text="Percent below the highest price of that time, 0 at it")
     price_drop_15m = DecimalText(help_text="Percent")
     price_drop_30m = DecimalText(help_text="Percent")
     price_drop_60m = DecimalText(help_text="Percent")
@@ -66,7 +66,7 @@ class SelloffSerializer(serializers.Serializer[Any]):
     sell_pressure = serializers.SerializerMethodField(
         help_text="How hard it is being sold, by its fall and the sales of five minutes; null when it is over"
     )
-    initial_price = DecimalText(help_text="Fifteen minutes before it was seen")
+    initial_price = DecimalText(help_text="The highest of the fifteen minutes before it was seen")
     lowest_price = DecimalText(help_text="The lowest while it was open")
     drop_percentage = DecimalText(help_text="Percent from the initial to the lowest price")
     recovery_price = DecimalText(help_text="When it had recovered")

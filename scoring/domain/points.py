@@ -94,6 +94,14 @@ class Part:
         return cls(name=stored["name"], components=lines, most=Decimal(stored["most"]))
 
 
+def stated(name: str, said: tuple[Decimal, str] | None, most: Decimal, unknown: str) -> Component:
+    """Return a line of points and their reason, or the unknown one of which ``unknown`` says what is not known."""
+    if said is None:
+        return Component(name, None, most, f"Unknown: {unknown}", {})
+    points, words = said
+    return Component(name, points, most, f"{words[:1].upper()}{words[1:]}", {})
+
+
 SIXTH = Decimal("0.000001")
 """Points are rounded once, a line at a time, to so much; sums of lines are exact."""
 

@@ -10,8 +10,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Self
 
 from scoring.choices import RiskLevel
-from scoring.domain import cautions, signs
-from scoring.domain.points import ZERO, Component, Part, Ramp, Steps, text
+from scoring.domain import cautions, signs, wash
+from scoring.domain.points import ZERO, Component, Part, Ramp, Steps, stated, text
 from scoring.domain.signs import Sign, Signs
 from scoring.domain.terms import PolicyMalformed, Section
 
@@ -30,18 +30,7 @@ DEFAULTS: dict[str, Any] = {
     ],
     "bots": {"for_all": "200"},
     "rug": {"for_a_top_1_pct": "2", "for_all_new": "100", "for_all_gini": "50"},
-    "wash_trading": {
-        "alike": "20",
-        "alike_trades_above": "10",
-        "alike_ratio_above": "0.1",
-        "born_together": "30",
-        "born_together_ratio_above": "0.2",
-        "born_together_at_least": "3",
-        "round_trips": "30",
-        "round_trips_ratio_above": "0.3",
-        "round_trips_each_above": "5",
-        "round_trips_apart_below": "2",
-    },
+    "wash_trading": wash.DEFAULTS,
     "liquidity": [
         {"below": "10", "points": "90"},
         {"below": "50", "points": "70"},
@@ -194,7 +183,7 @@ def assess(facts: Facts, figures: Signs, rules: Rules) -> Assessment:
         "concentration": _tabled("concentration", "The Gini coefficient", facts.gini, rules.concentration),
         "bots": Risk(Part("bots", (_scaled("bots", "The part of bots", facts.bot_ratio, rules.bots),), MOST)),
         "rug": _rug(facts, rules),
-        "wash_trading": _wash(figures, rules.wash),
+        "wash_trading": Risk(wash.rate(figures, rules.wash)),
         "liquidity": _tabled("liquidity", "The number of holders", _decimal(facts.total_holders), rules.liquidity),
         "volatility": _volatility(figures, rules),
         "liquidity_removal": _removal(figures),
@@ -274,29 +263,6 @@ def _rug(facts: Facts, rules: Rules) -> Risk:
     return Risk(Part("rug", lines, MOST))
 
 
-def _wash(figures: Signs, rule: Mapping[str, Decimal]) -> Risk:
-    traders = figures.traders
-    alike = round_trips = born = None
-    if traders:
-        crowds = [n for n, wallets in figures.alike if Decimal(wallets) / traders > rule["alike_ratio_above"]]
-        alike = rule["alike"] * len(crowds), f"{len(crowds)} numbers of trades are shared by many of {traders} traders"
-        part = Decimal(figures.round_trippers or 0) / traders
-        words = f"{signs.percent(part)} of the traders buy and sell about equally often"
-        round_trips = rule["round_trips"] if part > rule["round_trips_ratio_above"] else ZERO, words
-    if figures.born:
-        together = figures.born_together or 0
-        part = Decimal(together) / figures.born
-        many = part > rule["born_together_ratio_above"] and together >= rule["born_together_at_least"]
-        words = f"{signs.percent(part)} of {figures.born} wallets were created within one hour"
-        born = rule["born_together"] if many else ZERO, words
-    lines = (
-        _said("alike", alike, MOST, "no trade is stored"),
-        _said("round_trips", round_trips, rule["round_trips"], "no trade is stored"),
-        _said("born_together", born, rule["born_together"], "no wallet's creation"),
-    )
-    return Risk(Part("wash_trading", lines, MOST))
-
-
 def _volatility(figures: Signs, rules: Rules) -> Risk:
     for_all, for_each, most = rules.volatility
     sold = sells = None
@@ -307,8 +273,8 @@ def _volatility(figures: Signs, rules: Rules) -> Risk:
         each = Decimal(figures.sells_of_those or 0) / active if active else ZERO
         sells = min(most, for_each * each), f"each of them sold {text(each.quantize(Decimal('0.1')))} times"
     lines = (
-        _said("sold", sold, for_all, "no trade is stored"),
-        _said("sells", sells, most, "no trade is stored"),
+        stated("sold", sold, for_all, "no trade is stored"),
+        stated("sells", sells, most, "no trade is stored"),
     )
     return Risk(Part("volatility", lines, MOST))
 
@@ -322,7 +288,7 @@ def _removal(figures: Signs) -> Risk:
         whole = removed + figures.reserve_raw
         part = Decimal(removed) / whole if whole else Decimal(1)
         said = part * 100, f"{signs.percent(part)} of the pools' quote was taken out"
-    return Risk(Part("liquidity_removal", (_said("removed", said, MOST, "what the pools hold"),), MOST))
+    return Risk(Part("liquidity_removal", (stated("removed", said, MOST, "what the pools hold"),), MOST))
 
 
 def _pump_dump(figures: Signs, rules: Rules, seen: Mapping[str, Sign]) -> Risk:
@@ -358,13 +324,6 @@ def _scaled(name: str, label: str, value: Decimal | None, factor: Decimal) -> Co
         return Component(name, None, MOST, _unknown(label), {"value": None})
     reason = f"{label} is {_short(value)}, times {text(factor)}"
     return Component(name, max(ZERO, value) * factor, MOST, reason, {"value": text(value)})
-
-
-def _said(name: str, said: tuple[Decimal, str] | None, most: Decimal, unknown: str) -> Component:
-    if said is None:
-        return Component(name, None, most, f"Unknown: {unknown}", {})
-    points, words = said
-    return Component(name, points, most, f"{words[:1].upper()}{words[1:]}", {})
 
 
 def _unknown(label: str) -> str:

@@ -121,6 +121,12 @@ class Signs:
     """Holders whose creation is known; None when nobody's is."""
     born_together: int | None = None
     """The most of them that were created in one hour."""
+    born_hours: tuple[int, ...] = ()
+    """How many were created in each hour, the twenty largest first; figures from before it was counted have none."""
+    volume_raw: int | None = None
+    """Quote bought and sold, of the quote that is SOL if any is; None in figures from before it was counted."""
+    wash_volume_raw: int | None = None
+    """So much of it wallets both bought and sold while their trades were no further apart than the policy says."""
     sold_active: int | None = None
     """Wallets that sold and traded in the last hours."""
     sells_of_those: int | None = None

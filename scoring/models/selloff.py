@@ -20,8 +20,8 @@ class SelloffEvent(Row):
     token_mint = PubkeyField()
     detection_time = models.DateTimeField(help_text="Time of the score that saw it")
     status = models.CharField(max_length=10, choices=SelloffStatus, default=SelloffStatus.OPEN)
-    initial_price = PriceField(help_text="Fifteen minutes before it was seen")
-    lowest_price = PriceField(help_text="The lowest while it was open")
+    initial_price = PriceField(help_text="The highest of the fifteen minutes before it was seen")
+    lowest_price = PriceField(help_text="The lowest since that top")
     drop_percentage = models.GeneratedField(
         expression=Round(
             (F("initial_price") - F("lowest_price"))

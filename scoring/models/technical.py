@@ -69,7 +69,7 @@ class TechnicalScore(models.Model):
     )
 
     selloff_response_score = _points("Points, -60 to 75")
-    price_drop_5m = _figure("Percent below the price of then, 0 when not below; NULL without a price")
+    price_drop_5m = _figure("Percent below the highest price of that time, 0 at the highest; NULL without a price")
     price_drop_15m = _figure("As above")
     price_drop_30m = _figure("As above")
     price_drop_60m = _figure("As above")
@@ -86,7 +86,9 @@ class TechnicalScore(models.Model):
     )
 
     price = PriceField(null=True, help_text="Of the newest trade, quote per whole token")
-    volume_24h_usd = _figure("USD of a day; NULL when no trade had a USD price", digits=48, places=18)
+    volume_24h_usd = _figure(
+        "USD of a day, net of wash volume; NULL when no trade had a USD price", digits=48, places=18
+    )
     transactions_1h = models.IntegerField(help_text="Buys and sells")
     policy_version = models.PositiveIntegerField(help_text="The ScorePolicy that gave the points")
     inputs = models.JSONField(help_text="Facts from which the score is computed again; numbers as text, null unknown")

@@ -11,7 +11,7 @@ HOUR = timedelta(hours=1)
 _HOT = """
 SELECT active.token_id, newest.total_adjusted
 FROM (
-    SELECT token_id, sum(volume_sol) AS volume FROM price_candles_1m
+    SELECT token_id, sum(volume_sol - coalesce(wash_volume_sol, 0)) AS volume FROM price_candles_1m
     WHERE bucket >= %(since)s AND bucket <= %(now)s AND volume_sol > 0 GROUP BY token_id
 ) AS active
 LEFT JOIN latest_token_scores newest ON newest.token_id = active.token_id
@@ -24,7 +24,7 @@ LIMIT %(limit)s
 def ranking(*, now: datetime, limit: int) -> dict[UUID, int | None]:
     """Return the tokens that traded in the hour before ``now`` with their total of 999 points, most first.
 
-    Those without a score (``None``) follow, the one with the most SOL traded first.
+    Those without a score (``None``) follow, the one with the most SOL traded, net of wash volume, first.
     """
     since = now.replace(second=0, microsecond=0) - HOUR + timedelta(minutes=1)
     with connection.cursor() as cursor:

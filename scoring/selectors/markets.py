@@ -11,6 +11,7 @@ from scoring.choices import SelloffStatus, SellPressure
 from scoring.domain.technical import pressure
 from scoring.models import SelloffEvent, TechnicalScore
 from tokens.choices import TransactionType
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Transaction
 
 NEWEST_FIRST = ("-timestamp", "-id")
@@ -51,7 +52,7 @@ def with_sales(rows: QuerySet[SelloffEvent], *, now: datetime) -> QuerySet[Sello
         type=TransactionType.SELL,
         block_time__gt=now - pressure.WINDOW,
         block_time__lte=now,
-    )
+    ).exclude(user_address=MAYHEM_AGENT)
     told = JSONObject(
         sold=_text(Sum("sol_amount")),
         largest=_text(Max("sol_amount")),

@@ -11,10 +11,12 @@ from django.db import connection
 
 from scoring.domain import risk
 from scoring.domain.signs import Signs
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.selectors.mayhem import is_mayhem
 from tokens.selectors.slots import place_in_slot
 
-# Nothing after ``at`` is read: no trade, no minute that ends later, no flag of a later snapshot.
+# Nothing after ``at`` is read: no trade, no minute that ends later, no flag of a later snapshot. What the mayhem agent trades
+# is no sign of anybody (T15).
 _TRADES = f"""
 WITH asked AS MATERIALIZED (
     SELECT a.n, a.mint, a.at, t.id AS token_id, t.creator_address AS creator,
@@ -29,7 +31,7 @@ WITH asked AS MATERIALIZED (
         CASE x.type WHEN 'buy' THEN x.amount_out ELSE x.amount_in END AS tokens,
         CASE x.type WHEN 'buy' THEN x.amount_in ELSE x.amount_out END AS quote
     FROM asked a JOIN transactions x ON x.token_id = a.token_id AND x.block_time <= a.at
-    WHERE x.type IN ('buy', 'sell')
+    WHERE x.type IN ('buy', 'sell') AND x.user_address <> %(agent)s
 ), wallets AS MATERIALIZED (
     SELECT n, wallet, count(*) AS trades, count(*) FILTER (WHERE buys) AS buys, count(*) FILTER (WHERE NOT buys) AS sells,
         coalesce(sum(tokens) FILTER (WHERE buys), 0) AS bought, coalesce(sum(tokens) FILTER (WHERE NOT buys), 0) AS sold,
@@ -48,7 +50,7 @@ WITH asked AS MATERIALIZED (
     JOIN crowd USING (n)
     WHERE wallets > 1 AND wallets > traders * %(alike_ratio)s GROUP BY n
 ), born AS MATERIALIZED (
-    SELECT n, sum(wallets) AS born, max(wallets) AS together
+    SELECT n, sum(wallets) AS born, max(wallets) AS together, (array_agg(wallets ORDER BY wallets DESC))[1:20] AS hours
     FROM (
         SELECT w.n, date_trunc('hour', k.first_seen_at), count(*) AS wallets
         FROM wallets w JOIN asked a USING (n)
@@ -56,6 +58,32 @@ WITH asked AS MATERIALIZED (
         WHERE w.bought > w.sold GROUP BY 1, 2
     ) AS hours
     GROUP BY n
+)
+"""
+
+# Trades of one wallet that are no further apart than the policy says are one round; what it both bought and sold in a round is
+# wash, both legs, each at its own mean price. Where some of the volume is in SOL, only that is counted.
+_WASH = """
+, valued AS MATERIALIZED (
+    SELECT n, wallet, block_time, buys, tokens, quote
+    FROM (SELECT trades.*, bool_or(sol_amount IS NOT NULL) OVER (PARTITION BY n) AS in_sol FROM trades) AS known
+    WHERE NOT in_sol OR sol_amount IS NOT NULL
+), numbered AS (
+    SELECT n, wallet, buys, tokens, quote, count(*) FILTER (WHERE begins) OVER one AS round
+    FROM (
+        SELECT valued.*, block_time - lag(block_time) OVER one > %(wash_within)s AS begins
+        FROM valued WINDOW one AS (PARTITION BY n, wallet ORDER BY block_time)
+    ) AS begun
+    WINDOW one AS (PARTITION BY n, wallet ORDER BY block_time)
+), rounds AS (
+    SELECT n, coalesce(sum(quote) FILTER (WHERE buys), 0) AS spent, coalesce(sum(quote) FILTER (WHERE NOT buys), 0) AS got,
+        sum(tokens) FILTER (WHERE buys) AS bought, sum(tokens) FILTER (WHERE NOT buys) AS sold
+    FROM numbered GROUP BY n, wallet, round
+), volumes AS MATERIALIZED (
+    SELECT n, sum(spent + got) AS volume,
+        coalesce(sum(div(spent * least(bought, sold), nullif(bought, 0)) + div(got * least(bought, sold), nullif(sold, 0)))
+                 FILTER (WHERE bought > 0 AND sold > 0), 0) AS washed
+    FROM rounds GROUP BY n
 )
 """
 
@@ -152,7 +180,7 @@ _PRICES = """
         least(c.close, min(c.low) OVER after) AS low_after
     FROM asked a
     JOIN price_candles_1m c ON c.token_id = a.token_id AND c.bucket > a.at - %(look_back)s
-        AND c.bucket <= a.at - interval '1 minute'
+        AND c.bucket <= a.at - interval '1 minute' AND c.close IS NOT NULL
     WINDOW
         before AS (PARTITION BY a.n ORDER BY c.bucket
                    RANGE BETWEEN %(pump_within)s PRECEDING AND interval '1 microsecond' PRECEDING),
@@ -181,19 +209,19 @@ _PRICES = """
 """
 
 _ALL = f"""
-{_TRADES}{_HELD}{_JOINT}{_PRICES}
+{_TRADES}{_WASH}{_HELD}{_JOINT}{_PRICES}
 SELECT asked.n, traders, creator, creator_sold AS creator_sold_raw, creator_peak AS creator_peak_raw, insiders,
     insiders_sold AS insiders_sold_raw, insiders_peak AS insiders_peak_raw,
     CASE WHEN supply IS NOT NULL THEN coalesce(whales.wallets, '{{}}'::text[]) END AS whales, whales.buys AS whales_bought,
     whales.sol AS whales_sol, whales.block_time AS whales_at, joint.wallets AS joint_buyers, joint.at AS joint_at,
     joint.least AS joint_least_raw, joint.most AS joint_most_raw, pump.bucket AS pump_at, low_before AS pump_low_before,
     high AS pump_high, low_after AS pump_low_after, coalesce(pools, 0) AS pools, removed AS removed_raw,
-    reserve AS reserve_raw, coalesce(alike, '[]') AS alike, round_trippers, born, together AS born_together, sold_active,
-    sells_of_those
+    reserve AS reserve_raw, coalesce(alike, '[]') AS alike, round_trippers, born, together AS born_together, hours AS born_hours,
+    sold_active, sells_of_those, volume AS volume_raw, washed AS wash_volume_raw
 FROM asked LEFT JOIN crowd USING (n) LEFT JOIN judged USING (n) LEFT JOIN inside USING (n) LEFT JOIN makers USING (n)
 LEFT JOIN whales USING (n)
 LEFT JOIN joint USING (n) LEFT JOIN pump USING (n) LEFT JOIN drained USING (n) LEFT JOIN alike USING (n)
-LEFT JOIN born USING (n)
+LEFT JOIN born USING (n) LEFT JOIN volumes USING (n)
 """
 
 _WHOLE = frozenset(field.name for field in fields(Signs) if int in get_args(field.type))
@@ -222,6 +250,8 @@ def _parameters(asked: Sequence[tuple[str, datetime]], rules: risk.Rules) -> dic
         "apart_below": rules.wash["round_trips_apart_below"],
         "alike_above": rules.wash["alike_trades_above"],
         "alike_ratio": rules.wash["alike_ratio_above"],
+        "wash_within": timedelta(seconds=int(rules.wash["volume_within_seconds"])),
+        "agent": MAYHEM_AGENT,
         "look_back": limits.look_back,
         "selling": limits.selling,
         "whale_share": limits.whale_share,
@@ -238,6 +268,7 @@ def _parameters(asked: Sequence[tuple[str, datetime]], rules: risk.Rules) -> dic
 
 
 def _signs(figures: dict[str, Any]) -> Signs:
+    hours = figures.pop("born_hours")
     for name, value in figures.items():
         if isinstance(value, datetime):
             figures[name] = value.isoformat()
@@ -246,4 +277,9 @@ def _signs(figures: dict[str, Any]) -> Signs:
     # A bare cursor hands JSON over as text.
     alike = tuple(tuple(map(int, pair)) for pair in json.loads(figures.pop("alike")))
     whales = figures.pop("whales")
-    return Signs(alike=alike, whales=None if whales is None else tuple(whales), **figures)
+    return Signs(
+        alike=alike,
+        whales=None if whales is None else tuple(whales),
+        born_hours=tuple(map(int, hours or ())),
+        **figures,
+    )

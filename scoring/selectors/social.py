@@ -51,7 +51,7 @@ class Known:
 _WORTH = """
 SELECT t.id, t.mint_address, t.metadata->>'twitter', t.metadata->>'telegram', t.metadata->>'discord', listed.links
 FROM (
-    SELECT token_id, sum(volume_sol) AS volume FROM price_candles_1m
+    SELECT token_id, sum(volume_sol - coalesce(wash_volume_sol, 0)) AS volume FROM price_candles_1m
     WHERE bucket > %(since)s AND bucket <= %(now)s AND volume_sol > 0 AND token_id IN (
         SELECT p.token_id FROM pools p
         WHERE p.last_trade_at > %(since)s

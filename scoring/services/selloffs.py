@@ -25,7 +25,8 @@ WITH followed AS (
         f.detection_time <= %(now)s - %(patience)s AS expired
     FROM followed f
     LEFT JOIN LATERAL (
-        SELECT min(low) AS low FROM price_candles_1m c
+        -- Of the minute in which it was seen only the close is known to come after the top.
+        SELECT min(CASE WHEN c.bucket > f.detection_time THEN c.low ELSE c.close END) AS low FROM price_candles_1m c
         WHERE c.token_id = f.token_id AND c.bucket > f.detection_time - interval '1 minute' AND c.bucket <= %(now)s
     ) AS since ON true
     LEFT JOIN LATERAL (
@@ -35,12 +36,13 @@ WITH followed AS (
     LEFT JOIN LATERAL (
         SELECT close FROM price_candles_1m c
         WHERE c.token_id = f.token_id AND c.bucket <= %(now)s - %(recovery)s - interval '1 minute'
-          AND c.bucket > f.detection_time - interval '1 day'
+          AND c.bucket > f.detection_time - interval '1 day' AND c.close IS NOT NULL
         ORDER BY c.bucket DESC LIMIT 1
     ) AS before ON true
     LEFT JOIN LATERAL (
         SELECT close FROM price_candles_1m c
         WHERE c.token_id = f.token_id AND c.bucket <= %(now)s AND c.bucket > f.detection_time - interval '1 day'
+          AND c.close IS NOT NULL
         ORDER BY c.bucket DESC LIMIT 1
     ) AS newest ON true
 )

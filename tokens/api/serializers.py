@@ -79,8 +79,12 @@ class MarketSerializer(serializers.Serializer[market.Market]):
 
     price = DecimalText(help_text="Spot, quote per whole token")
     price_usd = DecimalText(help_text="Spot, USD per whole token")
-    volume_1h_sol = DecimalText(source="volume_1h", help_text="SOL traded in the last hour; 0 for other quotes")
-    volume_1h_usd = DecimalText(help_text="USD traded in the last hour, where the trades have a value")
+    volume_1h_sol = DecimalText(
+        source="volume_1h", help_text="SOL traded in the last hour, net of wash volume; 0 for other quotes"
+    )
+    volume_1h_usd = DecimalText(
+        help_text="USD traded in the last hour, net of wash volume, where the trades have a value"
+    )
     change_1h_pct = DecimalText(
         source="change_1h", help_text="Percent since the last close before the hour, or the first price in it"
     )
@@ -249,7 +253,7 @@ class TransactionEventsSerializer(serializers.Serializer[Any]):
 
 class CandleSerializer(serializers.Serializer[Any]):
     bucket = serializers.DateTimeField(help_text="Start of the candle")
-    open = DecimalText()
+    open = DecimalText(help_text="Prices are null when no trade was large enough to form one")
     high = DecimalText()
     low = DecimalText()
     close = DecimalText()

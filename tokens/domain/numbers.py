@@ -9,6 +9,11 @@ PRICE_FORMING_RAW = 100
 """Base units on each side from which on a trade forms a price: with fewer, rounding alone moves it by more than 1 % (T16)."""
 
 
+def forms_price(quote_raw: int, token_raw: int) -> bool:
+    """Say whether two amounts, of a trade or of a pool's reserves, are large enough for their quotient to be a price."""
+    return min(quote_raw, token_raw) >= PRICE_FORMING_RAW
+
+
 def price_scaled(quote_raw: int, token_raw: int, quote_decimals: int, token_decimals: int) -> int:
     """Return the price, quote per whole token, times 10^20, rounded half up. ``token_raw`` must be positive."""
     shift = PRICE_PLACES + token_decimals - quote_decimals

@@ -7,14 +7,15 @@ from tokens.choices import CandleInterval
 
 
 class PriceCandle(models.Model):
-    """What the four candle tables share. Prices are in the pool's quote (SOL for nearly all) per whole token."""
+    """What the four candle tables share. Prices are in the pool's quote (SOL for nearly all) per whole token, NULL when
+    none of its trades is large enough to form one (T16)."""
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(bucket, token_id)")
     token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False)
-    open = PriceField()
-    high = PriceField()
-    low = PriceField()
-    close = PriceField()
+    open = PriceField(null=True)
+    high = PriceField(null=True)
+    low = PriceField(null=True)
+    close = PriceField(null=True)
     open_usd = PriceField(usd=True, null=True)
     high_usd = PriceField(usd=True, null=True)
     low_usd = PriceField(usd=True, null=True)
@@ -23,6 +24,15 @@ class PriceCandle(models.Model):
     volume_sol = models.DecimalField(max_digits=39, decimal_places=9, help_text="SOL; 0 for pools in other quotes")
     volume_usd = models.DecimalField(
         max_digits=48, decimal_places=18, null=True, help_text="NULL when no trade had a USD price"
+    )
+    wash_volume_sol = models.DecimalField(
+        max_digits=39,
+        decimal_places=9,
+        null=True,
+        help_text="SOL of volume_sol that wallets both bought and sold within a minute; NULL when not computed",
+    )
+    wash_volume_usd = models.DecimalField(
+        max_digits=48, decimal_places=18, null=True, help_text="The same of volume_usd, in USD"
     )
     trade_count = models.IntegerField(help_text="Buys and sells with a price")
     buyer_count = models.IntegerField(help_text="Distinct buyers")
@@ -37,9 +47,12 @@ class PriceCandle(models.Model):
 
 def _rules(label: str) -> tuple[models.BaseConstraint, ...]:
     """Return the rules of one candle table; ``label`` keeps the names apart."""
+    prices = ("open", "high", "low", "close")
+    whole = Q(**{f"{name}__isnull": True for name in prices}) | Q(**{f"{name}__isnull": False for name in prices})
     inside = Q(low__lte=F("open")) & Q(low__lte=F("close")) & Q(high__gte=F("open")) & Q(high__gte=F("close"))
     return (
         models.CheckConstraint(condition=inside, name=f"candle_{label}_low_and_high_bracket"),
+        models.CheckConstraint(condition=whole, name=f"candle_{label}_prices_whole"),
         models.CheckConstraint(condition=Q(trade_count__gt=0), name=f"candle_{label}_has_trades"),
     )
 

@@ -42,15 +42,13 @@ class Bar:
 
 
 def latest_bars(*, token: Token, interval: int, currency: Currency, limit: int = 1500) -> Sequence[Bar]:
-    """Return the newest ``limit`` candles of ``token``, oldest first; in ``usd`` those without a USD price left out.
+    """Return the newest ``limit`` candles of ``token`` that have prices in ``currency``, oldest first.
 
     Raises ``KeyError`` for an interval that has no table.
     """
     suffix, volume = ("", "volume_sol") if currency == "quote" else ("_usd", "volume_usd")
     names = ("bucket", f"open{suffix}", f"high{suffix}", f"low{suffix}", f"close{suffix}", volume, "trade_count")
-    found = _TABLES[interval]._default_manager.filter(token=token)
-    if currency == "usd":
-        found = found.filter(open_usd__isnull=False, close_usd__isnull=False)
+    found = _TABLES[interval]._default_manager.filter(token=token, **{f"{names[1]}__isnull": False})
     newest = found.order_by("-bucket").values_list(*names)[:limit]
     return [Bar(at, o, h, low, c, v or Decimal(0), n) for at, o, h, low, c, v, n in reversed(newest)]
 

@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Count, Min, Model, Q, QuerySet, Sum
+from django.db import connection
+from django.db.models import Count, Min, Model, Q, QuerySet
 from django.db.models.functions import Trunc
 
 from megatron.core.estimates import estimated_rows
 from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
+from tokens.selectors import counting
 from tokens.selectors import tokens as token_reads
 
 COUNT_LIMIT = 10_000
@@ -55,7 +57,8 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class HotToken:
-    """A token's trades in a window; ``pool`` is the one that prices it. The mayhem agent is none of the ``traders``."""
+    """A token's trades in a window; ``pool`` is the one that prices it, ``volume_sol`` net of wash volume. The mayhem agent is
+    none of the ``traders``."""
 
     token: Token
     pool: Pool | None
@@ -156,16 +159,28 @@ def trades_a_minute(*, since: datetime, until: datetime) -> Sequence[Minute]:
     return [counted.get(at, Minute(at, 0, 0)) for at in every]
 
 
+_HOT = f"""
+SELECT token_id, sum(volume) - {counting.WASH_SOL} AS net, sum(trades),
+       count(DISTINCT user_address) FILTER (WHERE user_address <> %s)
+FROM (
+    SELECT token_id, user_address, sum(sol_amount) AS volume, count(*) AS trades, {counting.GROUP_FIGURES}
+    FROM (
+        SELECT token_id, user_address, block_time, type = 'buy' AS buys, sol_amount, sol_amount_usd,
+               CASE WHEN type = 'buy' THEN amount_out ELSE amount_in END AS token_raw
+        FROM transactions
+        WHERE id >= %s AND id < %s AND block_time >= %s AND block_time < %s AND type IN ('buy', 'sell') AND sol_amount IS NOT NULL
+    ) AS traded
+    GROUP BY token_id, user_address, time_bucket('1 minute', block_time)
+) AS each_minute
+GROUP BY token_id ORDER BY net DESC, token_id LIMIT %s
+"""
+
+
 def hot_tokens(*, since: datetime, until: datetime, limit: int = 8) -> Sequence[HotToken]:
-    """Return the tokens with the most SOL traded in ``[since, until)``, most first."""
-    traders = Count("user_address", distinct=True, filter=~Q(user_address=MAYHEM_AGENT))
-    ranked = list(
-        transactions_between(since, until)
-        .filter(type__in=(TransactionType.BUY, TransactionType.SELL), sol_amount__isnull=False)
-        .values_list("token_id")
-        .annotate(volume=Sum("sol_amount"), trades=Count("id"), traders=traders)
-        .order_by("-volume", "token_id")[:limit]
-    )
+    """Return the tokens with the most SOL traded in ``[since, until)``, net of wash volume, most first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOT, [MAYHEM_AGENT, _first_id(since), _first_id(until), since, until, limit])
+        ranked = cursor.fetchall()
     found = {token.pk: token for token in token_reads.tokens().filter(pk__in=[row[0] for row in ranked])}
     return [
         HotToken(found[pk], token_reads.current_of(found[pk].pools.all()), volume, trades, traders)

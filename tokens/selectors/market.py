@@ -18,8 +18,8 @@ REMEMBERED = timedelta(days=1)
 class Market:
     """What a token costs, quote (SOL for nearly all) and USD per whole token, and what it did in the last hour.
 
-    ``volume_1h`` is whole SOL from the minutes that are computed (0 for pools in other quotes), ``change_1h`` percent
-    against the last close before the hour, or the first price in it for a token without one.
+    ``volume_1h`` is whole SOL from the minutes that are computed (0 for pools in other quotes), both volumes net of wash
+    volume; ``change_1h`` percent against the last close before the hour, or the first price in it for a token without one.
     """
 
     price: Decimal
@@ -31,17 +31,21 @@ class Market:
 
 
 _MARKETS = """
-SELECT p.token_id, p.latest_price, p.latest_price_usd, coalesce(hour.volume_sol, 0), hour.volume_usd,
+SELECT p.token_id, p.latest_price, p.latest_price_usd, coalesce(hour.volume_sol - hour.wash_sol, 0),
+       hour.volume_usd - hour.wash_usd,
        round((p.latest_price / nullif(coalesce(before.close, hour.open), 0) - 1) * 100, 4), p.last_trade_at
 FROM unnest(%(tokens)s::uuid[]) AS wanted(token_id)
 JOIN current_pools AS current ON current.token_id = wanted.token_id JOIN pools AS p ON p.id = current.pool_id
 LEFT JOIN LATERAL (
-    SELECT sum(volume_sol) AS volume_sol, sum(volume_usd) AS volume_usd, (array_agg(open ORDER BY bucket))[1] AS open
+    SELECT sum(volume_sol) AS volume_sol, sum(volume_usd) AS volume_usd, coalesce(sum(wash_volume_sol), 0) AS wash_sol,
+           coalesce(sum(wash_volume_usd), 0) AS wash_usd,
+           (array_agg(open ORDER BY bucket) FILTER (WHERE open IS NOT NULL))[1] AS open
     FROM price_candles_1m c WHERE c.token_id = p.token_id AND c.bucket >= %(since)s AND c.bucket <= %(now)s
 ) AS hour ON true
 LEFT JOIN LATERAL (
     SELECT close FROM price_candles_1m c
-    WHERE c.token_id = p.token_id AND c.bucket < %(since)s AND c.bucket >= %(remembered)s ORDER BY c.bucket DESC LIMIT 1
+    WHERE c.token_id = p.token_id AND c.bucket < %(since)s AND c.bucket >= %(remembered)s AND c.close IS NOT NULL
+    ORDER BY c.bucket DESC LIMIT 1
 ) AS before ON true
 WHERE p.latest_price IS NOT NULL
 """

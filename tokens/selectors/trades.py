@@ -25,13 +25,14 @@ _TABLES: dict[int, type[PriceCandle]] = {
 
 
 class Candle(NamedTuple):
-    """One interval of a token: prices in the quote of its pool (SOL for nearly all) and in USD per whole token."""
+    """One interval of a token: prices in the quote of its pool (SOL for nearly all) and in USD per whole token; ``None``
+    when none of its trades is large enough to form one."""
 
     bucket: datetime
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
+    open: Decimal | None
+    high: Decimal | None
+    low: Decimal | None
+    close: Decimal | None
     open_usd: Decimal | None
     high_usd: Decimal | None
     low_usd: Decimal | None
@@ -46,6 +47,8 @@ class Candle(NamedTuple):
 
 
 _STORED = Candle._fields[:-1]
+_COUNTED = _STORED[_STORED.index("volume_token") :]
+"""What a candle has without prices."""
 
 
 class Series(NamedTuple):
@@ -88,11 +91,16 @@ def window(*, token: Token, interval: int, start: datetime, end: datetime) -> Qu
     return found.order_by("bucket").values_list(*_STORED)
 
 
-def find_latest_candle(*, token: Token, interval: int, before: datetime | None = None) -> Candle | None:
-    """Return the newest candle of ``token``, or the newest that starts before ``before``, or ``None``."""
+def find_latest_candle(
+    *, token: Token, interval: int, before: datetime | None = None, is_priced: bool = False
+) -> Candle | None:
+    """Return the newest candle of ``token``, or the newest that starts before ``before``, or ``None``; with
+    ``is_priced`` one that has prices."""
     found = _candles(token, interval)
     if before is not None:
         found = found.filter(bucket__lt=before)
+    if is_priced:
+        found = found.filter(close__isnull=False)
     row = found.order_by("-bucket").values_list(*_STORED).first()
     return None if row is None else Candle(*row)
 
@@ -111,7 +119,7 @@ def series(
     step, end = timedelta(seconds=interval), min(end, now)
     cut = min(end, _first_bucket(start, step) + limit * step)
     stored = candles_between(token=token, interval=interval, start=start, end=cut, limit=limit)
-    previous = find_latest_candle(token=token, interval=interval, before=start)
+    previous = find_latest_candle(token=token, interval=interval, before=start, is_priced=True)
     complete = filled(stored, previous=previous, interval=interval, start=start, end=cut)
     return Series(complete, cut if cut < end else None)
 
@@ -121,16 +129,20 @@ def filled(
 ) -> Sequence[Candle]:
     """Return ``candles`` with a flat one for each empty interval of ``[start, end)``.
 
-    A flat candle stands at the close before it, in the quote and in USD, and has no volume. Before the first close
-    that is known (``previous`` or a candle) nothing is made up.
+    A flat candle stands at the close before it, in the quote and in USD, and has no volume. A stored candle without prices
+    stands there as well and keeps its volume. Before the first close that is known (``previous`` or a candle) nothing is
+    made up.
     """
     step, stored = timedelta(seconds=interval), {candle.bucket: candle for candle in candles}
     bucket, last, complete = _first_bucket(start, step), previous, []
     while bucket < end:
         candle = stored.get(bucket) or (last and _flat(last, bucket))
+        if candle and candle.close is None and last:
+            flat = _flat(last, bucket)
+            candle = flat._replace(**{name: getattr(candle, name) for name in _COUNTED}, filled=False)
         if candle:
             complete.append(candle)
-            last = candle
+            last = candle if candle.close is not None else last
         bucket += step
     return complete
 

@@ -11,6 +11,7 @@ from megatron.core import nudges
 from tokens.choices import CandleInterval
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import RetentionPolicy
+from tokens.selectors import counting
 from tokens.selectors.slots import place_in_slot
 
 TABLES = {
@@ -68,14 +69,19 @@ gone AS (
 _TRADERS = """
 traders AS (
     SELECT token_id, bucket, count(*) FILTER (WHERE bought AND user_address <> %(agent)s) AS buyer_count,
-           count(*) FILTER (WHERE sold AND user_address <> %(agent)s) AS seller_count
+           count(*) FILTER (WHERE sold AND user_address <> %(agent)s) AS seller_count{sums}
     FROM (
-        SELECT token_id, bucket, user_address, bool_or(buys) AS bought, NOT bool_and(buys) AS sold
-        FROM {trades} GROUP BY token_id, bucket, user_address
+        SELECT token_id, bucket, user_address, {figures}
+        FROM traded GROUP BY token_id, bucket, user_address
     ) AS each_trader
     GROUP BY token_id, bucket
 )
 """
+
+_SIDES = "bool_or(buys) AS bought, NOT bool_and(buys) AS sold"
+
+_SUMS = f""",
+        {counting.WASH_SOL} AS wash_sol, {counting.WASH_USD} AS wash_usd"""
 
 # Rooms above hear of it in the transaction of the candles: what they are told of, they can read.
 _HEARD = """
@@ -99,11 +105,15 @@ WITH due AS MATERIALIZED (
     SELECT * FROM unnest(%(tokens)s::uuid[], %(buckets)s::timestamptz[]) AS d(token_id, bucket)
 ), traded AS MATERIALIZED (
     SELECT d.token_id, d.bucket, t.slot, {place_in_slot("t")} AS invariant, t.event_index,
-           t.signature, t.block_time, t.type = 'buy' AS buys, t.user_address, t.price_per_token AS price,
-           t.price_per_token_usd AS dollars, t.token_amount, t.sol_amount, t.sol_amount_usd
+           t.signature, t.block_time, t.type = 'buy' AS buys, t.user_address,
+           CASE WHEN t.type = 'buy' THEN t.amount_out ELSE t.amount_in END AS token_raw,
+           CASE WHEN {counting.FORMS_PRICE} THEN t.price_per_token END AS price,
+           CASE WHEN {counting.FORMS_PRICE} THEN t.price_per_token_usd END AS dollars,
+           CASE WHEN NOT {counting.FORMS_PRICE} THEN {counting.SPOT} END AS spot, t.token_amount, t.sol_amount, t.sol_amount_usd
     {_DUE_TRADES}
 ), summed AS MATERIALIZED (
-    SELECT token_id, bucket, min(slot) AS first_slot, max(slot) AS last_slot,
+    SELECT token_id, bucket, min(slot) FILTER (WHERE price IS NOT NULL) AS first_slot,
+        max(slot) FILTER (WHERE price IS NOT NULL) AS last_slot,
         min(slot) FILTER (WHERE dollars IS NOT NULL) AS first_usd_slot,
         max(slot) FILTER (WHERE dollars IS NOT NULL) AS last_usd_slot,
         max(price) AS high, min(price) AS low, max(dollars) AS high_usd, min(dollars) AS low_usd,
@@ -113,15 +123,24 @@ WITH due AS MATERIALIZED (
     FROM traded GROUP BY token_id, bucket
 ), edges AS (
     SELECT token_id, bucket,
-        (array_agg(price ORDER BY {_ORDER}) FILTER (WHERE slot = first_slot))[1] AS open,
-        (array_agg(price ORDER BY {_REVERSED}) FILTER (WHERE slot = last_slot))[1] AS close,
+        (array_agg(price ORDER BY {_ORDER}) FILTER (WHERE slot = first_slot AND price IS NOT NULL))[1] AS open,
+        (array_agg(price ORDER BY {_REVERSED}) FILTER (WHERE slot = last_slot AND price IS NOT NULL))[1] AS close,
         (array_agg(dollars ORDER BY {_ORDER}) FILTER (WHERE slot = first_usd_slot AND dollars IS NOT NULL))[1] AS open_usd,
         (array_agg(dollars ORDER BY {_REVERSED}) FILTER (WHERE slot = last_usd_slot AND dollars IS NOT NULL))[1]
             AS close_usd
     FROM traded JOIN summed USING (token_id, bucket)
     WHERE slot IN (first_slot, last_slot, first_usd_slot, last_usd_slot)
     GROUP BY token_id, bucket
-), {_TRADERS.format(trades="traded")}, {_HEARD}, {_GONE}
+), {_TRADERS.format(figures=counting.GROUP_FIGURES, sums=_SUMS)}, flat AS (
+    -- A minute without a trade that forms a price stands where its last trade left the pool.
+    SELECT DISTINCT ON (token_id, bucket) token_id, bucket, spot
+    FROM traded JOIN summed USING (token_id, bucket) WHERE first_slot IS NULL AND spot IS NOT NULL
+    ORDER BY token_id, bucket, {_REVERSED}
+), shown AS (
+    SELECT token_id, bucket, spot, wash_sol AS wash_volume_sol,
+        CASE WHEN volume_usd IS NOT NULL THEN wash_usd END AS wash_volume_usd
+    FROM traders JOIN summed USING (token_id, bucket) LEFT JOIN flat USING (token_id, bucket)
+), {_HEARD}, {_GONE}
 """
 
 # Prices and volumes add up from the minutes, which are exact; distinct traders do not and are counted again.
@@ -130,7 +149,7 @@ WITH due AS MATERIALIZED (
     SELECT * FROM unnest(%(tokens)s::uuid[], %(buckets)s::timestamptz[]) AS d(token_id, bucket)
 ), minutes AS MATERIALIZED (
     SELECT d.token_id, d.bucket, m.bucket AS minute, m.open, m.high, m.low, m.close, m.open_usd, m.high_usd, m.low_usd,
-           m.close_usd, m.volume_token, m.volume_sol, m.volume_usd, m.trade_count
+           m.close_usd, m.volume_token, m.volume_sol, m.volume_usd, m.wash_volume_sol, m.wash_volume_usd, m.trade_count
     FROM due d
     JOIN price_candles_1m m ON m.token_id = d.token_id AND m.bucket >= d.bucket AND m.bucket < d.bucket + %(width)s
 ), summed AS MATERIALIZED (
@@ -140,28 +159,38 @@ WITH due AS MATERIALIZED (
     FROM minutes GROUP BY token_id, bucket
 ), edges AS (
     SELECT token_id, bucket,
-        (array_agg(open ORDER BY minute))[1] AS open,
-        (array_agg(close ORDER BY minute DESC))[1] AS close,
+        (array_agg(open ORDER BY minute) FILTER (WHERE open IS NOT NULL))[1] AS open,
+        (array_agg(close ORDER BY minute DESC) FILTER (WHERE close IS NOT NULL))[1] AS close,
         (array_agg(open_usd ORDER BY minute) FILTER (WHERE open_usd IS NOT NULL))[1] AS open_usd,
         (array_agg(close_usd ORDER BY minute DESC) FILTER (WHERE close_usd IS NOT NULL))[1] AS close_usd
+    FROM minutes GROUP BY token_id, bucket
+), shown AS (
+    -- Minutes from before it was computed have no wash volume, and then nothing longer has one.
+    SELECT token_id, bucket, NULL::numeric AS spot,
+        CASE WHEN bool_and(wash_volume_sol IS NOT NULL) THEN sum(wash_volume_sol) END AS wash_volume_sol,
+        CASE WHEN bool_and(wash_volume_sol IS NOT NULL) THEN sum(wash_volume_usd) END AS wash_volume_usd
     FROM minutes GROUP BY token_id, bucket
 ), traded AS (
     SELECT d.token_id, d.bucket, t.type = 'buy' AS buys, t.user_address
     {_DUE_TRADES}
-), {_TRADERS.format(trades="traded")}, {_GONE}
+), {_TRADERS.format(figures=_SIDES, sums="")}, {_GONE}
 """
 
 _UPSERT = """
 INSERT INTO {table} AS c (id, token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
-                          volume_token, volume_sol, volume_usd, trade_count, buyer_count, seller_count)
-SELECT event_id(bucket, token_id::text), token_id, bucket, open, high, low, close, open_usd, high_usd, low_usd, close_usd,
-       volume_token, volume_sol, volume_usd, trade_count, buyer_count, seller_count
-FROM summed JOIN edges USING (token_id, bucket) JOIN traders USING (token_id, bucket)
+                          volume_token, volume_sol, volume_usd, wash_volume_sol, wash_volume_usd, trade_count, buyer_count,
+                          seller_count)
+SELECT event_id(bucket, token_id::text), token_id, bucket, coalesce(open, spot), coalesce(high, spot), coalesce(low, spot),
+       coalesce(close, spot), open_usd, high_usd, low_usd, close_usd,
+       volume_token, volume_sol, volume_usd, wash_volume_sol, wash_volume_usd, trade_count, buyer_count, seller_count
+FROM summed LEFT JOIN edges USING (token_id, bucket) JOIN traders USING (token_id, bucket)
+JOIN shown USING (token_id, bucket)
 ORDER BY token_id, bucket
 ON CONFLICT (token_id, bucket) DO UPDATE SET
     open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
     open_usd = EXCLUDED.open_usd, high_usd = EXCLUDED.high_usd, low_usd = EXCLUDED.low_usd, close_usd = EXCLUDED.close_usd,
     volume_token = EXCLUDED.volume_token, volume_sol = EXCLUDED.volume_sol, volume_usd = EXCLUDED.volume_usd,
+    wash_volume_sol = EXCLUDED.wash_volume_sol, wash_volume_usd = EXCLUDED.wash_volume_usd,
     trade_count = EXCLUDED.trade_count, buyer_count = EXCLUDED.buyer_count, seller_count = EXCLUDED.seller_count
 WHERE c.bucket >= %(kept_since)s OR EXCLUDED.trade_count >= c.trade_count
 """

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from megatron.core import metrics, nudges
 from tokens.choices import Program
 from tokens.domain.events import ChainEvent
+from tokens.domain.numbers import PRICE_FORMING_RAW
 from tokens.models import ChainReorg, StreamSighting
 from tokens.selectors.slots import place_in_slot
 from tokens.services import candles
@@ -228,7 +229,7 @@ WITH newest AS (
              t.signature COLLATE "C" DESC
 ), priced AS (
     SELECT n.*, p.base_supply, k.decimals,
-           CASE WHEN n.token > 0 AND n.quote > 0
+           CASE WHEN least(n.token, n.quote) >= {PRICE_FORMING_RAW}
                 THEN round(n.quote * power(10::numeric, 20 + k.decimals - p.quote_decimals) / n.token) / 1e20 END AS price
     FROM newest n JOIN pools p ON p.id = n.pool_id JOIN tokens k ON k.id = p.token_id
 )

@@ -111,17 +111,25 @@ class ContinuousAggregate(_Timescale):
     start_offset: timedelta
     end_offset: timedelta
     every: timedelta
+    replaces: str = ""
+    """The query that it had before, if there is such an aggregate: its history is then to be computed again by
+    :class:`RefreshedAggregate`, and its retention to be set again."""
 
     def describe(self) -> str:
         return f"Aggregate {self.name}"
 
     def forward(self, level: Level) -> Iterable[str]:
+        yield from self._made(level, self.query)
+
+    def _made(self, level: Level, query: str) -> Iterable[str]:
         if level != "community":
-            yield f"CREATE OR REPLACE VIEW {self.name} AS {self.query}"
+            yield f"CREATE OR REPLACE VIEW {self.name} AS {query}"
             return
+        if self.replaces:
+            yield f"DROP MATERIALIZED VIEW IF EXISTS {self.name}"
         yield (
             f"CREATE MATERIALIZED VIEW IF NOT EXISTS {self.name} "
-            f"WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS {self.query} WITH NO DATA"
+            f"WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS {query} WITH NO DATA"
         )
         yield (
             f"SELECT add_continuous_aggregate_policy('{self.name}', "
@@ -131,8 +139,35 @@ class ContinuousAggregate(_Timescale):
         )
 
     def backward(self, level: Level) -> Iterable[str]:
+        if self.replaces:
+            yield from self._made(level, self.replaces)
+            return
         kind = "MATERIALIZED VIEW" if level == "community" else "VIEW"
         yield f"DROP {kind} IF EXISTS {self.name}"
+
+
+@dataclass(eq=False)
+class RefreshedAggregate(_Timescale):
+    """Compute all of a continuous aggregate up to ``end_offset`` ago, in a migration of its own that is not atomic.
+
+    The refresh job looks at its window only, and then takes what lies before it for computed.
+    """
+
+    name: str
+    end_offset: timedelta
+
+    skipped = "a view has no history of its own"
+
+    def describe(self) -> str:
+        return f"Compute {self.name} from the beginning"
+
+    def forward(self, level: Level) -> Iterable[str]:
+        if level == "community":
+            end = f"now() - {policies.interval(self.end_offset)}"
+            yield f"CALL refresh_continuous_aggregate('{policies.name(self.name)}', NULL, {end})"
+
+    def backward(self, level: Level) -> Iterable[str]:
+        return ()
 
 
 @dataclass(eq=False)

@@ -98,18 +98,25 @@ def consistency(steps: Sequence[Decimal | None]) -> Decimal | None:
 
 
 def score(
-    terms: Terms, *, progress_pct: Decimal | None, velocity_pct_h: Decimal | None, steady: Decimal | None
+    terms: Terms,
+    *,
+    progress_pct: Decimal | None,
+    velocity_pct_h: Decimal | None,
+    steady: Decimal | None,
+    is_graduated: bool = False,
 ) -> Part:
     """Return the three lines. ``steady`` is :func:`consistency`. What is not known is unknown, except that no movement
-    to measure is no velocity."""
-    if progress_pct is None:
+    to measure is no velocity. A curve that is over (``is_graduated``) has no points to be had (G16)."""
+    if progress_pct is None or is_graduated:
         lines = (
             ("velocity", terms.velocity.most),
             ("consistency", terms.consistency),
             ("position", terms.position.most),
         )
         reason = "The progress of its curve is not known."
-        unknown = {"progress_quote_pct": None}
+        if is_graduated:
+            reason = "It has graduated: its curve is over and is not scored any more."
+        unknown = {"progress_quote_pct": text(progress_pct)}
         return Part("bonding_curve", tuple(Component(n, None, most, reason, unknown) for n, most in lines), terms.most)
     lines_known = (
         _velocity(terms, progress_pct, velocity_pct_h),

@@ -72,18 +72,27 @@ def measure(terms: Terms, facts: Facts) -> Measured:
     volume_30m = sum(facts.buys[:3], ZERO) + sum(facts.sells[:3], ZERO)
     volume_1h = volume_30m + facts.buys[3] + facts.sells[3]
     return Measured(
-        velocity_pct_min=market_cap.velocity(price=facts.price, before=facts.before, minutes=facts.before_minutes),
-        progress_velocity_pct_h=curve.velocity(facts.progress),
-        progress_consistency=curve.consistency(facts.progress),
+        velocity_pct_min=market_cap.velocity(
+            price=facts.demand_price if facts.left_out_trades else facts.price,
+            before=facts.before,
+            minutes=facts.before_minutes,
+        ),
+        progress_velocity_pct_h=curve.velocity(facts.demand_progress),
+        progress_consistency=curve.consistency(facts.demand_progress),
         buy_sell_ratio=trading.ratio(terms.trading_health.weights, buys=facts.buys, sells=facts.sells),
         volume_trend=trading.trend(volume_5m=volume_5m, volume_30m=volume_30m),
         whale_concentration=facts.largest / volume_1h if volume_1h else None,
-        drop_5m=selloff.drop(first=facts.first_5m, last=facts.price),
-        drop_15m=selloff.drop(first=facts.first_15m, last=facts.price),
-        drop_30m=selloff.drop(first=facts.first_30m, last=facts.price),
-        drop_60m=selloff.drop(first=facts.first_60m, last=facts.price),
+        drop_5m=selloff.drop(first=_top(facts.high_5m, facts.first_5m), last=facts.price),
+        drop_15m=selloff.drop(first=_top(facts.high_15m, facts.first_15m), last=facts.price),
+        drop_30m=selloff.drop(first=_top(facts.high_30m, facts.first_30m), last=facts.price),
+        drop_60m=selloff.drop(first=_top(facts.high_60m, facts.first_60m), last=facts.price),
         recovery=selloff.recovery(terms.selloff_response, buys=facts.buys, sells=facts.sells),
     )
+
+
+def _top(high: Decimal | None, first: Decimal | None) -> Decimal | None:
+    """Return the price that a fall is measured from: the window's highest, or in older facts its first."""
+    return first if high is None else high
 
 
 def score(terms: Terms, facts: Facts) -> Technical:
@@ -99,6 +108,7 @@ def score(terms: Terms, facts: Facts) -> Technical:
                 progress_pct=facts.progress[-1],
                 velocity_pct_h=found.progress_velocity_pct_h,
                 steady=found.progress_consistency,
+                is_graduated=facts.is_graduated,
             ),
             trading.score(
                 terms.trading_health,
@@ -106,8 +116,9 @@ def score(terms: Terms, facts: Facts) -> Technical:
                 ratio_1h=found.buy_sell_ratio,
                 trend_pct=found.volume_trend,
                 largest_share=found.whale_concentration,
+                left_out=trading.LeftOut(facts.left_out_trades, facts.left_out_volume),
             ),
-            selloff.score(terms.selloff_response, _fall(facts, found)),
+            selloff.score(terms.selloff_response, _fall(facts, found), is_silent=facts.is_silent),
         ),
         found,
     )

@@ -16,7 +16,7 @@ from scoring.domain.terms import PolicyMalformed, Section
 DEFAULTS: dict[str, Any] = {
     # What a fall is called, by the deepest of 5, 15 and 30 minutes (percent).
     "severity": {"minor": "5", "moderate": "15", "severe": "30"},
-    # An open event has recovered after so many minutes at so much of its first price, and expires else.
+    # An open event has recovered after so many minutes at so much of its top, and expires else.
     "event": {"recovered_at": "0.9", "recovered_minutes": "2", "expires_minutes": "60"},
     # A sell-off is going on when a fall is deeper than one of these (percent), so many candles are red, or one is open.
     "active_5m": "10",
@@ -159,12 +159,18 @@ def recovery(terms: Terms, *, buys: Sequence[Decimal], sells: Sequence[Decimal])
     return Decimal(1) if found is None else found
 
 
-def score(terms: Terms, fall: Fall | None) -> Part:
-    """Return the lines; all unknown when ``fall`` is None because a price is not known."""
-    if fall is None:
+def score(terms: Terms, fall: Fall | None, *, is_silent: bool = False) -> Part:
+    """Return the lines; all unknown when ``fall`` is None because a price is not known, none with points when nobody
+    traded for an hour: silence is no strength (G16)."""
+    if fall is None or is_silent:
         reason = "No price is known to compare with."
-        unknown = (("pressure", terms.calm), ("recovery", terms.quiet))
-        return Part("selloff_response", tuple(Component(n, None, m, reason, {}) for n, m in unknown), terms.most)
+        points, inputs = None, {}
+        if fall is not None:
+            reason = "No trade of the last hour forms a price: silence is no strength."
+            points, inputs = ZERO, {"is_silent": "true"}
+        lines_of_none = (("pressure", terms.calm), ("recovery", terms.quiet))
+        silent = tuple(Component(name, points, most, reason, inputs) for name, most in lines_of_none)
+        return Part("selloff_response", silent, terms.most)
     active = fall.is_active(terms)
     lines = [_pressure(terms, fall)]
     if (fall.minutes or 0) > 0:
@@ -183,7 +189,10 @@ def score(terms: Terms, fall: Fall | None) -> Part:
 def _pressure(terms: Terms, fall: Fall) -> Component:
     points, words = _fallen(terms, fall)
     inputs = {"drop_5m": text(fall.drop_5m), "drop_15m": text(fall.drop_15m)}
-    said = f"The price is {fall.drop_5m:.2f} % below five minutes ago and {fall.drop_15m:.2f} % below fifteen: {words}."
+    said = (
+        f"The price is {fall.drop_5m:.2f} % below the highest of five minutes and {fall.drop_15m:.2f} % below that of"
+        f" fifteen: {words}."
+    )
     return Component("pressure", rounded(points), terms.calm, said, inputs)
 
 

@@ -84,38 +84,75 @@ def trend(*, volume_5m: Decimal, volume_30m: Decimal) -> Decimal:
     return (6 * volume_5m - volume_30m) / volume_30m * 100 if volume_30m else Decimal(0)
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What the mayhem agent traded in the hour: no demand, so in none of the figures (T15). ``volume`` is in the quote."""
+
+    trades: int = 0
+    volume: Decimal = Decimal(0)
+
+    @property
+    def words(self) -> str:
+        """What is added to a reason; empty when nothing was left out."""
+        amount = text(self.volume.normalize())
+        return f" The mayhem agent's {self.trades} trades over {amount} are left out." if self.trades else ""
+
+    @property
+    def inputs(self) -> dict[str, str | None]:
+        """What is added to a line's inputs."""
+        return {"left_out_trades": str(self.trades), "left_out_volume": text(self.volume)} if self.trades else {}
+
+
+NOTHING_LEFT_OUT = LeftOut()
+
+
 def score(
-    terms: Terms, *, trades: int, ratio_1h: Decimal | None, trend_pct: Decimal, largest_share: Decimal | None
+    terms: Terms,
+    *,
+    trades: int,
+    ratio_1h: Decimal | None,
+    trend_pct: Decimal,
+    largest_share: Decimal | None,
+    left_out: LeftOut = NOTHING_LEFT_OUT,
 ) -> Part:
     """Return the three lines. Without trades all are zero: silence is no health."""
     most = terms.ratio.most + terms.trend.most + terms.largest.most
     shown = {"ratio": ratio_1h, "trend": trend_pct, "largest": largest_share}
     if not trades or ratio_1h is None or largest_share is None:
-        nothing = "Nobody traded in the last hour."
+        nothing = f"Nobody traded in the last hour.{left_out.words}"
         tables = (("ratio", terms.ratio), ("trend", terms.trend), ("largest", terms.largest))
         silent = tuple(
-            Component(name, Decimal(0), table.most, nothing, {name: text(shown[name]), "trades_1h": str(trades)})
+            Component(
+                name,
+                Decimal(0),
+                table.most,
+                nothing,
+                {name: text(shown[name]), "trades_1h": str(trades), **left_out.inputs},
+            )
             for name, table in tables
         )
         return Part("trading_health", silent, most)
     lines = (
-        _line("ratio", terms.ratio, ratio_1h, f"Weighted buys are {ratio_1h:.2f} times the sells, which is"),
+        _line("ratio", terms.ratio, ratio_1h, f"Weighted buys are {ratio_1h:.2f} times the sells, which is", left_out),
         _line(
             "trend",
             terms.trend,
             trend_pct,
             f"Volume of five minutes is {trend_pct:+.1f} % off the half hour's, which is",
+            left_out,
         ),
         _line(
             "largest",
             terms.largest,
             largest_share,
             f"One wallet made {largest_share:.3f} of the hour's volume, which is",
+            left_out,
         ),
     )
     return Part("trading_health", lines, most)
 
 
-def _line(name: str, table: Steps, value: Decimal, said: str) -> Component:
+def _line(name: str, table: Steps, value: Decimal, said: str, left_out: LeftOut) -> Component:
     read = table.at(value)
-    return Component(name, rounded(read.points), table.most, f"{said} {read.words}.", {name: text(value)})
+    reason = f"{said} {read.words}.{left_out.words}"
+    return Component(name, rounded(read.points), table.most, reason, {name: text(value), **left_out.inputs})

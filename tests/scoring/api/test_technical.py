@@ -54,7 +54,7 @@ def test_a_program_reads_a_tokens_technical_scores(ask: Any) -> None:
         found = ask(f"/api/v1/tokens/{pool.token.mint_address}/scores/technical/").json()["results"]
     assert [row["measured_at"] for row in found] == ["2026-07-03T14:01:30Z", "2026-07-03T14:00:30Z"]
     assert [found[0]["price_drop_15m"], found[0]["selloff_response_score"], found[0]["price"]] == ["40", "-35", "60"]
-    assert found[0]["inputs"]["first_15m"] == "100"
+    assert found[0]["inputs"]["high_15m"] == "100"
 
 
 def test_a_window_of_scores(ask: Any) -> None:

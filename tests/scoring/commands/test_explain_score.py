@@ -140,3 +140,20 @@ def test_why_there_is_no_score() -> None:
     with pytest.raises(CommandError, match="No token") as refusal:
         call_command("explain_score", factories.address("nobody"))
     assert refusal.value.returncode == 2
+
+
+def test_truth_20_it_says_why_a_graduated_silent_token_has_no_points() -> None:
+    """The curve that is over and the silence of an hour are given as reasons, and the lines are computed again the same."""
+    token = factories.token()
+    calm = {f"high_{minutes}m": Decimal(1) for minutes in (5, 15, 30, 60)}
+    parts.technical(
+        token,
+        facts=parts.market.Facts(
+            price=Decimal(1), market_cap_usd=Decimal(30_000), is_silent=True, is_graduated=True, **calm
+        ),
+    )
+    totals.refresh(mints=[token.mint_address], now=NOON)
+    found = explained(token)
+    assert "It has graduated: its curve is over and is not scored any more." in found
+    assert "No trade of the last hour forms a price: silence is no strength." in found
+    assert json.loads(explained(token, "--json"))["parts"][0]["available"] == "250"

@@ -306,3 +306,30 @@ def test_terms_that_cannot_be_are_refused(terms: Any, says: str) -> None:
     """A policy under which a risk would leave 0 to 100 says what to write instead."""
     with pytest.raises(PolicyMalformed, match=says):
         Rules.of(Section("risk", {**risk.DEFAULTS, **terms}))
+
+
+def test_truth_21_every_creation_hour_above_a_fifth_counts() -> None:
+    """Two hours with more than a fifth of the wallets each make 60, an hour of exactly a fifth none; the reason names both."""
+    crowded = replace(QUIET, born=50, born_together=12, born_hours=(12, 11, 10, 4))
+    found = risk.assess(CALM, crowded, RULES).risks["wash_trading"]
+    assert found.score == 60
+    (line,) = [line for line in found.part.components if line.name == "born_together"]
+    assert line.reason == "24 %, 22 % of 50 wallets were created within one hour each"
+    assert risk.assess(CALM, replace(crowded, born_hours=(10,)), RULES).score("wash_trading") == 0
+
+
+@pytest.mark.parametrize(
+    ("washed", "points"), [(0, "0"), (20, "0"), (21, "10.5"), (95, "47.5"), (100, "50")]
+)  # fmt: skip
+def test_truth_21_the_share_of_the_volume_counts(washed: int, points: str) -> None:
+    """Above a fifth the volume that is wash counts by its share, and alone never reaches the flag that disqualifies."""
+    found = risk.assess(CALM, replace(QUIET, volume_raw=100, wash_volume_raw=washed), RULES).risks["wash_trading"]
+    assert (found.score, found.known) == (Decimal(points), 1)
+    assert Decimal(points) < Decimal(DEFAULT_TERMS["total"]["flags"]["wash_trading"]["score"])
+
+
+def test_truth_21_figures_from_before_are_rated_as_they_were() -> None:
+    """Figures that tell no volume have three lines; those of a token without volume have a fourth that is not known."""
+    lines = risk.assess(CALM, QUIET, RULES).risks["wash_trading"].part.components
+    assert [line.name for line in lines] == ["alike", "round_trips", "born_together"]
+    assert risk.assess(CALM, replace(QUIET, volume_raw=0), RULES).risks["wash_trading"].known == Decimal("0.75")

@@ -329,3 +329,26 @@ def test_weights_fit_their_ages(key: str, value: Any, said: str) -> None:
     """There is one weight for each age, and none is negative."""
     with pytest.raises(PolicyMalformed, match=said):
         selloff.Terms.of(Section("selloff_response", {**DEFAULT_TERMS["technical"]["selloff_response"], key: value}))
+
+
+def test_truth_20_silence_gives_no_selloff_points() -> None:
+    """Without a trade for an hour calm is no strength: no points of 75, known, and the reason says so."""
+    calm = {f"high_{minutes}m": D(1) for minutes in (5, 15, 30, 60)}
+    loud = score(TERMS, Facts(price=D(1), trades_1h=1, **calm)).parts[3]
+    silent = score(TERMS, Facts(price=D(1), is_silent=True, **calm)).parts[3]
+    assert [loud.points, silent.points, silent.available] == [75, 0, 75]
+    assert {line.reason for line in silent.components} == {
+        "No trade of the last hour forms a price: silence is no strength."
+    }
+    assert score(TERMS, Facts(is_silent=True)).parts[3].points is None
+
+
+def test_truth_20_a_curve_that_is_over_has_no_block() -> None:
+    """After graduation the curve's 83 points are neither given nor to be had."""
+    facts = Facts(price=D(1), progress=(D(100),) * 7, is_graduated=True)
+    found = score(TERMS, facts)
+    assert [found.parts[1].points, found.parts[1].available] == [None, 0]
+    assert found.available == score(TERMS, replace(facts, is_graduated=False)).available - 83
+    assert {line.reason for line in found.parts[1].components} == {
+        "It has graduated: its curve is over and is not scored any more."
+    }

@@ -11,7 +11,7 @@ from scoring.selectors import hot
 from tests import factories
 from tests.factories import NOON
 from tests.scoring.shown import newest_score
-from tokens.models import Token
+from tokens.models import PriceCandle1m, Token
 from tokens.services import cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,3 +57,10 @@ def test_the_sorted_set_holds_totals_and_reads_as_the_database(settings: Any) ->
     settings.CACHE_URL = ""
     assert cache.hot(now=NOON, limit=10) == kept
     assert [it.score for it in kept] == [301, 290, 290, 0, None, None]
+
+
+def test_truth_21_wash_volume_ranks_nobody() -> None:
+    """Of two tokens without a score the one with more volume net of wash volume is first; unknown wash volume is none."""
+    washed, honest = trading("70"), trading("2")
+    PriceCandle1m.objects.filter(token=washed).update(wash_volume_sol=Decimal("68.5"))
+    assert list(hot.ranking(now=NOON, limit=9)) == [honest.pk, washed.pk]

@@ -12,6 +12,7 @@ from scoring.selectors import desk, markets
 from tests import factories
 from tests.factories import NOON
 from tests.scoring import shown
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Pool
 
 pytestmark = pytest.mark.django_db
@@ -56,3 +57,13 @@ def test_a_selloff_that_is_over_has_no_pressure() -> None:
     shown.selloff(pool.token, status=SelloffStatus.EXPIRED, ended_at=NOON, duration_minutes=60)
     (row,) = markets.with_sales(SelloffEvent.objects.all(), now=NOON)
     assert markets.pressure_of(row) is None
+
+
+def test_truth_05_the_mayhem_agent_sells_nothing() -> None:
+    """What the agent sells is no pressure of anybody."""
+    pool = factories.pool()
+    sell(pool, "50", ago=1, user_address=MAYHEM_AGENT)
+    sell(pool, "1", ago=2)
+    shown.selloff(pool.token, lowest_price="0.000000029")
+    (row,) = desk.selloffs_now(now=NOON)
+    assert row.sales == {"sold": "1.000000000", "largest": "1.000000000", "in_minute": 1}  # type: ignore[attr-defined]

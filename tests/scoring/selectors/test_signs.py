@@ -13,13 +13,14 @@ from hypothesis.extra.django import TestCase
 
 from holders.models import TokenHolder, WalletAnalysis
 from scoring.domain.policy import DEFAULT_TERMS, Policy
-from scoring.domain.risk import Rules
+from scoring.domain.risk import Facts, Rules, assess
 from scoring.domain.signs import Signs, creator_dumping
 from scoring.selectors import signs
 from tests import factories, recordings
 from tests.factories import NOON, address
 from tests.tokens.services.capture import play
 from tokens.choices import PoolType, TransactionType, Venue
+from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Pool, Token, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -376,3 +377,64 @@ def test_truth_08_a_dev_wallets_dust_is_no_dump(curve: Pool) -> None:
         )
     found = read(curve.token)
     assert (found.creator_sold_raw, found.creator_peak_raw) == (1, 100)
+
+
+def test_truth_21_the_hours_of_creation_are_all_told(curve: Pool) -> None:
+    """Three wallets of one hour and two of another are both told, the larger first."""
+    for wallet, minutes in {"a": 5, "b": 20, "c": 59, "d": 61, "e": 62}.items():
+        trade(curve, wallet, NOON - HOUR)
+        WalletAnalysis.objects.create(
+            wallet_address=address(wallet),
+            first_seen_at=NOON - 48 * HOUR + minutes * MINUTE,
+            last_seen_at=NOON,
+            from_start=True,
+            source="own",
+            last_analyzed=NOON,
+            valid_until=NOON + HOUR,
+        )
+    found = read(curve.token)
+    assert (found.born, found.born_together, found.born_hours) == (5, 3, (3, 2))
+
+
+def test_truth_21_round_trips_of_one_wallet_are_wash_volume(curve: Pool) -> None:
+    """A wallet that buys and sells in one transaction makes 19 of 20 SOL; what it keeps is not wash, nor is a slow sale."""
+    for second in range(19):
+        trade(curve, "bot", NOON - HOUR + second * MINUTE, sol="0.5")
+        trade(curve, "bot", NOON - HOUR + second * MINUTE, sol="0.5", sells=True)
+    trade(curve, "buyer", NOON - HOUR, sol="0.6")
+    trade(curve, "buyer", NOON - MINUTE, sol="0.4", sells=True)
+    found = read(curve.token)
+    assert (found.volume_raw, found.wash_volume_raw) == (20 * 10**9, 19 * 10**9)
+    wash = assess(Facts(), found, RULES).risks["wash_trading"]
+    assert [line.points for line in wash.part.components if line.name == "volume"] == [Decimal("47.5")]
+
+
+@pytest.mark.parametrize(("apart", "washed"), [(60, 15 * 10**8), (61, 0)])
+def test_truth_21_a_round_is_as_long_as_its_trades_are_close(curve: Pool, apart: int, washed: int) -> None:
+    """Trades a minute apart are one round, over any minute of the clock: half of what was bought was sold again in it."""
+    trade(curve, "bot", NOON - HOUR + 30 * SECOND, tokens=2 * MILLION, sol="2")
+    trade(curve, "bot", NOON - HOUR + (30 + apart) * SECOND, sol="0.5", sells=True)
+    assert read(curve.token).wash_volume_raw == washed
+
+
+def test_truth_05_the_mayhem_agent_is_nobody(curve: Pool) -> None:
+    """The agent's trades are no trader, no round trip and no volume."""
+    trade(curve, "buyer", NOON - HOUR)
+    for place in range(14):
+        factories.transaction(
+            curve, block_time=NOON - HOUR, event_index=10_000 + place, user_address=MAYHEM_AGENT,
+            type=TransactionType.SELL if place % 2 else TransactionType.BUY,
+        )  # fmt: skip
+    found = read(curve.token)
+    assert (found.traders, found.round_trippers, found.volume_raw, found.wash_volume_raw) == (1, 0, 10**9, 0)
+
+
+def test_truth_17_dust_is_no_pump(curve: Pool) -> None:
+    """A minute that has no price is passed over: neither a rise nor a fall."""
+    for minute, price in ((-50, "1"), (-40, "1"), (-30, "1")):
+        flat = {name: Decimal(price) for name in ("open", "high", "low", "close")}
+        factories.candle(curve.token, bucket=NOON + minute * MINUTE, **flat)
+    nothing = dict.fromkeys(("open", "high", "low", "close"))
+    factories.candle(curve.token, bucket=NOON - 35 * MINUTE, **nothing)
+    found = read(curve.token)
+    assert (found.pump_low_before, found.pump_high, found.pump_low_after) == (1, 1, 1)

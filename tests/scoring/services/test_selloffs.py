@@ -1,6 +1,7 @@
 """The life of a sell-off: open, then recovered or expired."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -87,3 +88,68 @@ def test_only_the_named_are_followed() -> None:
     one, other = fallen("61"), fallen("61")
     assert selloffs.follow(now=NOW, mints=[one.token.mint_address]) == selloffs.Followed(0, 1)
     assert SelloffEvent.objects.get(token_mint=other.token.mint_address).status == "open"
+
+
+def priced(pool: Pool, *trades: tuple[str, str]) -> None:
+    """Trade at these prices, and score after each trade as of then; follow what is open as the task does."""
+    for ago, price in trades:
+        trade(pool, ago, price)
+        at = NOW - float(ago) * MINUTE + timedelta(seconds=1)
+        rolled(at)
+        technical.score(mints=[pool.token.mint_address], now=at)
+
+
+def falls(pool: Pool) -> list[tuple[Any, ...]]:
+    """Return the sell-offs of the token of ``pool``, oldest first: top, lowest, percent, status."""
+    found = SelloffEvent.objects.filter(token_mint=pool.token.mint_address).order_by("detection_time")
+    return list(found.values_list("initial_price", "lowest_price", "drop_percentage", "status"))
+
+
+def test_truth_18_a_crash_after_a_rise_is_one_event_from_its_top() -> None:
+    """From 100 to 200 and down to 92 is 54 %, though 92 is only 8 % below the price of fifteen minutes ago."""
+    pool = factories.pool()
+    priced(pool, ("40", "100"), ("12", "150"), ("8", "200"), ("5", "92"), ("4", "93"))
+    assert falls(pool) == [(200, 92, 54, "open")]
+
+
+def test_truth_18_a_recovery_opens_none() -> None:
+    """The price comes back, holds and recovers at 190, and then dips by less than a tenth: the same top makes no second
+    event, and the next fall is measured from what the price has been since."""
+    pool = factories.pool()
+    priced(pool, ("20", "200"), ("15", "92"), ("12", "150"), ("10", "196"), ("7", "190"), ("6", "178"), ("5.5", "177"))
+    assert falls(pool) == [(200, 92, 54, "recovered")]
+    priced(pool, ("3", "150"))
+    assert falls(pool) == [(200, 92, 54, "recovered"), (190, 150, Decimal("21.0526"), "open")]
+
+
+def test_truth_18_the_lowest_is_that_between_two_scores() -> None:
+    """What nobody scored in between counts: the lowest since the top, and not what was lower before it."""
+    pool = factories.pool()
+    for ago, price in (("40", "100"), ("9", "20"), ("8", "200"), ("5", "92"), ("4", "120")):
+        trade(pool, ago, price)
+    at = NOW - 3 * MINUTE
+    rolled(at)
+    technical.score(mints=[pool.token.mint_address], now=at)
+    assert falls(pool) == [(200, 92, 54, "open")]
+
+
+def test_truth_18_a_deeper_fall_from_a_higher_top_takes_an_open_event_over() -> None:
+    """A fall of 12 % that is still open becomes the crash of 54 % from the higher top; a shallower one does not."""
+    pool = factories.pool()
+    priced(pool, ("30", "100"), ("20", "88"), ("19", "250"), ("18.5", "115"))
+    assert falls(pool) == [(250, 115, 54, "open")]
+    shallow = factories.pool()
+    priced(shallow, ("30", "100"), ("20", "40"), ("19", "110"), ("18.5", "95"))
+    assert falls(shallow) == [(100, 40, 60, "open")]
+
+
+def test_truth_17_dust_opens_no_event() -> None:
+    """A base unit at a hundredth of the price, or at a hundred times it before a trade, is no fall."""
+    pool = factories.pool()
+    spot = {"quote_reserves": 10**11, "token_reserves": 10**6}  # 100 SOL for a token
+    trade(pool, "9", "10000", amount_in=1, **spot)
+    trade(pool, "8", "100", **spot)
+    trade(pool, "4", "1", amount_out=1, **spot)
+    rolled()
+    technical.score(mints=[pool.token.mint_address], now=NOW)
+    assert falls(pool) == []

@@ -1,7 +1,7 @@
 """Technical scores: whose turn it is, what is written, and that it can be computed again."""
 
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,14 +9,21 @@ import pytest
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
+from scoring.domain.policy import DEFAULT_TERMS, Policy
+from scoring.domain.risk import Facts as RiskFacts
+from scoring.domain.risk import Rules, assess
 from scoring.domain.technical.facts import Facts
 from scoring.domain.technical.scored import Terms
 from scoring.domain.technical.scored import score as score_facts
 from scoring.models import ActivityMetric, SelloffEvent, TechnicalDue, TechnicalScore, TokenScore
+from scoring.selectors import signs
 from scoring.services import policies, technical
 from tests import factories
 from tests.scoring.market import NOW, rolled, trade
-from tokens.models import Pool, TokenTraded
+from tests.tokens.services.capture import messages
+from tokens.models import Pool, Token, TokenTraded, Transaction
+from tokens.services import candles
+from tokens.services.playback import Player
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -274,3 +281,44 @@ def test_candles_do_not_wait_for_scores() -> None:
         worker.start()
         worker.join(timeout=20)
         assert rolls == [1]
+
+
+def test_truth_17_a_lamport_takes_no_points_and_makes_no_pump_and_dump() -> None:
+    """The recorded curve with two buys of a base unit scores as it does without them, and is no pump and dump."""
+    rules = Rules.of(Policy.of(1, DEFAULT_TERMS).risk)
+    totals, patterns = [], []
+    for name in ("cases/c1_dust.jsonl", "without"):
+        traffic = messages("cases/c1_dust.jsonl")
+        player = Player(feed="replay", batch_events=10_000)
+        for source, payload in traffic:
+            player.take(player.decode(source=source, payload=payload), source=source, payload=payload)
+        at = datetime.fromtimestamp(1_796_000_000 + 2_600, UTC)
+        player.flush(now=at)
+        token = Token.objects.get()
+        if name == "without":
+            assert Transaction.objects.filter(token=token, amount_in=1, amount_out=1).delete()[0] == 2
+        candles.mark(start=at - timedelta(days=1), end=at, now=at)
+        candles.roll_all(now=at)
+        technical.score(mints=[token.mint_address], now=at)
+        row = TechnicalScore.objects.filter(token_mint=token.mint_address).latest("timestamp")
+        parts = (row.market_cap_score, row.bonding_curve_score, row.trading_health_score, row.selloff_response_score)
+        totals.append((row.total_score, parts))
+        (figures,) = signs.read(asked=[(token.mint_address, at)], rules=rules)
+        patterns.append(assess(RiskFacts(), figures, rules).signs["pump_dump_pattern"].seen)
+        TechnicalScore.objects.all().delete()
+    assert patterns == [False, False]
+    assert totals[0] == totals[1]
+    assert totals[0][1][3] == 75
+    assert not SelloffEvent.objects.exists()
+
+
+def test_truth_20_facts_from_before_are_scored_as_they_were() -> None:
+    """Facts that tell no highest price, no silence and no graduation give the points that they gave: a fall from the first
+    price, a calm market's recovery and the curve's block."""
+    stored = Facts(price=D(90), progress=(D(40),) * 7, trades_1h=0).as_json()
+    old = {name: value for name, value in stored.items() if not name.startswith("high_")}
+    old |= {f"first_{minutes}m": "100" for minutes in (5, 15, 30, 60)}
+    assert not {"is_silent", "is_graduated", "left_out_trades"} & old.keys()
+    found = score_facts(Terms.of(policies.active().technical), Facts.from_json(old))
+    assert [found.measured.drop_5m, found.measured.drop_60m] == [10, 10]
+    assert [part.points for part in found.parts][1:] == [D("41.25"), 0, 25]

@@ -156,6 +156,7 @@ BROKEN: list[Case] = [
         )
     ),
     *((f"candle_{label}_has_trades", _candle(label), {"trade_count": 0}) for label in CANDLES),
+    *((f"candle_{label}_prices_whole", _candle(label), {"close": None}) for label in CANDLES),
 ]
 """Every named rule of one row."""
 

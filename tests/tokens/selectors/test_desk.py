@@ -136,3 +136,14 @@ def test_sol_usd_has_a_line_a_source() -> None:
         ("birdeye", [(NOON, Decimal(152)), (NOON + MINUTE, Decimal(152))]),
     ]
     assert list(charts.sol_usd_lines(since=NOON + MINUTE, until=NOON + 2 * MINUTE)) == ["birdeye"]
+
+
+def test_truth_21_hot_tokens_are_ranked_net_of_wash_volume() -> None:
+    """What one wallet buys and sells again within a minute is not in the volume that ranks; its trades are counted."""
+    washed, honest = factories.pool(), factories.pool()
+    for kind, given, got in ((TransactionType.BUY, 10**9, 4 * 10**12), (TransactionType.SELL, 3 * 10**12, 10**9)):
+        factories.transaction(washed, type=kind, amount_in=given, amount_out=got, sol_amount=Decimal(40))
+    factories.transaction(honest, sol_amount=Decimal(11))
+    first, second = desk.hot_tokens(since=NOON, until=NOON + timedelta(hours=1))
+    assert [first.token, first.volume_sol] == [honest.token, 11]
+    assert [second.token, second.volume_sol, second.trades, second.traders] == [washed.token, 10, 2, 1]

@@ -7,7 +7,7 @@ from tests import factories
 from tests.factories import NOON
 from tokens.choices import CandleInterval, TransactionType
 from tokens.models import PriceCandle1d, PriceCandle1h, PriceCandle5m
-from tokens.selectors import trades
+from tokens.selectors import charts, trades
 
 pytestmark = pytest.mark.django_db
 
@@ -85,3 +85,23 @@ def test_empty_minutes_are_filled_flat_at_the_close_before_them() -> None:
     earlier = flat._replace(bucket=NOON - timedelta(minutes=9), close=Decimal(7), close_usd=Decimal(8))
     first = trades.filled(stored, previous=earlier, interval=60, **window)[0]
     assert (first.bucket, first.open, first.low, first.open_usd, first.filled) == (NOON, 7, 7, 8, True)
+
+
+def test_truth_17_a_candle_without_a_price_is_filled_at_the_close_before_it() -> None:
+    """Where a minute has counts and no price a chart stands at the close before it, with that minute's volume; unfilled it
+    has no price, and a chart of the console leaves it out."""
+    token = factories.token()
+    nothing = dict.fromkeys(("open", "high", "low", "close", "open_usd", "high_usd", "low_usd", "close_usd"))
+    first = factories.candle(token, bucket=NOON)
+    factories.candle(token, bucket=NOON + timedelta(minutes=1), volume_sol=Decimal("1e-9"), trade_count=1, **nothing)
+    asked = {"token": token, "interval": CandleInterval.M1, "limit": 9, "now": NOON + timedelta(hours=1)}
+    window = {"start": NOON, "end": NOON + timedelta(minutes=3)}
+    _, dusty, flat = trades.series(**asked, **window, fill=True).candles
+    assert [dusty.open, dusty.high, dusty.close, dusty.close_usd] == [first.close] * 3 + [first.close_usd]
+    assert [dusty.trade_count, dusty.volume_sol, dusty.filled] == [1, Decimal("1e-9"), False]
+    assert [flat.close, flat.trade_count, flat.filled] == [first.close, 0, True]
+    later = {"start": NOON + timedelta(minutes=2), "end": NOON + timedelta(minutes=3)}
+    assert [candle.close for candle in trades.series(**asked, **later, fill=True).candles] == [first.close]
+    assert [candle.close for candle in trades.series(**asked, **window, fill=False).candles] == [first.close, None]
+    for currency in ("quote", "usd"):
+        assert [bar.at for bar in charts.latest_bars(token=token, interval=60, currency=currency)] == [NOON]

@@ -15,7 +15,7 @@ from tests import factories
 from tests.factories import NOON
 from tests.tokens.services import building
 from tokens.choices import PoolType
-from tokens.models import Pool, Token
+from tokens.models import Pool, PriceCandle1m, Token
 from tokens.selectors import market
 from tokens.selectors.market import Market
 from tokens.services import cache, ingest
@@ -177,3 +177,22 @@ def test_the_hot_list_is_the_same_with_and_without_a_cache(redis: Redis, setting
     assert [(it.token, it.score) for it in kept] == [(second, None), (first, None)]
     assert kept == cache.hot(now=NOON, limit=10)
     assert kept[0].market is not None
+
+
+def test_truth_17_a_minute_without_a_price_changes_nothing() -> None:
+    """Neither the hour's first price nor the close before it is that of a minute without one."""
+    token = rising()
+    nothing = dict.fromkeys(("open", "high", "low", "close"))
+    factories.candle(token, bucket=NOON - 80 * MINUTE, volume_sol=Decimal(0), volume_usd=None, **nothing)
+    factories.candle(token, bucket=NOON - 58 * MINUTE, volume_sol=Decimal(0), volume_usd=None, **nothing)
+    assert market.markets(ids=[token.pk], now=NOON)[token.pk].change_1h == Decimal(150)
+
+
+def test_truth_21_the_hours_volume_is_net_of_wash_volume() -> None:
+    """What wallets bought and sold within a minute is not in the hour's volume, in SOL nor in USD."""
+    token = rising()
+    PriceCandle1m.objects.filter(token=token, bucket=NOON - 59 * MINUTE).update(
+        wash_volume_sol=Decimal("2.5"), wash_volume_usd=Decimal(375)
+    )
+    found = market.markets(ids=[token.pk], now=NOON)[token.pk]
+    assert (found.volume_1h, found.volume_1h_usd) == (Decimal("4.5"), Decimal(75))

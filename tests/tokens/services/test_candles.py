@@ -3,6 +3,7 @@
 from dataclasses import astuple, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from tests.factories import NOON
 from tests.tokens.services.building import received, trade
 from tests.tokens.services.capture import NOW, messages, play, rows
 from tokens.choices import CandleInterval, EventKind, PriceOrigin
-from tokens.domain import ohlc
+from tokens.domain import curve, ohlc
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
+from tokens.domain.numbers import price_scaled
 from tokens.models import CandleDue, PriceCandle1m, SolUsdPrice, Token, Transaction
 from tokens.services import candles, ingest, prices
+from tokens.services.playback import Player
 
 SECOND = int(NOON.timestamp())
 
@@ -27,8 +30,8 @@ drawn_trades = st.lists(
         st.sampled_from([EventKind.BUY, EventKind.SELL, EventKind.DEPOSIT]),
         st.integers(0, 400),  # seconds after noon: several minutes, many in one second
         st.integers(0, 3),  # traders
-        st.integers(0, 10**12),  # quote
-        st.integers(0, 10**15),  # tokens; 0 has no price
+        st.integers(0, 10**12) | st.integers(95, 105),  # quote; below 100 it forms no price
+        st.integers(0, 10**15) | st.integers(95, 105),  # tokens; 0 has no price
         st.integers(1, 10**6),  # the product of the reserves after it
     ),
     max_size=25,
@@ -45,7 +48,7 @@ def _event(number: int, drawn: tuple[Any, ...]) -> ChainEvent:
         user=trade(trader).signature[:44],
         quote_amount_raw=quote,
         token_amount_raw=token,
-        reserves=BothReserves(after=Reserves(virtual_quote=product, virtual_token=1)),
+        reserves=BothReserves(after=Reserves(virtual_quote=product, virtual_token=1 + product % 200)),
     )
 
 
@@ -63,7 +66,20 @@ def _plain(row: Transaction) -> ohlc.Trade:
         token_amount=row.token_amount,
         sol_amount=row.sol_amount,
         sol_amount_usd=row.sol_amount_usd,
+        quote_raw=int(row.amount_in if row.type == "buy" else row.amount_out),
+        token_raw=int(row.amount_out if row.type == "buy" else row.amount_in),
+        spot=_spot(row),
     )
+
+
+def _spot(row: Transaction) -> Decimal | None:
+    quote, token = int(row.quote_reserves or 0), int(row.token_reserves or 0)
+    given = row.type in ("buy", "add_liquidity")
+    sides = (row.amount_in_decimals, row.amount_out_decimals)
+    quote_places, token_places = sides if given else sides[::-1]
+    if min(quote, token) < 100 or quote_places is None or token_places is None:
+        return None
+    return Decimal(price_scaled(quote, token, quote_places, token_places)).scaleb(-20)
 
 
 class CandlesFollowFromTrades(TestCase):
@@ -206,3 +222,107 @@ def test_a_price_that_comes_later_fills_the_hole_and_the_candle_t8() -> None:
     assert row.pool.latest_price_usd == (row.pool.latest_price * 200).quantize(Decimal("1e-18"))
     assert PriceCandle1m.objects.get().volume_usd == Decimal(200)
     assert SolUsdPrice.objects.count() == 2
+
+
+def _dust(number: int, *, second: int, quote: int = 1, token: int = 1, **changes: Any) -> ChainEvent:
+    """Return a buy of one base unit for one lamport: 1e-3 SOL a token on a curve of 2.8e-8."""
+    return trade(
+        number,
+        slot=400_000_000 + second,
+        block_time=SECOND + second,
+        quote_amount_raw=quote,
+        token_amount_raw=token,
+        **changes,
+    )
+
+
+@pytest.mark.django_db
+def test_truth_17_a_base_unit_for_a_lamport_moves_no_candle() -> None:
+    """The recorded curve stays even at every length; what was bought for a lamport is in rows, counts and volume."""
+    player = Player(feed="replay", batch_events=10_000)
+    at = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    for source, payload in messages("cases/c1_dust.jsonl"):
+        player.take(player.decode(source=source, payload=payload), source=source, payload=payload)
+    player.flush(now=at)
+    candles.roll_all(now=at)
+    token = Token.objects.get()
+    trades = Transaction.objects.filter(token=token, type__in=("buy", "sell"))
+    assert trades.filter(amount_in=1, amount_out=1, price_per_token=Decimal("0.001")).count() == 2
+    for table in candles.TABLES.values():
+        found = _stored_candles(table).values()
+        assert max(candle.high for candle in found) < Decimal("5.6e-8")
+        assert sum(candle.trade_count for candle in found) == trades.count()
+        assert sum(candle.volume_token for candle in found) == sum(trade.token_amount for trade in trades)
+        assert sum(candle.volume_sol for candle in found) == sum(trade.sol_amount for trade in trades)
+    last = PriceCandle1m.objects.order_by("-bucket").first()
+    assert last is not None
+    assert Decimal("5.4e-8") < last.close < Decimal("5.6e-8")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("quote", "token", "forms"), [(100, 100, True), (99, 10**12, False), (10**9, 99, False)])
+def test_truth_17_a_hundred_base_units_on_either_side_form_a_price(quote: int, token: int, forms: bool) -> None:
+    """Fewer than a hundred of the quote or of the token form no price, on whichever side; a hundred do."""
+    ingest.store(batch=[received(_dust(0, second=0, quote=quote, token=token))], feed="test", now=NOW)
+    candles.roll_all(now=NOW)
+    candle = PriceCandle1m.objects.get()
+    price = curve.price(quote, token, 9, 6) if forms else curve.price(31 * 10**9, 1_070 * 10**12, 9, 6)
+    assert [candle.open, candle.high, candle.low, candle.close] == [round(price, 20)] * 4
+    assert [candle.trade_count, candle.buyer_count] == [1, 1]
+    assert candle.volume_sol == Decimal(quote).scaleb(-9)
+
+
+@pytest.mark.django_db
+def test_truth_17_without_reserves_a_minute_of_dust_has_counts_and_no_price() -> None:
+    """Where nothing says what the pool asks, a minute of dust has no price; the hour has the others' and counts all three."""
+    dust = _dust(1, second=60, reserves=BothReserves(after=Reserves()))
+    events = [trade(0, block_time=SECOND), dust, trade(2, block_time=SECOND + 120, slot=400_000_120)]
+    ingest.store(batch=[received(event) for event in events], feed="test", now=NOW)
+    candles.roll_all(now=NOW)
+    first, dusty, last = PriceCandle1m.objects.order_by("bucket")
+    assert [dusty.open, dusty.high, dusty.low, dusty.close] == [None] * 4
+    assert [dusty.open_usd, dusty.trade_count, dusty.volume_sol] == [None, 1, Decimal("1e-9")]
+    for table in list(candles.TABLES.values())[1:]:
+        (longer,) = _stored_candles(table).values()
+        assert [longer.open, longer.high, longer.low, longer.close] == [first.open, first.high, last.low, last.close]
+        assert [longer.trade_count, longer.volume_sol] == [3, first.volume_sol + dusty.volume_sol + last.volume_sol]
+
+
+@pytest.mark.django_db
+def test_truth_17_candles_from_before_become_due_again() -> None:
+    """The migration makes every minute of a day with dust due, and no other; rolling them mends the day's candle too, though
+    its minutes are older than their retention."""
+    module = import_module("tokens.migrations.0019_dust_forms_no_price")
+    other = [trade(5, block_time=SECOND - 86_400, slot=399_000_000)]
+    events = [trade(0, block_time=SECOND), _dust(1, second=1), trade(2, block_time=SECOND + 120, slot=400_000_120)]
+    ingest.store(batch=[received(event) for event in (*other, *events)], feed="test", now=NOW)
+    candles.roll_all(now=NOW)
+    right = {table: _stored_candles(table) for table in candles.TABLES.values()}
+    with connection.cursor() as cursor:
+        for table in candles.TABLES.values():
+            cursor.execute(f"UPDATE {table} SET high = 1, close = 1, high_usd = NULL")
+        cursor.execute(module.MARK)
+    assert [due.bucket for due in CandleDue.objects.order_by("bucket")] == [NOON, NOON + timedelta(minutes=2)]
+    candles.roll_all(now=datetime(2027, 1, 1, tzinfo=UTC))  # long after the minutes' own retention
+    for table, found in right.items():
+        stored = _stored_candles(table)
+        assert {at: stored[at] for at in stored if at >= NOON - timedelta(hours=12)} == {
+            at: candle for at, candle in found.items() if at >= NOON - timedelta(hours=12)
+        }
+
+
+@pytest.mark.django_db
+def test_truth_21_what_a_wallet_bought_and_sold_within_a_minute_is_wash_volume() -> None:
+    """Of ten tokens bought for 1000 and four sold for 500 eight are wash: 400 and 500 lamports; the next minute is another."""
+    spec = [(EventKind.BUY, 0, 1_000, 1_000), (EventKind.SELL, 30, 500, 400), (EventKind.SELL, 60, 300, 600)]
+    events = [
+        trade(number, kind=kind, slot=400_000_000 + second, block_time=SECOND + second, quote_amount_raw=quote,
+              token_amount_raw=token)
+        for number, (kind, second, quote, token) in enumerate(spec)
+    ]  # fmt: skip
+    ingest.store(batch=[received(event) for event in events], feed="test", now=NOW)
+    candles.roll_all(now=NOW)
+    minutes = PriceCandle1m.objects.order_by("bucket")
+    assert [candle.wash_volume_sol for candle in minutes] == [Decimal("9e-7"), 0]
+    assert [candle.volume_sol for candle in minutes] == [Decimal("1.5e-6"), Decimal("3e-7")]
+    assert [candle.wash_volume_sol for candle in _stored_candles("price_candles_1d").values()] == [Decimal("9e-7")]

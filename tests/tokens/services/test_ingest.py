@@ -4,12 +4,13 @@ import itertools
 import random
 from collections import Counter
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from tests import recordings
+from tests import factories, recordings
 from tests.factories import NOON
 from tests.tokens.services.building import MINT, address, received, trade
 from tests.tokens.services.capture import Message, messages, play, rows
@@ -313,3 +314,24 @@ def test_truth_08_only_purchases_inside_the_creation_make_a_dev_wallet() -> None
     for event in (*inside, made, trade(1, user=address("later"))):
         ingest.store(batch=[received(event)], feed="test", now=NOON)
     assert Token.objects.get().launch_wallets == sorted([BEN, address("third")])
+
+
+@pytest.mark.parametrize(("quote", "token", "is_price"), [(100, 100, True), (99, 10**12, False), (10**12, 99, False)])
+def test_truth_17_reserves_that_a_lamport_can_move_are_no_price(quote: int, token: int, is_price: bool) -> None:
+    """A pool with fewer than a hundred base units on either side asks no price and has no market cap; a hundred do."""
+    after = Reserves(virtual_quote=quote, virtual_token=token, real_quote=quote, real_token=token)
+    ingest.store(batch=[received(trade(reserves=BothReserves(after=after)))], feed="test", now=NOON)
+    pool = Pool.objects.get()
+    assert [pool.latest_price, pool.virtual_sol_reserves] == [Decimal("0.001") if is_price else None, quote]
+    assert pool.market_cap is None or is_price
+
+
+def test_truth_17_spot_prices_from_before_are_forgotten() -> None:
+    """The migration takes the price from pools whose reserves form none, and from no other."""
+    drained = factories.pool(virtual_sol_reserves=99)
+    whole, unknown = factories.pool(), factories.pool(virtual_sol_reserves=None)
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("tokens.migrations.0019_dust_forms_no_price").FORGET_SPOT)
+    for pool, is_kept in ((drained, False), (whole, True), (unknown, True)):
+        pool.refresh_from_db()
+        assert [(value is not None) for value in (pool.latest_price, pool.market_cap_usd)] == [is_kept, is_kept]

@@ -56,3 +56,16 @@ def test_a_token_without_a_known_launch_is_as_old_as_its_row(sql: Any) -> None:
         (unknown.pk, None, None)
     ]
     assert known.pk != unknown.pk
+
+
+def test_truth_21_the_ranking_is_net_of_wash_volume(sql: Any, now: datetime) -> None:
+    """What ranks is the volume without what wallets bought and sold within a minute; the gross stands beside it."""
+    washed, honest = factories.token(creation_timestamp=now), factories.token(creation_timestamp=now)
+    for token, wash in ((washed, 140), (honest, None)):
+        factories.candle(token, bucket=now - timedelta(hours=1), volume_usd=Decimal(150), wash_volume_usd=wash)
+    tasks.refresh_top_tokens()
+    columns = "token_id, volume_24h_usd, gross_volume_24h_usd"
+    assert sql(f"SELECT {columns} FROM top_tokens_by_usd_volume ORDER BY volume_24h_usd DESC") == [
+        (honest.pk, 150, 150),
+        (washed.pk, 10, 150),
+    ]

@@ -152,3 +152,17 @@ def test_c1_the_aggregates_have_the_seeds_columns(sql, view):
     """Each aggregate has the seed's columns in the seed's order on every server."""
     rows = sql("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum", view)
     assert [name for (name,) in rows] == COLUMNS[view].split()
+
+
+def test_truth_17_the_aggregate_takes_no_price_from_dust(sql):
+    """A trade of fewer than 100 base units on either side counts and is no price of the minute; alone it stands at the spot."""
+    pool = factories.pool()
+    spot = {"quote_reserves": 30 * 10**9, "token_reserves": 1_000 * 10**12}
+    factories.transaction(pool, price_per_token=Decimal("0.00000003"))
+    factories.transaction(pool, price_per_token=Decimal(1), amount_out=99)
+    factories.transaction(pool, price_per_token=Decimal("1e-15"), amount_in=99, block_time=NOON + MINUTE, **spot)
+    columns = "bucket, open, high, low, close, trade_count"
+    assert sql(f"SELECT {columns} FROM price_candles_1m_cagg WHERE token_id = %s ORDER BY bucket", pool.token_id) == [
+        (NOON, *4 * (Decimal("0.00000003"),), 2),
+        (NOON + MINUTE, *4 * (Decimal("0.00000003"),), 1),
+    ]

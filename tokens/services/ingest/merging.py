@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from tokens.choices import PoolStatus, Venue
 from tokens.domain import mayhem
 from tokens.domain.facts import STATUS_RANK, Holdings, Migrated, Order, PoolFact
-from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, price_scaled, usd_scaled
+from tokens.domain.numbers import PRICE_PLACES, USD_PLACES, forms_price, price_scaled, usd_scaled
 from tokens.services.prices import Window
 
 
@@ -137,8 +137,13 @@ def _migrated(state: State, shown: Migrated) -> State:
 
 
 def priced(fact: PoolFact, pool: State, token_decimals: int, usd: Window) -> tuple[str | None, ...]:
-    """Return spot price and market cap of a state, each in the quote and, with a fresh price of the quote, in USD."""
+    """Return spot price and market cap of a state, each in the quote and, with a fresh price of the quote, in USD.
+
+    Reserves that a lamport can move have no price (T16).
+    """
     if not pool.virtual_quote or not pool.virtual_token or pool.quote_decimals is None:
+        return (None,) * 4
+    if not forms_price(int(pool.virtual_quote), int(pool.virtual_token)):
         return (None,) * 4
     spot = price_scaled(int(pool.virtual_quote), int(pool.virtual_token), pool.quote_decimals, token_decimals)
     unit = 10**token_decimals
@@ -158,7 +163,12 @@ def created(fact: PoolFact, pool: State, token_decimals: int) -> tuple[Any, ...]
     if start is None:
         return (None,) * 3
     price = None
-    if start.virtual_quote and start.virtual_token and pool.quote_decimals is not None:
+    if (
+        start.virtual_quote
+        and start.virtual_token
+        and pool.quote_decimals is not None
+        and forms_price(start.virtual_quote, start.virtual_token)
+    ):
         scaled = price_scaled(start.virtual_quote, start.virtual_token, pool.quote_decimals, token_decimals)
         price = f"{scaled}e-{PRICE_PLACES}"
     return price, start.real_token, start.real_quote
