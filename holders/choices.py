@@ -21,13 +21,15 @@ class HolderUpdateType(TextChoices):
 
 
 class Exclusion(TextChoices):
-    """Why an account is left out before anything is measured."""
+    """Why an account is left out before anything is measured. ``PROGRAM`` is of snapshots before December 2026: since
+    then owners that are programs are weighed unless they are one of the others."""
 
     CURVE = "curve", "Launch curve"
     POOL = "pool", "Pool of the token"
     BURN = "burn", "Burn address"
     PROGRAM = "program", "Owned by a program"
     EXCHANGE = "exchange", "Exchange wallet"
+    LOCKER = "locker", "Locker"
 
 
 class JobReason(TextChoices):

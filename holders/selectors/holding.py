@@ -14,6 +14,7 @@ from django.db import connection
 
 from holders.choices import WalletOrigin
 from holders.domain import activity, terms
+from holders.models import HolderSnapshot
 from tokens.models import Token
 
 MOST = 20_000
@@ -81,7 +82,7 @@ WITH trades AS (
            analysis.funded_lamports, analysis.funded_at
       FROM holders LEFT JOIN wallet_analysis_cache AS analysis
         ON analysis.wallet_address = holders.wallet AND analysis.last_analyzed <= %(at)s + %(grace)s
-     WHERE holders.balance > 0
+     WHERE holders.balance > 0 AND holders.balance >= %(dust_below)s
 )
 """
 
@@ -94,7 +95,7 @@ SELECT wallet, balance, held_since, coalesce(buys, 0), coalesce(sells, 0), coale
 
 _ALL = """
 , measured AS (
-    SELECT *, 100 * balance / sum(balance) OVER () AS share,
+    SELECT *, 100 * balance / coalesce(%(circulating)s, sum(balance) OVER ()) AS share,
            extract(epoch FROM %(at)s - active_at) / 86400 AS idle_days,
            greatest(coalesce(trades, 0), coalesce(total_transactions, 0)) AS activity
       FROM known
@@ -211,17 +212,17 @@ class Counted:
     alike: int
 
 
-def holders(*, token: Token, excluded: Sequence[str], at: datetime) -> Sequence[Holder]:
-    """Return who held ``token`` at ``at``, the largest first, at most :data:`MOST`."""
+def holders(*, token: Token, excluded: Sequence[str], snapshot: HolderSnapshot) -> Sequence[Holder]:
+    """Return who held ``token`` at the time of ``snapshot``, the largest first, at most :data:`MOST`."""
     with connection.cursor() as cursor:
-        cursor.execute(_HOLDERS + _EACH, _asked(token, excluded, at))
+        cursor.execute(_HOLDERS + _EACH, _asked(token, excluded, snapshot))
         return [_holder(row) for row in cursor.fetchall()]
 
 
-def counted(*, token: Token, excluded: Sequence[str], at: datetime) -> Counted:
-    """Return all holders of ``token`` at ``at``, counted by one statement."""
+def counted(*, token: Token, excluded: Sequence[str], snapshot: HolderSnapshot) -> Counted:
+    """Return all holders of ``token`` at the time of ``snapshot``, counted by one statement."""
     with connection.cursor() as cursor:
-        cursor.execute(_HOLDERS + _ALL, _asked(token, excluded, at))
+        cursor.execute(_HOLDERS + _ALL, _asked(token, excluded, snapshot))
         names = [column.name for column in cursor.description or ()]
         return Counted(**dict(zip(names, cursor.fetchone(), strict=True)))
 
@@ -239,12 +240,14 @@ def beginning(*, token: Token, at: datetime) -> Beginning:
     return Beginning(slot=slot, bundles=bundles, launch_buyers=buyers)
 
 
-def _asked(token: Token, excluded: Sequence[str], at: datetime) -> dict[str, Any]:
+def _asked(token: Token, excluded: Sequence[str], snapshot: HolderSnapshot) -> dict[str, Any]:
     return {
         "token": token.pk,
         "mint": token.mint_address,
         "excluded": list(excluded),
-        "at": at,
+        "at": snapshot.snapshot_time,
+        "dust_below": snapshot.dust_below,
+        "circulating": snapshot.circulating_supply or None,
         "grace": terms.ANALYSIS_GRACE,
         "settled": terms.AGE_SETTLED,
         "chain": WalletOrigin.CHAIN,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from holders.choices import Exclusion, HolderOrigin
@@ -17,6 +18,7 @@ from holders.services import balances, books, measuring
 from holders.services.measuring import Found, Owner
 from megatron.clients.ports import HeldAccount, HolderList, HolderSource
 from tokens.choices import PoolType
+from tokens.domain import programs
 from tokens.models import Pool, Token
 
 MOST = 10_000
@@ -165,10 +167,10 @@ def _store(token: Token, found: Found | None, now: datetime) -> Taken | None:
     if found.origin != HolderOrigin.TRADES and not found.missing and found.slot is not None:
         updates = books.correct(token=token, held=whole, excluded=excluded.keys(), slot=found.slot, now=now)
         balances.revalue(mints=[mint], now=now)
-    measuring.save(token=token, found=found, holders=holders, excluded=excluded, now=now)
+    row = measuring.save(token=token, found=found, holders=holders, excluded=excluded, now=now)
     return Taken(
         snapshot_time=now,
-        total_holders=len(holders),
+        total_holders=row.total_holders,
         holders_fetched=len(found.owners),
         is_complete=not found.missing,
         excluded=len(excluded),
@@ -179,7 +181,7 @@ def _store(token: Token, found: Found | None, now: datetime) -> Taken | None:
 
 def _split(token: Token, found: Found) -> tuple[dict[str, int], dict[str, tuple[int, Exclusion]]]:
     """Return the holders with their base units, and those who are none with theirs and the reason."""
-    venues = _venues(token.pools.all())
+    venues = _venues(token)
     holders: dict[str, int] = {}
     excluded: dict[str, tuple[int, Exclusion]] = {}
     for wallet, owner in found.owners.items():
@@ -191,10 +193,14 @@ def _split(token: Token, found: Found) -> tuple[dict[str, int], dict[str, tuple[
     return holders, excluded
 
 
-def _venues(pools: Collection[Pool]) -> Venues:
-    curves = [pool for pool in pools if pool.pool_type == PoolType.INITIAL]
-    others = [pool for pool in pools if pool.pool_type != PoolType.INITIAL]
-    return Venues(curves=frozenset(_addresses(curves)), pools=frozenset(_addresses(others)))
+def _venues(token: Token) -> Venues:
+    pools, mint = token.pools.all(), token.mint_address
+    curves = _addresses([pool for pool in pools if pool.pool_type == PoolType.INITIAL])
+    others = _addresses([pool for pool in pools if pool.pool_type != PoolType.INITIAL])
+    if programs.is_address(mint):  # a pump coin's own, which we need not have seen trade
+        curves.append(programs.bonding_curve(mint))
+        others.append(programs.graduated_pool(mint, programs.WRAPPED_SOL))
+    return Venues(curves=frozenset(curves), pools=frozenset(others), lockers=frozenset(settings.HOLDER_LOCKERS))
 
 
 def _addresses(pools: Collection[Pool]) -> list[str]:

@@ -12,7 +12,7 @@ from holders.models import TokenHolder
 from holders.services import balances
 from holders.services.balances import Derived
 from tests import factories
-from tests.factories import NOON, address
+from tests.factories import NOON, address, signature
 from tests.holders import by_loop
 from tokens.models import Pool, RetentionPolicy, Transaction
 
@@ -22,7 +22,7 @@ LATER = NOON + timedelta(days=2)
 
 
 def trade(pool: Pool, who: str, tokens: int, sol: str | None, minute: int = 0, **fields: Any) -> Transaction:
-    """Store a buy of so many whole tokens, or a sale of as many when they are negative."""
+    """Store a buy of so many whole tokens, or a sale of as many when they are negative; nobody charged anything."""
     raw, lamports = abs(tokens) * 10**6, int(Decimal(sol or 0).scaleb(9))
     given, got = (lamports, raw) if tokens > 0 else (raw, lamports)
     usd = fields.pop("usd", None if sol is None else Decimal(sol) * 150)
@@ -37,6 +37,8 @@ def trade(pool: Pool, who: str, tokens: int, sol: str | None, minute: int = 0, *
             "token_amount": Decimal(abs(tokens)),
             "block_time": NOON + timedelta(minutes=minute),
             "slot": 420_000_000 + minute * 150,
+            "protocol_fee": 0,
+            "transaction_fee": 0,
             **fields,
         },
     )
@@ -192,6 +194,17 @@ TRADES = st.lists(
         st.integers(-60, 60).filter(bool),
         st.none() | st.decimals("0", "50", places=9).map(str),
         st.integers(0, 8),
+        st.fixed_dictionaries(
+            {
+                "protocol_fee": st.none() | st.integers(0, 10**9),
+                "platform_fee": st.none() | st.integers(0, 10**9),
+                "creator_fee": st.none() | st.integers(0, 10**9),
+                "share_fee": st.none() | st.integers(0, 10**9),
+                "transaction_fee": st.none() | st.integers(0, 10**8),
+                "raw_data": st.sampled_from([None, {"fee_payer": "somebody"}, {"layout": "TradeEvent/10"}]),
+                "transaction": st.sampled_from(["own", "one", "two"]),
+            }
+        ),
     ),
     min_size=1,
     max_size=14,
@@ -205,8 +218,12 @@ def test_the_statement_gives_what_a_loop_over_the_orm_gives(trades: list[Any], d
     pool = factories.pool(latest_price=Decimal("0.013"))
     later = data.draw(st.integers(0, len(trades)))
     for part in (trades[:later], trades[later:]):
-        for who, tokens, sol, minute in part:
-            trade(pool, who, tokens, sol, minute)
+        for who, tokens, sol, minute, charged in part:
+            charged, place = dict(charged), Transaction.objects.count()
+            of = charged.pop("transaction")
+            # A transaction has one time; who trades in it again is charged by the network once.
+            one = {} if of == "own" else {"signature": signature(f"{of} {minute}"), "event_index": (place * 7) % 100}
+            trade(pool, who, tokens, sol, minute, **charged, **one)
         derive(pool)
     found = by_loop.rows(pool.token.mint_address)
     TokenHolder.objects.all().delete()

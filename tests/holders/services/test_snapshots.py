@@ -59,8 +59,8 @@ def booked(of: Pool) -> dict[str, int]:
 
 
 def test_accounts_of_one_owner_are_added_up_and_nobodys_are_left_out() -> None:
-    """Curve, pool, burned, program and exchange accounts are in no measure, each with its reason; shares are of what is
-    left of the supply."""
+    """Curve, pool, burned and exchange accounts are in no measure, each with its reason; shares are of what is left of the
+    supply. A program that nobody knows is weighed like a wallet, and shown as one."""
     curve = pool()
     side = factories.pool(curve.token, pool_type="permissionless", platform="pumpswap", base_vault=address("vault"))
     program = "Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y"
@@ -73,26 +73,28 @@ def test_accounts_of_one_owner_are_added_up_and_nobodys_are_left_out() -> None:
     )
     source = Lists(HolderList(slot=SLOT, accounts=(*people.accounts, *more), missing="", credits=20))
     taken = take(curve, source)
-    assert (taken.total_holders, taken.holders_fetched, taken.excluded, taken.credits) == (3, 8, 5, 20)
+    assert (taken.total_holders, taken.holders_fetched, taken.excluded, taken.credits) == (4, 8, 4, 20)
     row = stored(curve)
     assert {one["wallet"]: one["reason"] for one in row.raw_distribution["excluded"]} == {
         curve.pool_address: "curve",
         wallet("authority"): "pool",
         EXCHANGE: "exchange",
-        program: "program",
         INCINERATOR: "burn",
     }
     assert side.base_vault == address("vault")
-    assert (row.circulating_supply, row.excluded_balance) == (300_000, 700_000)
-    assert (row.top_1_balance, row.top_1_percentage, row.top_10_percentage) == (150_000, 50, Decimal("83.3333"))
-    assert (row.gini_coefficient, row.hhi) == (Decimal("0.29333333"), Decimal("4432.0000"))
-    assert (row.creator_percentage, row.total_holders, row.unique_holders) == (Decimal("13.3333"), 3, 8)
+    assert (row.circulating_supply, row.excluded_balance) == (340_000, 660_000)
+    assert (row.top_1_balance, row.top_1_percentage) == (150_000, Decimal("44.1176"))
+    assert (row.top_10_percentage, row.judged_percentage) == (Decimal("85.2941"), Decimal("85.2941"))
+    assert (row.gini_coefficient, row.hhi) == (Decimal("0.30172414"), Decimal("3483.9477"))
+    assert (row.creator_percentage, row.total_holders, row.unique_holders) == (Decimal("11.7647"), 4, 8)
+    assert (row.program_percentage, row.dust_holders) == (Decimal("11.7647"), 0)
     assert (row.slot, row.data_source, row.is_complete, row.token_accounts) == (SLOT, "helius_rpc", True, 9)
-    assert row.raw_distribution["top"][0] == {"wallet": ANN, "balance": "150000.000000", "percentage": "50.0000"}
-    assert row.raw_distribution["classes"] == {"whale": 3, "large": 0, "medium": 0, "small": 0}
-    assert (row.holders_10k_100k, row.holders_100k_plus, row.median_holding_size) == (2, 1, 60_000)
+    assert row.raw_distribution["top"][0] == {"wallet": ANN, "balance": "150000.000000", "percentage": "44.1176"}
+    assert [one["wallet"] for one in row.raw_distribution["top"] if one.get("is_program")] == [program]
+    assert row.raw_distribution["classes"] == {"whale": 4, "large": 0, "medium": 0, "small": 0}
+    assert (row.holders_10k_100k, row.holders_100k_plus, row.median_holding_size) == (3, 1, 50_000)
     assert source.asked == [(None, 10_000)]
-    assert set(booked(curve)) == {ANN, BOB, CY}
+    assert set(booked(curve)) == {ANN, BOB, CY, program}
 
 
 def test_a_complete_list_corrects_the_books_and_keeps_each_difference() -> None:
@@ -155,7 +157,7 @@ def test_a_source_that_fails_leaves_nothing() -> None:
 
 def test_without_a_source_our_own_trades_say_who_holds() -> None:
     """From trades the shares are of what the curve sold, and the list does not claim to be complete."""
-    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=8 * 10**11 - 2_000 * 10**6)
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=8 * 10**11 - 1_250 * 10**6)
     trade(curve, ANN, 600)
     trade(curve, BOB, 400, at=NOON - timedelta(minutes=5))
     trade(curve, CY, 10)
@@ -164,7 +166,8 @@ def test_without_a_source_our_own_trades_say_who_holds() -> None:
     assert (taken.total_holders, taken.is_complete, taken.credits, taken.updates) == (2, False, 0, 0)
     row = stored(curve)
     assert (row.data_source, row.slot, row.has_trades) == ("transactions", None, True)
-    assert (row.circulating_supply, row.top_1_percentage, row.creator_percentage) == (2_000, 30, 0)
+    assert (row.circulating_supply, row.top_1_percentage, row.creator_percentage) == (1_250, 48, 0)
+    assert row.judged_percentage == 80
     assert (row.active_holders, row.new_holders_1h, row.unique_buyers_1h, row.unique_sellers_1h) == (2, 1, 1, 1)
     assert row.holder_growth_rate == 0  # Ann and Cy an hour ago, Ann and Bob now
     assert (row.market_cap_usd, row.progress_quote_pct) == (curve.market_cap_usd, curve.progress_quote_pct)
@@ -206,7 +209,7 @@ def test_a_fresh_list_in_which_nothing_changed_is_not_fetched_again() -> None:
 
 def test_growth_is_against_the_same_source_an_hour_ago() -> None:
     """Three holders instead of two are fifty percent more; an hour-old list of another origin says nothing."""
-    curve = pool()
+    curve = pool(base_supply=11 * 10**6)
     take(curve, Lists(listed({ANN: 6, BOB: 4})))
     take(curve, Lists(listed({ANN: 6, BOB: 4, CY: 1}, slot=SLOT + 1)), NOON + HOUR)
     assert stored(curve, NOON + HOUR).holder_growth_rate == 50
@@ -215,7 +218,7 @@ def test_growth_is_against_the_same_source_an_hour_ago() -> None:
 
 def test_scoring_reads_a_measured_snapshot_once() -> None:
     """A snapshot is to be scored from when its wallets are measured until scoring says that it is done."""
-    curve = pool()
+    curve = pool(base_supply=10 * 10**6)
     mint = curve.token.mint_address
     take(curve, Lists(listed({ANN: 6, BOB: 4})))
     assert measures.since(cursor=None, limit=9) == []
@@ -230,7 +233,7 @@ def test_scoring_reads_a_measured_snapshot_once() -> None:
     assert (measures.since(cursor=None, limit=9), snapshots.scored(keys=[(mint, NOON)], now=NOON)) == ([], 0)
     newest = measures.of(token_mint=mint, at=NOON + HOUR)
     assert newest is not None
-    assert (newest.top_1_pct, newest.is_complete) == (Decimal("0.0006"), True)
+    assert (newest.top_1_pct, newest.is_complete) == (60, True)
     assert measures.of(token_mint=mint, at=NOON - HOUR) is None
 
 

@@ -62,6 +62,7 @@ class Run(NamedTuple):
     failed: bool = False
     transaction_fee: int | None = None
     keys: Sequence[str] = ()
+    fee_payer: str | None = None
 
 
 _meta = msgspec.json.Decoder(Meta)
@@ -94,6 +95,7 @@ def run(transaction: msgspec.Raw, meta_json: msgspec.Raw, *, slot: int | None, b
         meta.err != NULL,
         meta.fee,
         keys,
+        keys[0] if keys else None,
     )
 
 
@@ -199,6 +201,10 @@ def _decoded(
     found = events.read(transaction.header, emissions, drift)
     if stated:
         found = sorted((*found, *stated), key=lambda event: event.event_index)
+    if transaction.fee_payer is not None:
+        for event in found:
+            if event.user not in (None, transaction.fee_payer):
+                event.raw["fee_payer"] = transaction.fee_payer  # the network's fee is not the trader's
     return Decoded(
         outcome=outcome,
         signature=transaction.header.signature,

@@ -19,6 +19,7 @@ class _Body(msgspec.Struct, rename="camel"):
     slot: int | None = None
     timestamp: int | None = None
     fee: int | None = None
+    fee_payer: str | None = None
     transaction_error: msgspec.Raw = NULL
 
 
@@ -38,4 +39,5 @@ def run(raw: bytes) -> Run:
         body.transaction_error != NULL,
         body.fee,
         keys,
+        body.fee_payer,
     )

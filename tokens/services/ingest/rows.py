@@ -122,11 +122,13 @@ class Writer:
 
 
 def _raw(raw: dict[str, Any]) -> str:
-    """Keep the layout only where it tells something that the columns do not: most rows need no JSON at all."""
-    layout: str = raw.get("layout", "")
-    if not layout or (layout.startswith(_PLAIN_LAYOUTS) and not raw.get("unknown_bytes")):
-        return _NULL
-    return msgspec.json.encode({"layout": layout}).decode()
+    """Keep what tells something that the columns do not, the layout and who else paid the network: most rows need no
+    JSON at all."""
+    kept = {name: raw[name] for name in ("layout", "fee_payer") if raw.get(name)}
+    layout: str = kept.get("layout", "")
+    if layout.startswith(_PLAIN_LAYOUTS) and not raw.get("unknown_bytes"):
+        del kept["layout"]
+    return msgspec.json.encode(kept).decode() if kept else _NULL
 
 
 def positionless(facts: Iterable[TradeFact]) -> list[TradeFact]:
