@@ -79,10 +79,6 @@ class Position:
     """Lamports of all fees that are in costs and proceeds."""
     without_network_fee: int = 0
     """Trades of which no source told the network's fee: costs and proceeds are without it."""
-    trips: int = 0
-    """Rounds in which something was sold that had been bought here."""
-    trips_won: int | None = 0
-    """Those of them that ended with a profit."""
     bought: int = 0
     sold: int = 0
     untracked: int = 0
@@ -131,10 +127,6 @@ class Position:
         self.sold_cost = _plus(self.sold_cost, paid)
         paid_usd, gain_usd = _sale(self.cost_usd, more.net_usd_out, known, held, sold)
         self.cost_usd, self.realized_usd = _less(self.cost_usd, paid_usd), _plus(self.realized_usd, gain_usd)
-        if known:
-            self.trips += 1
-            won = gain if gain is not None else gain_usd  # coins in another quote have their profit in USD only
-            self.trips_won = _plus(self.trips_won, None if won is None else int(won > 0))
         self.earned = _plus(self.earned, more.lamports_out)
         self.fees = _plus(self.fees, _less(more.lamports_out, more.net_out))
         if held and known == held:

@@ -92,16 +92,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='tokenholder',
-            name='round_trips',
-            field=models.PositiveIntegerField(db_default=0, default=0, help_text='Buys with the sales up to the next buy, where something bought was sold'),
-        ),
-        migrations.AddField(
-            model_name='tokenholder',
-            name='round_trips_won',
-            field=models.PositiveIntegerField(help_text='Those with a profit, net of fees; NULL unknown', null=True),
-        ),
-        migrations.AddField(
-            model_name='tokenholder',
             name='sold_cost_sol',
             field=models.DecimalField(decimal_places=9, help_text='What it sold of what it had bought had cost, SOL with fees', max_digits=38, null=True),
         ),
@@ -169,10 +159,6 @@ class Migration(migrations.Migration):
             model_name='walletanalysis',
             name='win_rate',
             field=megatron.core.fields.PercentField(help_text='Tokens sold with a profit net of fees, percent of those whose profit is known', null=True),
-        ),
-        migrations.AddConstraint(
-            model_name='tokenholder',
-            constraint=models.CheckConstraint(condition=models.Q(('round_trips_won', None), ('round_trips_won__lte', models.F('round_trips')), _connector='OR'), name='token_holder_trips_won_of_all'),
         ),
         migrations.RunSQL(TOP_HOLDERS, migrations.RunSQL.noop),
         migrations.RunSQL(MEASURES_OF_FEW_ARE_UNKNOWN, migrations.RunSQL.noop),

@@ -216,10 +216,6 @@ class TokenHolder(Row):
     network_fees_unknown = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Trades whose network fee no source told: it is not in the profit"
     )
-    round_trips = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="Buys with the sales up to the next buy, where something bought was sold"
-    )
-    round_trips_won = models.PositiveIntegerField(null=True, help_text="Those with a profit, net of fees; NULL unknown")
     unrealized_pnl_sol = _money(null=True, help_text="SOL, at the newest price, without the fees of a sale to come")
     realized_pnl = _money(null=True, help_text="USD, against average cost, net of fees")
     unrealized_pnl = _money(null=True, help_text="USD, at the newest price, without the fees of a sale to come")
@@ -266,10 +262,6 @@ class TokenHolder(Row):
             models.CheckConstraint(
                 condition=Q(untracked_sold__gte=0, untracked_sold__lte=F("total_sold")),
                 name="token_holder_untracked_is_sold",
-            ),
-            models.CheckConstraint(
-                condition=Q(round_trips_won=None) | Q(round_trips_won__lte=F("round_trips")),
-                name="token_holder_trips_won_of_all",
             ),
             models.CheckConstraint(
                 condition=Q(sold_ratio__range=(0, 1)) & Q(diamond_hands_score__range=(0, 100)),

@@ -26,7 +26,7 @@ _WRITTEN = (
     ),
     *("buy_count", "sell_count", "transaction_count", "cost_sol", "cost_usd", "avg_buy_price", "avg_sell_price"),
     *("realized_pnl_sol", "realized_pnl", "unrealized_pnl_sol", "unrealized_pnl", "diamond_hands_score", "sold_ratio"),
-    *("sold_cost_sol", "fees_sol", "network_fees_unknown", "round_trips", "round_trips_won"),
+    *("sold_cost_sol", "fees_sol", "network_fees_unknown"),
     "last_updated",
 )
 SOL = "So11111111111111111111111111111111111111112"
@@ -165,8 +165,6 @@ def _holder(token: Token, pool: Pool | None, wallet: str, position: Position, no
         sold_cost_sol=money(position.sold_cost),
         fees_sol=money(position.fees),
         network_fees_unknown=position.without_network_fee,
-        round_trips=position.trips,
-        round_trips_won=position.trips_won,
         unrealized_pnl_sol=gain(position.cost, pool.latest_price if pool and pool.quote_mint == SOL else None),
         unrealized_pnl=gain(position.cost_usd, pool.latest_price_usd if pool else None),
         diamond_hands_score=positions.diamond_hands(hours=hours, sold=ratio),
