@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name='holdersnapshot',
-            name='dust_holders',
+            name='uncounted_holders',
             field=models.PositiveIntegerField(help_text='Owners of less than a millionth of what circulates: in no other count and no measure', null=True),
         ),
         migrations.AddField(

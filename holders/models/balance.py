@@ -47,7 +47,7 @@ class HolderSnapshot(models.Model):
     unique_holders = models.PositiveIntegerField(help_text="Owners with a balance, with the excluded")
     holders_fetched = models.PositiveIntegerField(help_text="Owners with a balance that the list had")
     token_accounts = models.PositiveIntegerField(null=True, help_text="Accounts of them; NULL when not counted")
-    dust_holders = models.PositiveIntegerField(
+    uncounted_holders = models.PositiveIntegerField(
         null=True, help_text="Owners of less than a millionth of what circulates: in no other count and no measure"
     )
     active_holders = models.PositiveIntegerField(

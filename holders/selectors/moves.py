@@ -58,7 +58,7 @@ def of(*, token: Token, excluded: list[str], snapshot: HolderSnapshot) -> Moves:
 def _listed(mint: str, origin: HolderOrigin, now: datetime) -> int | None:
     # Lists from before dust was left out count otherwise, and say nothing of growth.
     rows = HolderSnapshot.objects.filter(
-        token_mint=mint, data_source=origin, dust_holders__isnull=False, snapshot_time__lte=now - HOUR, snapshot_time__gte=now - _COMPARED
+        token_mint=mint, data_source=origin, uncounted_holders__isnull=False, snapshot_time__lte=now - HOUR, snapshot_time__gte=now - _COMPARED
     )
     return rows.order_by("-snapshot_time").values_list("total_holders", flat=True).first()
 

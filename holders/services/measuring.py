@@ -72,7 +72,7 @@ def save(
         incomplete_reason=found.missing,
         total_holders=len(weighed),
         unique_holders=len(found.owners),
-        dust_holders=None if circulating is None else len(holders) - len(weighed),
+        uncounted_holders=None if circulating is None else len(holders) - len(weighed),
         holders_fetched=len(found.owners),
         token_accounts=found.accounts,
         circulating_supply=None if circulating is None else circulating * unit,

@@ -77,7 +77,7 @@ def _measures(row: HolderSnapshot) -> dict[str, Any]:
     return {
         "token_mint": row.token_mint,
         "judged_percentage": None if row.judged_percentage is None else f"{row.judged_percentage:f}",
-        "dust_holders": row.dust_holders,
+        "uncounted_holders": row.uncounted_holders,
         "snapshot_time": row.snapshot_time.isoformat(),
         "total_holders": row.total_holders,
         "unique_holders": row.unique_holders,
@@ -88,7 +88,7 @@ def _measures(row: HolderSnapshot) -> dict[str, Any]:
 
 def _words(row: HolderSnapshot) -> str:
     excluded = len(row.raw_distribution["excluded"])
-    lines = [f"{row.total_holders:,} holders of {row.token_mint}, {excluded} left out, {row.dust_holders or 0:,} with dust."]
+    lines = [f"{row.total_holders:,} holders of {row.token_mint}, {excluded} left out, {row.uncounted_holders or 0:,} with dust."]
     if row.why_not_measured:
         lines.append(f"Not measured. {row.why_not_measured}.")
     lines += [f"  {one['reason']}: {one['wallet']} with {one['balance']}" for one in row.raw_distribution["excluded"]]

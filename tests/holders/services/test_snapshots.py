@@ -14,6 +14,7 @@ from megatron.clients.ports import HeldAccount, HolderList
 from tests import factories
 from tests.factories import NOON, address
 from tests.holders.listing import Lists, listed, wallet
+from tokens.domain import programs
 from tokens.models import Pool, Transaction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.community]
@@ -87,7 +88,7 @@ def test_accounts_of_one_owner_are_added_up_and_nobodys_are_left_out() -> None:
     assert (row.top_10_percentage, row.judged_percentage) == (Decimal("85.2941"), Decimal("85.2941"))
     assert (row.gini_coefficient, row.hhi) == (Decimal("0.30172414"), Decimal("3483.9477"))
     assert (row.creator_percentage, row.total_holders, row.unique_holders) == (Decimal("11.7647"), 4, 8)
-    assert (row.program_percentage, row.dust_holders) == (Decimal("11.7647"), 0)
+    assert (row.program_percentage, row.uncounted_holders) == (Decimal("11.7647"), 0)
     assert (row.slot, row.data_source, row.is_complete, row.token_accounts) == (SLOT, "helius_rpc", True, 9)
     assert row.raw_distribution["top"][0] == {"wallet": ANN, "balance": "150000.000000", "percentage": "44.1176"}
     assert [one["wallet"] for one in row.raw_distribution["top"] if one.get("is_program")] == [program]
@@ -246,3 +247,127 @@ def test_processed_differences_are_forgotten_after_a_month() -> None:
     assert books.forget(now=NOON + timedelta(days=29)) == 0
     assert books.forget(now=NOON + timedelta(days=31)) == 1
     assert HolderUpdate.objects.get().wallet_address == BOB
+
+
+VAULT = "Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y"  # off the curve: the vault of a multisig, or of anything else
+UNKNOWN = dict.fromkeys(
+    (
+        *("gini_coefficient", "theil_index", "shannon_entropy", "hhi", "creator_percentage", "program_percentage"),
+        *(f"top_{most}_{of}" for most in (1, 5, 10, 20, 25, 50, 100) for of in ("percentage", "balance")),
+        *("active_holders", "holder_growth_rate", "diamond_hands_count", "dust_accounts"),
+        *("average_holding_size", "median_holding_size"),
+    )
+)
+
+
+def measured(of: Pool, names: Any = UNKNOWN) -> dict[str, Any]:
+    return {name: getattr(stored(of), name) for name in names}
+
+
+def test_truth_19_of_one_known_holder_of_a_sliver_nothing_is_measured() -> None:
+    """One wallet of which we saw a trade holds 0.0079 % of what left the curve: not "evenly spread", but unknown, wherever it is
+    stored; his own share stays to be seen."""
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=4 * 10**11)
+    trade(curve, ANN, 32)
+    take(curve, None)
+    row = stored(curve)
+    assert (row.judged_percentage, row.is_measured, row.total_holders) == (Decimal("0.0080"), False, 1)
+    assert measured(curve) == UNKNOWN
+    assert (row.raw_distribution["lorenz"], row.raw_distribution["classes"]) == ([], {})
+    assert row.raw_distribution["top"] == [{"wallet": ANN, "balance": "32.000000", "percentage": "0.0080"}]
+    HolderSnapshot.objects.update(measured_at=NOON)
+    (found,) = measures.since(cursor=None, limit=9)
+    assert (found.total_holders, found.gini, found.top_1_pct, found.active_holders) == (None, None, None, None)
+    assert found.why_not_measured == (
+        "The known owners hold 0.0080 % of what circulates; a measure needs 80 %"
+    )
+
+
+@pytest.mark.parametrize(("known", "is_measured"), [(800_000, True), (799_999, False)])
+def test_truth_19_measures_begin_at_four_fifths_of_what_circulates(known: int, is_measured: bool) -> None:
+    """At 80 % exactly, not one token below; the denominator is the supply without what is left out."""
+    curve = pool(base_supply=11 * 10**11)
+    answer = listed({ANN: known - 300_000, BOB: 300_000, curve.pool_address: 100_000}, missing="Cut")
+    take(curve, Lists(answer))
+    row = stored(curve)
+    assert (row.is_measured, row.circulating_supply) == (is_measured, 1_000_000)
+    assert (row.gini_coefficient is not None, row.top_1_percentage is not None) == (is_measured, is_measured)
+    if is_measured:
+        assert (row.top_1_percentage, row.top_5_percentage) == (50, 80)
+
+
+def test_truth_19_a_vault_that_holds_everything_is_the_largest_holder() -> None:
+    """Wallets hold dust beside a program's vault: no even spread, but one holder of nearly all, shown as a program. Dust is
+    counted apart."""
+    curve = pool()
+    dust = {wallet(f"dust {number}"): 1 for number in range(40)}
+    take(curve, Lists(listed({VAULT: 999_000 - 40, **dust, curve.pool_address: 1_000})))
+    row = stored(curve)
+    assert (row.total_holders, row.uncounted_holders, row.unique_holders) == (41, 0, 42)
+    assert (row.top_1_percentage, row.program_percentage) == (Decimal("99.9960"), Decimal("99.9960"))
+    assert row.gini_coefficient > Decimal("0.97")
+    assert row.raw_distribution["top"][0]["is_program"] is True
+    fine = pool(base_supply=10**12)
+    accounts = (
+        HeldAccount(address=address("vault"), owner=VAULT, raw=10**12 - 40 * 999_999),
+        *(HeldAccount(address=address(f"a{who}"), owner=who, raw=999_999) for who in dust),
+    )
+    take(fine, Lists(HolderList(slot=SLOT, accounts=accounts, missing="", credits=0)))
+    row = stored(fine)
+    assert (row.total_holders, row.uncounted_holders, row.top_1_percentage) == (1, 40, Decimal("99.9960"))
+    assert (row.gini_coefficient, row.theil_index) == (None, None)  # one alone is not evenly spread
+    assert row.hhi == 10_000
+
+
+def test_truth_19_a_multisigs_vault_is_people_and_a_known_locker_is_not(settings: Any) -> None:
+    """60 % in a vault is the largest holding; once an operator names it a locker it is left out, with that reason."""
+    curve = pool()
+    answer = {VAULT: 600_000, ANN: 250_000, BOB: 150_000}
+    take(curve, Lists(listed(answer)))
+    assert (stored(curve).top_1_percentage, stored(curve).total_holders) == (60, 3)
+    settings.HOLDER_LOCKERS = [VAULT]
+    take(curve, Lists(listed(answer, slot=SLOT + 1)), NOON + 2 * HOUR)
+    row = stored(curve, NOON + 2 * HOUR)
+    assert (row.top_1_percentage, row.total_holders, row.circulating_supply) == (Decimal("62.5000"), 2, 400_000)
+    assert [(one["wallet"], one["reason"]) for one in row.raw_distribution["excluded"]] == [(VAULT, "locker")]
+
+
+def test_truth_19_when_all_of_it_is_in_the_curve_nobody_is_unevenly_anything() -> None:
+    """A complete list says that nobody holds any: the number is known, and no measure is."""
+    curve = pool()
+    take(curve, Lists(listed({curve.pool_address: 1_000_000})))
+    row = stored(curve)
+    assert (row.total_holders, row.circulating_supply, row.judged_percentage) == (0, 0, 100)
+    assert measured(curve, ("gini_coefficient", "hhi", "top_1_percentage")) == {
+        "gini_coefficient": None,
+        "hhi": None,
+        "top_1_percentage": None,
+    }
+
+
+def test_truth_19_what_circulates_is_not_guessed_from_who_is_known() -> None:
+    """Without a supply an incomplete list, and without reserves our own trades, do not say what circulates: nothing is a share
+    of it, and nothing is measured."""
+    for number, source in enumerate((Lists(listed({ANN: 5, BOB: 5}, missing="Cut")), None)):
+        token = factories.token(initial_supply=None)
+        curve = factories.pool(token, base_supply=None, real_token_reserves=None)
+        trade(curve, ANN, 5)
+        take(curve, source, NOON + number * HOUR)
+        row = stored(curve, NOON + number * HOUR)
+        assert (row.circulating_supply, row.judged_percentage, row.is_measured) == (None, 0, False)
+        assert (row.gini_coefficient, row.top_1_percentage, row.uncounted_holders) == (None, None, None)
+        assert row.why_not_measured == "What circulates is not known"
+
+
+def test_truth_19_the_canonical_curve_and_pool_of_a_pump_coin_are_known_without_a_trade() -> None:
+    """Their addresses follow from the mint: they are left out though we never saw them."""
+    mint = "HcN4rDycUdKVkk5L5d8FXvSDA3TuM4LL7GuGXUjmpump"
+    token = factories.token(mint_address=mint, initial_supply=10**12)
+    factories.pool(token, base_supply=10**12)
+    own = {programs.bonding_curve(mint): 300_000, programs.graduated_pool(mint, programs.WRAPPED_SOL): 200_000}
+    snapshots.take(token_mint=mint, source=Lists(listed({ANN: 300_000, BOB: 200_000, **own})), now=NOON)
+    row = HolderSnapshot.objects.get()
+    assert {one["wallet"]: one["reason"] for one in row.raw_distribution["excluded"]} == dict(
+        zip(own, ("curve", "pool"), strict=True)
+    )
+    assert (row.top_1_percentage, row.circulating_supply) == (60, 500_000)
