@@ -90,7 +90,9 @@ def tags(flags: Sequence[Mapping[str, Any]] | None, *, is_program: bool = False)
     program = [Tag("Program", "Nobody has its key: the vault of a multisig or of a program, weighed like a wallet")]
     if flags is None:
         return program if is_program else None
-    return (program if is_program else []) + [Tag(_label(flag["class"]), _why(flag.get("evidence") or ())) for flag in flags]
+    return (program if is_program else []) + [
+        Tag(_label(flag["class"]), _why(flag.get("evidence") or ())) for flag in flags
+    ]
 
 
 def _why(evidence: Sequence[Mapping[str, Any]]) -> str:

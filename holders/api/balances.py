@@ -29,12 +29,16 @@ class SnapshotSerializer(serializers.Serializer[HolderSnapshot]):
     is_complete = serializers.BooleanField(help_text="No holder is missing from the list")
     incomplete_reason = serializers.CharField(help_text="Why somebody may be; empty for a complete list")
     judged_pct = DecimalText(
-        source="judged_percentage", help_text="What the counted owners hold of what circulates: below 80 nothing is measured"
+        source="judged_percentage",
+        help_text="What the counted owners hold of what circulates: below 80 nothing is measured",
     )
     why_not_measured = serializers.CharField(help_text="Why no measure of the holders is known; empty where they are")
-    total_holders = serializers.IntegerField(help_text="Owners of more than dust, without the excluded; at least so many")
+    total_holders = serializers.IntegerField(
+        help_text="Owners of more than dust, without the excluded; at least so many"
+    )
     uncounted_holders = serializers.IntegerField(
-        allow_null=True, help_text="Owners of less than a millionth of what circulates: in no other count and no measure"
+        allow_null=True,
+        help_text="Owners of less than a millionth of what circulates: in no other count and no measure",
     )
     unique_holders = serializers.IntegerField(help_text="With the excluded")
     active_holders_24h = serializers.IntegerField(source="active_holders", allow_null=True)
@@ -115,7 +119,9 @@ class HolderSerializer(serializers.Serializer[TokenHolder]):
     cost_sol = DecimalText(help_text="Of the traded balance")
     sold_cost_sol = DecimalText(help_text="What it sold of what it had bought had cost")
     fees_sol = DecimalText(help_text="That are in costs and profits")
-    network_fees_unknown = serializers.IntegerField(help_text="Trades whose network fee is not known, and not in the profit")
+    network_fees_unknown = serializers.IntegerField(
+        help_text="Trades whose network fee is not known, and not in the profit"
+    )
     realized_sol = DecimalText(source="realized_pnl_sol")
     unrealized_sol = DecimalText(source="unrealized_pnl_sol")
     realized_usd = DecimalText(source="realized_pnl")

@@ -73,7 +73,9 @@ class WalletSerializer(serializers.Serializer[WalletAnalysis]):
     tokens_traded = serializers.IntegerField(source="unique_tokens_traded", allow_null=True)
     tokens_graduated = serializers.IntegerField(source="graduated_tokens", allow_null=True)
     tokens_dumped = serializers.IntegerField(source="dumped_tokens", allow_null=True)
-    win_rate_pct = DecimalText(source="win_rate", help_text="Tokens sold with a profit net of fees, of those whose profit is known")
+    win_rate_pct = DecimalText(
+        source="win_rate", help_text="Tokens sold with a profit net of fees, of those whose profit is known"
+    )
     profit_usd = DecimalText(source="total_profit_usd", help_text="Realised, against average cost, net of fees")
     best_return_pct = DecimalText(source="best_trade_return", help_text="Of one token, net of fees")
     bot_score = DecimalText(help_text="Part of all weights, 0 to 1; a bot from 0.45")

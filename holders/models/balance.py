@@ -212,7 +212,9 @@ class TokenHolder(Row):
     avg_sell_price = PriceField(null=True, help_text="Average of all its sells, SOL per whole token, without fees")
     realized_pnl_sol = _money(null=True, help_text="SOL, against average cost, net of fees")
     sold_cost_sol = _money(null=True, help_text="What it sold of what it had bought had cost, SOL with fees")
-    fees_sol = _money(null=True, help_text="Fees of its trades that are in cost and profit, SOL; NULL when one is unknown")
+    fees_sol = _money(
+        null=True, help_text="Fees of its trades that are in cost and profit, SOL; NULL when one is unknown"
+    )
     network_fees_unknown = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Trades whose network fee no source told: it is not in the profit"
     )

@@ -47,7 +47,9 @@ def of(*, token: Token, excluded: list[str], snapshot: HolderSnapshot) -> Moves:
         cursor.execute(_MOVES, asked)
         known, active, new, diamonds, held, earlier, buyers, sellers = cursor.fetchone()
     before = _listed(token.mint_address, HolderOrigin(snapshot.data_source), now)
-    growth = _growth(snapshot.total_holders, before) if before is not None else _growth(held, earlier) if known else None
+    growth = (
+        _growth(snapshot.total_holders, before) if before is not None else _growth(held, earlier) if known else None
+    )
     counts: list[Any] = [active, new, diamonds, buyers, sellers]
     if not known:
         counts = [None] * len(counts)
@@ -58,7 +60,11 @@ def of(*, token: Token, excluded: list[str], snapshot: HolderSnapshot) -> Moves:
 def _listed(mint: str, origin: HolderOrigin, now: datetime) -> int | None:
     # Lists from before dust was left out count otherwise, and say nothing of growth.
     rows = HolderSnapshot.objects.filter(
-        token_mint=mint, data_source=origin, uncounted_holders__isnull=False, snapshot_time__lte=now - HOUR, snapshot_time__gte=now - _COMPARED
+        token_mint=mint,
+        data_source=origin,
+        uncounted_holders__isnull=False,
+        snapshot_time__lte=now - HOUR,
+        snapshot_time__gte=now - _COMPARED,
     )
     return rows.order_by("-snapshot_time").values_list("total_holders", flat=True).first()
 
@@ -69,7 +75,8 @@ def _growth(now: int, before: int) -> Decimal | None:
 
 _MOVES = """
 WITH held AS (
-    SELECT h.*, current_balance > 0 AND current_balance >= %(dust_below)s AS is_holder FROM token_holders h WHERE h.token_mint = %(mint)s AND NOT h.wallet_address = ANY (%(excluded)s::text[])
+    SELECT h.*, current_balance > 0 AND current_balance >= %(dust_below)s AS is_holder
+      FROM token_holders h WHERE h.token_mint = %(mint)s AND NOT h.wallet_address = ANY (%(excluded)s::text[])
 ), traded AS (
     SELECT count(DISTINCT user_address) FILTER (WHERE type = 'buy') AS buyers,
            count(DISTINCT user_address) FILTER (WHERE type = 'sell') AS sellers

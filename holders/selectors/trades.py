@@ -28,8 +28,10 @@ _BYTES = 8 * _FIELDS
 _HALF = 1 << 63
 
 # What a venue charged, base units of the quote. Each venue names its own kinds of fee and the protocol's is one of all of
-# them, so that without it nothing of the fees is known; another that is missing was not charged.
-_FEES = "t.protocol_fee + coalesce(t.platform_fee, 0) + coalesce(t.creator_fee, 0) + coalesce(t.share_fee, 0)"
+# them, so that without it nothing of the fees is known; another that is missing was not charged. Where the chain has the two
+# mints the other way round, fees are in the coin, and what they were worth is not known.
+_FEES = """CASE WHEN NOT p.mints_flipped
+           THEN t.protocol_fee + coalesce(t.platform_fee, 0) + coalesce(t.creator_fee, 0) + coalesce(t.share_fee, 0) END"""
 # Half up, at the price of the trade itself. Nothing was moved: a fee has no price.
 _IN_USD = """CASE WHEN {fee} = 0 THEN 0
                   ELSE div(2e9 * t.sol_amount_usd * {fee} + moved.quote, nullif(2 * moved.quote, 0)) END"""
@@ -49,7 +51,7 @@ SELECT w.place::int - 1, t.user_address, bit_xor({DIGEST}),
                                 {UNKNOWN})::bigint)
            || int8send(hashtextextended(t.signature, 0)) || int8send(t.event_index), '' {{order}})
   FROM unnest(%s::uuid[]) WITH ORDINALITY AS w(token_id, place)
-  JOIN tokens k ON k.id = w.token_id JOIN transactions t ON t.token_id = k.id
+  JOIN tokens k ON k.id = w.token_id JOIN transactions t ON t.token_id = k.id JOIN pools p ON p.id = t.pool_id
  CROSS JOIN LATERAL (
       SELECT CASE t.type WHEN 'buy' THEN 1 ELSE -1 END AS sign,
              CASE t.type WHEN 'buy' THEN t.amount_in ELSE t.amount_out END AS quote) AS moved

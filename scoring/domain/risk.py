@@ -197,7 +197,9 @@ def assess(facts: Facts, figures: Signs, rules: Rules) -> Assessment:
         "bots": Risk(Part("bots", (_scaled("bots", "The part of bots", facts.bot_ratio, rules.bots, facts),), MOST)),
         "rug": _rug(facts, rules),
         "wash_trading": _wash(figures, rules.wash),
-        "liquidity": _tabled("liquidity", "The number of holders", _decimal(facts.total_holders), rules.liquidity, facts),
+        "liquidity": _tabled(
+            "liquidity", "The number of holders", _decimal(facts.total_holders), rules.liquidity, facts
+        ),
         "volatility": _volatility(figures, rules),
         "liquidity_removal": _removal(figures),
         "pump_dump": _pump_dump(figures, rules, seen),

@@ -54,8 +54,8 @@ def score_measured(*, now: datetime, limit: int = BATCH) -> int:
     """Score up to ``limit`` holder snapshots that were measured and not scored yet; return how many were read.
 
     Each gets its risks, and a holder score when the token is in the window (G4); both hold at the snapshot's time and
-    rest on nothing later. Of holders that could not be measured the score is unknown, line by line (G14). The totals of these tokens are refreshed in the same transaction. Raises
-    ``policies.NoPolicy``.
+    rest on nothing later. Of holders that could not be measured the score is unknown, line by line (G14). The totals of
+    these tokens are refreshed in the same transaction. Raises ``policies.NoPolicy``.
     """
     locks.hold_until_commit("scoring.holder")
     read = measures.since(cursor=None, limit=limit)

@@ -88,7 +88,9 @@ def _measures(row: HolderSnapshot) -> dict[str, Any]:
 
 def _words(row: HolderSnapshot) -> str:
     excluded = len(row.raw_distribution["excluded"])
-    lines = [f"{row.total_holders:,} holders of {row.token_mint}, {excluded} left out, {row.uncounted_holders or 0:,} with dust."]
+    lines = [
+        f"{row.total_holders:,} holders of {row.token_mint}, {excluded} left out, {row.uncounted_holders or 0:,} with dust."
+    ]
     if row.why_not_measured:
         lines.append(f"Not measured. {row.why_not_measured}.")
     lines += [f"  {one['reason']}: {one['wallet']} with {one['balance']}" for one in row.raw_distribution["excluded"]]

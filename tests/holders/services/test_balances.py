@@ -221,9 +221,9 @@ def test_the_statement_gives_what_a_loop_over_the_orm_gives(trades: list[Any], d
     pool = factories.pool(latest_price=Decimal("0.013"))
     later = data.draw(st.integers(0, len(trades)))
     for part in (trades[:later], trades[later:]):
-        for who, tokens, sol, minute, charged in part:
-            charged, place = dict(charged), Transaction.objects.count()
-            of = charged.pop("transaction")
+        for who, tokens, sol, minute, told in part:
+            place, of = Transaction.objects.count(), told["transaction"]
+            charged = {name: value for name, value in told.items() if name != "transaction"}
             # A transaction has one time; who trades in it again is charged by the network once.
             one = {} if of == "own" else {"signature": signature(f"{of} {minute}"), "event_index": (place * 7) % 100}
             trade(pool, who, tokens, sol, minute, **charged, **one)
@@ -268,7 +268,11 @@ def test_truth_22_all_of_a_venues_fees_are_in_the_profit() -> None:
     derive(pool)
     ann = holder(pool, "ann")
     assert (ann.realized_pnl_sol, ann.realized_pnl) == (Decimal("-0.008642"), Decimal("-1.2963"))
-    assert (ann.sold_cost_sol, ann.fees_sol, ann.avg_buy_price) == (Decimal("1.004321"), Decimal("0.008642"), Decimal("0.01"))
+    assert (ann.sold_cost_sol, ann.fees_sol, ann.avg_buy_price) == (
+        Decimal("1.004321"),
+        Decimal("0.008642"),
+        Decimal("0.01"),
+    )
 
 
 def test_truth_22_the_network_is_paid_once_a_transaction_by_who_paid_it() -> None:
@@ -311,3 +315,13 @@ def test_truth_22_what_was_not_moved_has_no_price_for_its_fee() -> None:
     derive(pool)
     ann = holder(pool, "ann")
     assert (ann.realized_pnl_sol, ann.realized_pnl) == (Decimal("-0.010000007"), None)
+
+
+def test_truth_22_fees_in_the_coin_are_no_lamports() -> None:
+    """Where the chain has the two mints the other way round a fee is in the coin: what it was worth, and the profit, is
+    unknown."""
+    pool = factories.pool(mints_flipped=True, pool_type="permissionless", platform="pumpswap")
+    trade(pool, "ann", 100, "1", protocol_fee=5_000)
+    trade(pool, "ann", -100, "2", 5, protocol_fee=5_000)
+    derive(pool)
+    assert (holder(pool, "ann").realized_pnl_sol, holder(pool, "ann").fees_sol) == (None, None)

@@ -278,9 +278,7 @@ def test_truth_19_of_one_known_holder_of_a_sliver_nothing_is_measured() -> None:
     HolderSnapshot.objects.update(measured_at=NOON)
     (found,) = measures.since(cursor=None, limit=9)
     assert (found.total_holders, found.gini, found.top_1_pct, found.active_holders) == (None, None, None, None)
-    assert found.why_not_measured == (
-        "The known owners hold 0.0080 % of what circulates; a measure needs 80 %"
-    )
+    assert found.why_not_measured == ("The known owners hold 0.0080 % of what circulates; a measure needs 80 %")
 
 
 @pytest.mark.parametrize(("known", "is_measured"), [(800_000, True), (799_999, False)])
