@@ -40,7 +40,7 @@ class Trade:
     net_usd_nano: int | None
     """The same in billionths of a USD."""
     is_network_fee_known: bool = True
-    """Whether the network's fee is among the fees; where no source told it, it is not."""
+    """Whether the network's fee is among the fees, where there is one."""
 
 
 class Round(NamedTuple):

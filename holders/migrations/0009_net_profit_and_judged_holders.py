@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='tokenholder',
             name='network_fees_unknown',
-            field=models.PositiveIntegerField(db_default=0, default=0, help_text='Trades whose network fee no source told: it is not in the profit'),
+            field=models.PositiveIntegerField(db_default=0, default=0, help_text='Trades whose network fee is not in the profit: no source told it, or the quote is not SOL'),
         ),
         migrations.AddField(
             model_name='tokenholder',

@@ -216,7 +216,9 @@ class TokenHolder(Row):
         null=True, help_text="Fees of its trades that are in cost and profit, SOL; NULL when one is unknown"
     )
     network_fees_unknown = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="Trades whose network fee no source told: it is not in the profit"
+        default=0,
+        db_default=0,
+        help_text="Trades whose network fee is not in the profit: no source told it, or the quote is not SOL",
     )
     unrealized_pnl_sol = _money(null=True, help_text="SOL, at the newest price, without the fees of a sale to come")
     realized_pnl = _money(null=True, help_text="USD, against average cost, net of fees")

@@ -92,12 +92,18 @@ def of_tokens(*, tokens: Sequence[UUID]) -> tuple[list[tuple[UUID, str]], list[i
         lamports=columns[3],
         net_lamports=_with_network(columns[4], columns[6], buys, first),
         net_usd_nano=_with_network(columns[5], columns[7], buys, first),
-        without_network_fee=(first & (columns[6] == UNKNOWN)).astype(np.int64),
+        without_network_fee=(first & _is_left_out(columns[6], columns[3])).astype(np.int64),
         at_micros=columns[1],
         slot=columns[0] >> 1,
     )
     keys_of = [(tokens[place], wallet) for place, wallet in packed]
     return keys_of, [digest for digest, _ in packed.values()], table
+
+
+def _is_left_out(network: Column, lamports: Column) -> Column:
+    """Return where the network's fee is in no profit: no source told it, or the trade is in a quote that says nothing of
+    SOL's price."""
+    return (network == UNKNOWN) | ((network != 0) & (lamports == UNKNOWN))
 
 
 def _with_network(net: Column, network: Column, buys: Column, first: Column) -> Column:

@@ -86,7 +86,7 @@ def _trades(rows: Iterator[Transaction]) -> Iterator[Trade]:
             lamports=lamports,
             net_lamports=_net(lamports, _venue(row), network or 0, buys=buys),
             net_usd_nano=_net(_usd(row), _usd_of(row, _venue(row)), _usd_of_network(row, network), buys=buys),
-            is_network_fee_known=network is not None,
+            is_network_fee_known=network == 0 or (network is not None and lamports is not None),
         )
 
 
