@@ -49,7 +49,7 @@ def holders(mint: str, now: datetime) -> Iterator[TokenHolder]:
     """Yield the row of each wallet that traded ``mint``."""
     token = Token.objects.get(mint_address=mint)
     pool = current_of(Pool.objects.filter(token=token))
-    rows = Transaction.objects.filter(token=token, type__in=("buy", "sell"))
+    rows = Transaction.objects.filter(token=token, type__in=("buy", "sell")).select_related("pool")
     ordered = sorted(
         rows,
         key=lambda row: (
