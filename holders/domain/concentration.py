@@ -89,17 +89,26 @@ def order(balances: Sequence[int] | Array) -> Ordered:
     return Ordered(values, int(total) if total < _EXACT else _sum(values))
 
 
+def dust_below(circulating: Decimal | None) -> Decimal:
+    """Return the amount, in the unit of ``circulating``, below which an owner is no holder; 0 while that is not known."""
+    return (circulating or Decimal(0)) * DUST_BELOW_RATIO
+
+
 def dust_limit(circulating: int | None) -> int:
     """Return the base units from which an owner is a holder: 1 while nobody knows what circulates."""
-    return 1 if circulating is None else max(1, ceil(circulating * DUST_BELOW_RATIO))
+    return 1 if circulating is None else max(1, ceil(dust_below(Decimal(circulating))))
 
 
 def judged_pct(*, held: int, circulating: int | None) -> Decimal:
     """Return how much of what circulates ``held`` is, percent rounded down: 0 while nobody knows what circulates, all of
-    nothing where nothing does."""
+    nothing where nothing does.
+
+    Holders of more than circulates contradict it, by transfers or sales that we did not see: then it is the part that can be.
+    """
     if circulating is None:
         return Decimal(0)
-    return (100 * Decimal(held) / circulating).quantize(Decimal("0.0001"), ROUND_DOWN) if circulating else Decimal(100)
+    less, more = sorted((held, circulating))
+    return (100 * Decimal(less) / more).quantize(Decimal("0.0001"), ROUND_DOWN) if more else Decimal(100)
 
 
 def measure(ordered: Ordered) -> Distribution:

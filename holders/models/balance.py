@@ -1,4 +1,3 @@
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import models
@@ -168,11 +167,6 @@ class HolderSnapshot(models.Model):
             f"The known owners hold {self.judged_percentage:f} % of what circulates;"
             f" a measure needs {concentration.JUDGED_FROM_PCT} %"
         )
-
-    @property
-    def dust_below(self) -> Decimal:
-        """Whole tokens below which an owner is no holder; 0 while nobody knows what circulates."""
-        return (self.circulating_supply or Decimal(0)) * concentration.DUST_BELOW_RATIO
 
 
 class TokenHolder(Row):

@@ -13,8 +13,7 @@ from typing import Any
 from django.db import connection
 
 from holders.choices import WalletOrigin
-from holders.domain import activity, terms
-from holders.models import HolderSnapshot
+from holders.domain import activity, concentration, terms
 from tokens.models import Token
 
 MOST = 20_000
@@ -212,17 +211,20 @@ class Counted:
     alike: int
 
 
-def holders(*, token: Token, excluded: Sequence[str], snapshot: HolderSnapshot) -> Sequence[Holder]:
-    """Return who held ``token`` at the time of ``snapshot``, the largest first, at most :data:`MOST`."""
+def holders(
+    *, token: Token, excluded: Sequence[str], at: datetime, circulating: Decimal | None = None
+) -> Sequence[Holder]:
+    """Return who held ``token`` at ``at``, the largest first, at most :data:`MOST`; of the whole tokens that were
+    ``circulating``, where that is known, owners of dust are none."""
     with connection.cursor() as cursor:
-        cursor.execute(_HOLDERS + _EACH, _asked(token, excluded, snapshot))
+        cursor.execute(_HOLDERS + _EACH, _asked(token, excluded, at, circulating))
         return [_holder(row) for row in cursor.fetchall()]
 
 
-def counted(*, token: Token, excluded: Sequence[str], snapshot: HolderSnapshot) -> Counted:
-    """Return all holders of ``token`` at the time of ``snapshot``, counted by one statement."""
+def counted(*, token: Token, excluded: Sequence[str], at: datetime, circulating: Decimal | None = None) -> Counted:
+    """Return the same holders of ``token``, all of them, counted by one statement."""
     with connection.cursor() as cursor:
-        cursor.execute(_HOLDERS + _ALL, _asked(token, excluded, snapshot))
+        cursor.execute(_HOLDERS + _ALL, _asked(token, excluded, at, circulating))
         names = [column.name for column in cursor.description or ()]
         return Counted(**dict(zip(names, cursor.fetchone(), strict=True)))
 
@@ -240,14 +242,14 @@ def beginning(*, token: Token, at: datetime) -> Beginning:
     return Beginning(slot=slot, bundles=bundles, launch_buyers=buyers)
 
 
-def _asked(token: Token, excluded: Sequence[str], snapshot: HolderSnapshot) -> dict[str, Any]:
+def _asked(token: Token, excluded: Sequence[str], at: datetime, circulating: Decimal | None = None) -> dict[str, Any]:
     return {
         "token": token.pk,
         "mint": token.mint_address,
         "excluded": list(excluded),
-        "at": snapshot.snapshot_time,
-        "dust_below": snapshot.dust_below,
-        "circulating": snapshot.circulating_supply or None,
+        "at": at,
+        "dust_below": concentration.dust_below(circulating),
+        "circulating": circulating or None,
         "grace": terms.ANALYSIS_GRACE,
         "settled": terms.AGE_SETTLED,
         "chain": WalletOrigin.CHAIN,

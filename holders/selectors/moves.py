@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 
 from holders.choices import HolderOrigin
+from holders.domain import concentration
 from holders.models import HolderSnapshot
 from tokens.models import Token
 
@@ -40,7 +41,7 @@ def of(*, token: Token, excluded: list[str], snapshot: HolderSnapshot) -> Moves:
         "token": token.pk,
         "mint": token.mint_address,
         "excluded": excluded,
-        "dust_below": snapshot.dust_below,
+        "dust_below": concentration.dust_below(snapshot.circulating_supply),
         "now": now,
     }
     with connection.cursor() as cursor:

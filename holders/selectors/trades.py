@@ -29,9 +29,10 @@ _HALF = 1 << 63
 
 # What a venue charged, base units of the quote. Each venue names its own kinds of fee and the protocol's is one of all of
 # them, so that without it nothing of the fees is known; another that is missing was not charged. Where the chain has the two
-# mints the other way round, fees are in the coin, and what they were worth is not known.
-_FEES = """CASE WHEN NOT p.mints_flipped
-           THEN t.protocol_fee + coalesce(t.platform_fee, 0) + coalesce(t.creator_fee, 0) + coalesce(t.share_fee, 0) END"""
+# mints the other way round, fees are in the coin, and what they were worth is not known. Nobody ever paid 10^15 (a million
+# SOL): what says so is not believed, and would not fit.
+_FEES = "t.protocol_fee + coalesce(t.platform_fee, 0) + coalesce(t.creator_fee, 0) + coalesce(t.share_fee, 0)"
+_FEES = f"CASE WHEN NOT p.mints_flipped AND {_FEES} < 1e15 THEN {_FEES} END"
 # Half up, at the price of the trade itself. Nothing was moved: a fee has no price.
 _IN_USD = """CASE WHEN {fee} = 0 THEN 0
                   ELSE div(2e9 * t.sol_amount_usd * {fee} + moved.quote, nullif(2 * moved.quote, 0)) END"""
@@ -103,7 +104,8 @@ def of_tokens(*, tokens: Sequence[UUID]) -> tuple[list[tuple[UUID, str]], list[i
 def _is_left_out(network: Column, lamports: Column) -> Column:
     """Return where the network's fee is in no profit: no source told it, or the trade is in a quote that says nothing of
     SOL's price."""
-    return (network == UNKNOWN) | ((network != 0) & (lamports == UNKNOWN))
+    left_out: Column = (network == UNKNOWN) | ((network != 0) & (lamports == UNKNOWN))
+    return left_out
 
 
 def _with_network(net: Column, network: Column, buys: Column, first: Column) -> Column:

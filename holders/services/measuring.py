@@ -59,7 +59,10 @@ def save(
     pools = token.pools.all()
     pool = current_of(pools)
     curve = next((one for one in pools if one.pool_type == PoolType.INITIAL), None)
-    circulating = _circulating(token, pool, found, held=sum(holders.values()), out=out)
+    held = sum(holders.values())
+    supplied = _supplied(token, pool, found, held=held, out=out)
+    # Never less than what is held: a list and the supply are not of the same slot.
+    circulating = None if supplied is None else max(held, supplied)
     limit = concentration.dust_limit(circulating)
     weighed = {wallet: raw for wallet, raw in holders.items() if raw >= limit}
     ordered = concentration.order(list(weighed.values()))
@@ -76,7 +79,7 @@ def save(
         holders_fetched=len(found.owners),
         token_accounts=found.accounts,
         circulating_supply=None if circulating is None else circulating * unit,
-        judged_percentage=concentration.judged_pct(held=ordered.total, circulating=circulating),
+        judged_percentage=concentration.judged_pct(held=ordered.total, circulating=supplied),
         excluded_balance=out * unit,
         bonding_curve_progress=curve.bonding_curve_progress if curve else None,
         progress_quote_pct=curve.progress_quote_pct if curve else None,
@@ -124,19 +127,15 @@ def _of_programs(weighed: Mapping[str, int]) -> int:
     return sum(raw for wallet, raw in weighed.items() if exclusions.is_program(wallet))
 
 
-def _circulating(token: Token, pool: Pool | None, found: Found, *, held: int, out: int) -> int | None:
-    """Return the base units that somebody may hold, ``None`` when neither the supply nor the whole list is known.
-
-    Never less than what is held: a list and the supply are not of the same slot.
-    """
+def _supplied(token: Token, pool: Pool | None, found: Found, *, held: int, out: int) -> int | None:
+    """Return the base units that somebody may hold, ``None`` when neither the supply nor the whole list is known, or when
+    they contradict each other."""
     supply = _whole((pool.base_supply if pool else None) or token.initial_supply)
     if found.origin == HolderOrigin.TRADES:
         supply = _sold(pool, supply)
-        if supply is None:
-            return None
-    if supply is None:
-        return None if found.missing else held
-    return max(held, supply - out)
+    elif supply is None and not found.missing:
+        return held
+    return None if supply is None or supply < out else supply - out
 
 
 def _sold(pool: Pool | None, supply: int | None) -> int | None:

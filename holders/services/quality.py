@@ -72,8 +72,9 @@ def measure(*, token_mint: str, snapshot_time: datetime, now: datetime) -> Measu
     snapshot = HolderSnapshot.objects.get(token_mint=token_mint, snapshot_time=snapshot_time)
     token = tokens.get_token_with_pools(token_mint)
     excluded = _excluded(snapshot, token)
-    counted = holding.counted(token=token, excluded=excluded, snapshot=snapshot)
-    held = holding.holders(token=token, excluded=excluded, snapshot=snapshot)
+    circulating = snapshot.circulating_supply
+    counted = holding.counted(token=token, excluded=excluded, at=snapshot_time, circulating=circulating)
+    held = holding.holders(token=token, excluded=excluded, at=snapshot_time, circulating=circulating)
     began = holding.beginning(token=token, at=snapshot_time)
     judged = _judge(held, token, snapshot, began)
     groups = _groups(held, token, began, snapshot_time)

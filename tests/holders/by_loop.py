@@ -93,7 +93,8 @@ def _trades(rows: Iterator[Transaction]) -> Iterator[Trade]:
 def _venue(row: Transaction) -> int | None:
     if row.protocol_fee is None or row.pool.mints_flipped:
         return None
-    return int(row.protocol_fee) + sum(int(fee or 0) for fee in (row.platform_fee, row.creator_fee, row.share_fee))
+    total = int(row.protocol_fee) + sum(int(fee or 0) for fee in (row.platform_fee, row.creator_fee, row.share_fee))
+    return total if total < 10**15 else None
 
 
 def _usd(row: Transaction) -> int | None:

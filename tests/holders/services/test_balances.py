@@ -325,3 +325,13 @@ def test_truth_22_fees_in_the_coin_are_no_lamports() -> None:
     trade(pool, "ann", -100, "2", 5, protocol_fee=5_000)
     derive(pool)
     assert (holder(pool, "ann").realized_pnl_sol, holder(pool, "ann").fees_sol) == (None, None)
+
+
+def test_truth_22_a_fee_that_nobody_ever_paid_is_not_believed() -> None:
+    """A million SOL and more of fees, up to what the column holds, make the profit unknown and break nothing."""
+    pool = factories.pool()
+    trade(pool, "ann", 100, "1", protocol_fee=2**64 - 1, creator_fee=2**64 - 1)
+    trade(pool, "bob", 100, "1", protocol_fee=10**15)
+    trade(pool, "cy", 100, "1", protocol_fee=10**15 - 1)
+    derive(pool)
+    assert [holder(pool, who).cost_sol for who in ("ann", "bob", "cy")] == [None, None, Decimal("1000000.999999999")]

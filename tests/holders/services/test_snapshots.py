@@ -369,3 +369,24 @@ def test_truth_19_the_canonical_curve_and_pool_of_a_pump_coin_are_known_without_
         zip(own, ("curve", "pool"), strict=True)
     )
     assert (row.top_1_percentage, row.circulating_supply) == (60, 500_000)
+
+
+@pytest.mark.parametrize(("sold", "is_measured"), [(500, True), (1_000, True), (480, True), (479, False)])
+def test_truth_19_holders_of_more_than_was_sold_are_not_believed(sold: int, is_measured: bool) -> None:
+    """Ann sent away what she bought and another sold it: our trades leave her with it still. Where so much is held that was never
+    sold, or was sold back, nothing is measured."""
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=8 * 10**11 - sold * 10**6)
+    trade(curve, ANN, 400)
+    trade(curve, BOB, 200 if sold < 1_000 else 400)
+    take(curve, None)
+    row = stored(curve)
+    assert row.is_measured is is_measured
+    assert row.circulating_supply == max(sold, 600 if sold < 1_000 else 800)
+
+
+def test_truth_19_reserves_above_what_was_on_sale_say_nothing_of_what_was_sold() -> None:
+    """A curve cannot hold more than it began with: what circulates is unknown then, not what we happen to know."""
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=9 * 10**11)
+    trade(curve, ANN, 400)
+    take(curve, None)
+    assert (stored(curve).circulating_supply, stored(curve).is_measured) == (None, False)
