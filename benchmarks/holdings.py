@@ -28,7 +28,8 @@ NOW = datetime(2026, 7, 8, tzinfo=UTC)
 
 _COLUMNS = (
     "id, signature, event_index, pool_id, token_id, block_time, slot, commitment, type, user_address, amount_in,"
-    " amount_out, sol_amount, token_amount, sol_amount_usd, quote_reserves, token_reserves"
+    " amount_out, sol_amount, token_amount, sol_amount_usd, quote_reserves, token_reserves, protocol_fee,"
+    " creator_fee, transaction_fee"
 )
 
 
@@ -79,7 +80,7 @@ def _trade(number: int, wallet: str, pool: Any, dice: random.Random) -> tuple[An
     return (
         *(ids.event_id(at, signature, 0), signature, 0, pool.pk, pool.token_id, at, 420_000_000 + number // 2, 1),
         *("buy" if buys else "sell", wallet, given, got, sol, Decimal(raw).scaleb(-6), sol * 150),
-        *(30 * 10**9 + number, 10**15 - number),
+        *(30 * 10**9 + number, 10**15 - number, lamports * 95 // 10_000, lamports * 30 // 10_000, 5_000),
     )
 
 

@@ -21,7 +21,8 @@ class HolderUpdateType(TextChoices):
 
 
 class Exclusion(TextChoices):
-    """Why an account is left out before anything is measured."""
+    """Why an account is left out before anything is measured. ``PROGRAM`` is of snapshots before December 2026: since
+    then owners that are programs are weighed unless they are one of the others."""
 
     CURVE = "curve", "Launch curve"
     POOL = "pool", "Pool of the token"
@@ -29,6 +30,7 @@ class Exclusion(TextChoices):
     PROGRAM = "program", "Owned by a program"
     EXCHANGE = "exchange", "Exchange wallet"
     AGENT = "agent", "Mayhem agent"
+    LOCKER = "locker", "Locker"
 
 
 class JobReason(TextChoices):

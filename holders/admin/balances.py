@@ -46,7 +46,8 @@ class SnapshotAdmin(FactAdmin):
     @display(description="Holders")
     def holders(self, row: HolderSnapshot) -> str:
         left_out = row.unique_holders - row.total_holders
-        return f"{row.total_holders:,}" + (f", {left_out} left out" if left_out else "")
+        counted = f"{row.total_holders:,}" if row.is_measured else f"at least {row.total_holders:,}"
+        return counted + (f", {left_out} left out" if left_out else "")
 
     @display(description="Gini")
     def gini(self, row: HolderSnapshot) -> str:
@@ -70,6 +71,8 @@ class SnapshotAdmin(FactAdmin):
 
     @display(description="Complete", label={"yes": "success", "no": "warning"})
     def state(self, row: HolderSnapshot) -> tuple[str, str]:
+        if row.why_not_measured:
+            return "no", f"Not measured: {row.why_not_measured}"
         return ("yes", "Complete") if row.is_complete else ("no", row.incomplete_reason)
 
 
@@ -96,11 +99,11 @@ class HolderAdmin(FactAdmin):
     def balance(self, row: TokenHolder) -> str:
         return compact(row.current_balance)
 
-    @display(description="Cost")
+    @display(description="Cost with fees")
     def paid(self, row: TokenHolder) -> str:
         return amount(row.cost_sol, "SOL")
 
-    @display(description="Realised")
+    @display(description="Realised, net")
     def realised(self, row: TokenHolder) -> str:
         return amount(row.realized_pnl_sol, "SOL")
 

@@ -28,7 +28,7 @@ def of(*, token: Any, now: datetime) -> Panel:
 
 def _shown(found: Spread) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "largest": [(holding, words.tags(holding.row.flags)) for holding in found.largest],
+        "largest": [(it, words.tags(it.row.flags, is_program=it.is_program)) for it in found.largest],
         "groups": [words.group(stored) for stored in found.clusters],
         "quality": found.quality,
     }
@@ -45,7 +45,9 @@ def _measured(found: Spread, snapshot: HolderSnapshot) -> dict[str, Any]:
         "curve": words.polyline(curve),
         "curve_words": words.of_curve(curve),
         "top": [Bar(f"Top {most}", share, 100, words.percent(share)) for most, share in shares],
-        "sizes": [Bar(label, count, snapshot.total_holders, f"{count:,}") for label, count in sizes],
-        "classes": words.classes(found.quality.get("classes", {}), holders=snapshot.total_holders),
+        "sizes": snapshot.is_measured
+        and [Bar(label, count, snapshot.total_holders, f"{count:,}") for label, count in sizes],
+        "classes": snapshot.is_measured
+        and words.classes(found.quality.get("classes", {}), holders=snapshot.total_holders),
         "excluded": words.excluded(stored),
     }

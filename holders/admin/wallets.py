@@ -99,11 +99,11 @@ class WalletAdmin(FactAdmin):
     def tokens(self, row: WalletAnalysis) -> str:
         return "—" if row.unique_tokens_traded is None else f"{row.unique_tokens_traded:,}"
 
-    @display(description="Won", ordering="win_rate")
+    @display(description="Won, net", ordering="win_rate")
     def wins(self, row: WalletAnalysis) -> str:
         return words.percent(row.win_rate)
 
-    @display(description="Earned", ordering="total_profit_usd")
+    @display(description="Earned, net", ordering="total_profit_usd")
     def profit(self, row: WalletAnalysis) -> str:
         return amount(row.total_profit_usd, "USD")
 

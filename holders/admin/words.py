@@ -85,11 +85,14 @@ def group(stored: Mapping[str, Any], *, named: int = 6) -> Group:
     return Group(tie, len(members), stored["share_pct"], members[:named], more, stored["funders"])
 
 
-def tags(flags: Sequence[Mapping[str, Any]] | None) -> list[Tag] | None:
-    """Return what a wallet was found to be, ``None`` while nobody judged it."""
+def tags(flags: Sequence[Mapping[str, Any]] | None, *, is_program: bool = False) -> list[Tag] | None:
+    """Return what an owner was found to be, ``None`` while nobody judged it."""
+    program = [Tag("Program", "Nobody has its key: the vault of a multisig or of a program, weighed like a wallet")]
     if flags is None:
-        return None
-    return [Tag(_label(flag["class"]), _why(flag.get("evidence") or ())) for flag in flags]
+        return program if is_program else None
+    return (program if is_program else []) + [
+        Tag(_label(flag["class"]), _why(flag.get("evidence") or ())) for flag in flags
+    ]
 
 
 def _why(evidence: Sequence[Mapping[str, Any]]) -> str:

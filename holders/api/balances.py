@@ -28,7 +28,18 @@ class SnapshotSerializer(serializers.Serializer[HolderSnapshot]):
     origin = serializers.ChoiceField(HolderOrigin.choices, source="data_source")
     is_complete = serializers.BooleanField(help_text="No holder is missing from the list")
     incomplete_reason = serializers.CharField(help_text="Why somebody may be; empty for a complete list")
-    total_holders = serializers.IntegerField(help_text="Without the excluded")
+    judged_pct = DecimalText(
+        source="judged_percentage",
+        help_text="What the counted owners hold of what circulates: below 80 nothing is measured",
+    )
+    why_not_measured = serializers.CharField(help_text="Why no measure of the holders is known; empty where they are")
+    total_holders = serializers.IntegerField(
+        help_text="Owners of more than dust, without the excluded; at least so many"
+    )
+    uncounted_holders = serializers.IntegerField(
+        allow_null=True,
+        help_text="Owners of less than a millionth of what circulates: in no other count and no measure",
+    )
     unique_holders = serializers.IntegerField(help_text="With the excluded")
     active_holders_24h = serializers.IntegerField(source="active_holders", allow_null=True)
     new_holders_1h = serializers.IntegerField(allow_null=True)
@@ -48,6 +59,7 @@ class SnapshotSerializer(serializers.Serializer[HolderSnapshot]):
     top_50_pct = DecimalText(source="top_50_percentage")
     top_100_pct = DecimalText(source="top_100_percentage")
     creator_pct = DecimalText(source="creator_percentage")
+    program_pct = DecimalText(source="program_percentage", help_text="What owners that are programs hold")
     progress_quote_pct = DecimalText(help_text="Of the curve, at that time")
     market_cap_usd = DecimalText()
 
@@ -58,7 +70,7 @@ class ExcludedSerializer(serializers.Serializer[Any]):
     wallet = serializers.CharField()
     reason = serializers.ChoiceField(Exclusion.choices)
     balance = serializers.CharField(help_text="Whole tokens")
-    name = serializers.CharField(required=False, help_text="Of an exchange")
+    name = serializers.CharField(required=False, help_text="Of an exchange or a market")
 
 
 class DistributionSerializer(SnapshotSerializer):
@@ -89,7 +101,8 @@ class DistributionSerializer(SnapshotSerializer):
 
 
 class HolderSerializer(serializers.Serializer[TokenHolder]):
-    """One wallet's holding of the token; null is unknown. Prices and profits are without fees, against average cost."""
+    """One wallet's holding of the token; null is unknown. Costs and profits are net of fees, against average cost; prices are
+    without them."""
 
     wallet = serializers.CharField(source="wallet_address")
     balance = DecimalText(source="current_balance", help_text="Whole tokens that it holds")
@@ -104,6 +117,11 @@ class HolderSerializer(serializers.Serializer[TokenHolder]):
     avg_buy_price_sol = DecimalText(source="avg_buy_price")
     avg_sell_price_sol = DecimalText(source="avg_sell_price")
     cost_sol = DecimalText(help_text="Of the traded balance")
+    sold_cost_sol = DecimalText(help_text="What it sold of what it had bought had cost")
+    fees_sol = DecimalText(help_text="That are in costs and profits")
+    network_fees_unknown = serializers.IntegerField(
+        help_text="Trades whose network fee is not known, and not in the profit"
+    )
     realized_sol = DecimalText(source="realized_pnl_sol")
     unrealized_sol = DecimalText(source="unrealized_pnl_sol")
     realized_usd = DecimalText(source="realized_pnl")

@@ -73,9 +73,11 @@ class WalletSerializer(serializers.Serializer[WalletAnalysis]):
     tokens_traded = serializers.IntegerField(source="unique_tokens_traded", allow_null=True)
     tokens_graduated = serializers.IntegerField(source="graduated_tokens", allow_null=True)
     tokens_dumped = serializers.IntegerField(source="dumped_tokens", allow_null=True)
-    win_rate_pct = DecimalText(source="win_rate", help_text="Tokens sold with a profit, of those sold at all")
-    profit_usd = DecimalText(source="total_profit_usd", help_text="Realised, against average cost")
-    best_return_pct = DecimalText(source="best_trade_return")
+    win_rate_pct = DecimalText(
+        source="win_rate", help_text="Tokens sold with a profit net of fees, of those whose profit is known"
+    )
+    profit_usd = DecimalText(source="total_profit_usd", help_text="Realised, against average cost, net of fees")
+    best_return_pct = DecimalText(source="best_trade_return", help_text="Of one token, net of fees")
     bot_score = DecimalText(help_text="Part of all weights, 0 to 1; a bot from 0.45")
     smart_money_score = DecimalText(source="smart_score", help_text="Part of all weights, 0 to 1; from 0.6")
     risk = DecimalText(source="risk_score", help_text="0 to 100")

@@ -10,7 +10,7 @@ from math import log
 AGE_DAYS = (7, 30, 90, 180)
 """Upper bounds of the first four buckets of wallet ages; the fifth is open."""
 SIZE_PCT = (Decimal("0.01"), Decimal("0.1"), Decimal(1), Decimal(5))
-"""Upper bounds of the first four buckets of balances, in percent of all that the holders have; the fifth is open."""
+"""Upper bounds of the first four buckets of balances, in percent of what circulates; the fifth is open."""
 ALIKE_ABOVE = Decimal("0.10")
 """Part of the holders that has one whole number of tokens, from which that is suspicious."""
 SILENT_ABOVE = Decimal("0.30")

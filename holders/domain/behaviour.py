@@ -33,13 +33,15 @@ class Trade:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """What a wallet's trades came to, over all tokens that we know, as of ``at``. Money in USD; ``wins`` of ``closed``
-    tokens in which something was sold ended with a profit."""
+    tokens in which something was sold ended with a profit, net of fees; ``profit_usd`` is that of the ``priced`` ones,
+    whose USD values are all known."""
 
     at: datetime
     tokens: int = 0
     closed: int = 0
     wins: int = 0
     profit_usd: Decimal | None = None
+    priced: int = 0
     volume_usd: Decimal | None = None
     best_return_pct: Decimal | None = None
     graduated: int = 0

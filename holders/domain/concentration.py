@@ -1,19 +1,32 @@
 """How unevenly balances are spread: Gini, Theil, entropy, HHI, the largest N, the Lorenz curve.
 
 Balances are base units of one token, one an owner. Owners without a balance are no holders and are left out. Sums are
-exact; the measures are floating point over exact integers and are right to ten decimals. Formulas: Gini as the mean
+exact; the measures are floating point over exact integers and are right to ten decimals. They say something of a token
+only where its owners are known (:data:`JUDGED_FROM_PCT`), and of owners who hold something (:data:`DUST_BELOW_RATIO`).
+Formulas: Gini as the mean
 difference over ranks, Theil's T, Shannon's entropy as a part of ln n, HHI as the sum of squared shares in 10,000ths.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
 from math import ceil, log
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+JUDGED_FROM_PCT = Decimal(80)
+"""Percent of the circulating supply that judged owners must hold together, else no measure of holders is known. What is not
+known is then at most a fifth, the share from which a largest holder earns no point of a score: no owner who was not seen can
+turn the verdict over by himself."""
+DUST_BELOW_RATIO = Decimal("0.000001")
+"""A part of the circulating supply below which an owner is no holder: a thousand of a billion tokens, worth a few
+thousandths of a USD where coins of this kind begin. Sending so little to thousands of addresses costs nothing."""
+UNEQUAL_FROM = 2
+"""Holders of whom one can be said to be unequal to another: of one alone Gini and Theil are 0 by their formulas, which reads as
+an even spread and is none."""
 
 TOP = (1, 5, 10, 20, 25, 50, 100)
 SIZES = (100, 1_000, 10_000, 100_000)
@@ -47,7 +60,7 @@ class Distribution:
     gini: Decimal | None
     """0 (all equal) to 1 - 1/n (one has all)."""
     theil: Decimal | None
-    """0 to ln n."""
+    """0 (all equal) to ln n."""
     shannon: Decimal | None
     """0 (one has all) to 1 (all equal); 0 for a single holder."""
     hhi: Decimal | None
@@ -74,6 +87,28 @@ def order(balances: Sequence[int] | Array) -> Ordered:
     if len(values) and not values[0]:
         values = values[np.searchsorted(values, 1) :]
     return Ordered(values, int(total) if total < _EXACT else _sum(values))
+
+
+def dust_below(circulating: Decimal | None) -> Decimal:
+    """Return the amount, in the unit of ``circulating``, below which an owner is no holder; 0 while that is not known."""
+    return (circulating or Decimal(0)) * DUST_BELOW_RATIO
+
+
+def dust_limit(circulating: int | None) -> int:
+    """Return the base units from which an owner is a holder: 1 while nobody knows what circulates."""
+    return 1 if circulating is None else max(1, ceil(dust_below(Decimal(circulating))))
+
+
+def judged_pct(*, held: int, circulating: int | None) -> Decimal:
+    """Return how much of what circulates ``held`` is, percent rounded down: 0 while nobody knows what circulates, all of
+    nothing where nothing does.
+
+    Holders of more than circulates contradict it, by transfers or sales that we did not see: then it is the part that can be.
+    """
+    if circulating is None:
+        return Decimal(0)
+    less, more = sorted((held, circulating))
+    return (100 * Decimal(less) / more).quantize(Decimal("0.0001"), ROUND_DOWN) if more else Decimal(100)
 
 
 def measure(ordered: Ordered) -> Distribution:

@@ -1,6 +1,7 @@
 """Many wallets' trades at once, as columns, and the positions that they leave.
 
-Columns are whole numbers in the order of wallet and chain; -1 is an unknown value. Sums are taken over columns, and only
+Columns are whole numbers in the order of wallet and chain; :data:`UNKNOWN` is an unknown value (what a sale brings may be
+below zero, when its fees are more). Sums are taken over columns, and only
 the rounds of each wallet (see :mod:`holders.domain.positions`) are walked through one by one.
 """
 
@@ -15,18 +16,23 @@ from holders.domain.positions import Position, Round
 
 Column = npt.NDArray[Any]
 
+UNKNOWN = -(2**63)
+
 _SAFE = float(2**62)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """Trades, a row each. ``owner`` numbers (token, wallet) from 0 upwards without a gap."""
+    """Trades, a row each, with the fields of :class:`~holders.domain.positions.Trade`. ``owner`` numbers (token, wallet)
+    from 0 upwards without a gap; ``without_network_fee`` is one where no source told that fee."""
 
     owner: Column
     buys: Column
     raw: Column
     lamports: Column
-    usd_nano: Column
+    net_lamports: Column
+    net_usd_nano: Column
+    without_network_fee: Column
     at_micros: Column
     slot: Column
 
@@ -82,7 +88,9 @@ def _rounds(ledger: Ledger) -> Iterator[tuple[int, Round]]:
         np.where(buys, ledger.raw, 0)[starts],
         *_both(ledger.raw, buys, starts),
         *_both(ledger.lamports, buys, starts),
-        *_both(ledger.usd_nano, buys, starts),
+        *_both(ledger.net_lamports, buys, starts),
+        *_both(ledger.net_usd_nano, buys, starts),
+        np.add.reduceat(ledger.without_network_fee, starts),
         np.add.reduceat(buys.astype(np.int64), starts),
         np.add.reduceat((~buys).astype(np.int64), starts),
         ledger.at_micros[starts],
@@ -99,10 +107,22 @@ def _both(values: Column, buys: Column, starts: Column) -> tuple[list[int | None
 
 
 def _sums(values: Column, starts: Column) -> list[int | None]:
+    unknown = values == UNKNOWN
+    if unknown.any():
+        values = np.where(unknown, 0, values)
     if values.dtype != object and float(np.abs(values).sum(dtype=np.float64)) >= _SAFE:
         values = values.astype(object)  # sums that 64 bits do not hold
     sums: list[int | None] = np.add.reduceat(values, starts).tolist()
-    if values.min() < 0:
-        for place in np.flatnonzero(np.minimum.reduceat(values, starts) < 0).tolist():
+    if unknown.any():
+        for place in np.flatnonzero(np.logical_or.reduceat(unknown, starts)).tolist():
             sums[place] = None
     return sums
+
+
+def first_of_transaction(owner: Column, transaction: Column, event_index: Column) -> Column:
+    """Return which trades are the first of their owner in a transaction: the network charges a transaction once."""
+    order = np.lexsort((event_index, transaction, owner))
+    again = (owner[order][1:] == owner[order][:-1]) & (transaction[order][1:] == transaction[order][:-1])
+    first = np.ones(len(owner), dtype=bool)
+    first[order[1:][again]] = False
+    return first

@@ -5,7 +5,10 @@ count of time). Trades come in rounds: some buys, then the
 sales until the next buy. The sales of a round together take their part of the cost of what was held, rounded down once, so
 that a position that is closed leaves no cost behind. What is sold beyond what was bought here came by transfer: its cost
 is unknown, so it is counted apart and earns nothing. A trade without a value in SOL (or USD) makes the wallet's SOL (or
-USD) figures unknown from there on. Fees are left out, as they are in ``sol_amount``.
+USD) figures unknown from there on.
+
+Cost, proceeds and profit are net: a buy costs what moved against the pool *and* its fees, a sale brings what moved *less*
+its fees. Prices are of what moved against the pool, without fees.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,8 +34,13 @@ class Trade:
     raw: int
     """Base units of the token."""
     lamports: int | None
-    usd_nano: int | None
-    """Billionths of a USD."""
+    """What moved against the pool, without fees."""
+    net_lamports: int | None
+    """What the wallet paid or got, fees in it; a sale may bring less than nothing."""
+    net_usd_nano: int | None
+    """The same in billionths of a USD."""
+    is_network_fee_known: bool = True
+    """Whether the network's fee is among the fees, where there is one."""
 
 
 class Round(NamedTuple):
@@ -44,8 +52,12 @@ class Round(NamedTuple):
     raw_out: int
     lamports_in: int | None
     lamports_out: int | None
-    usd_in: int | None
-    usd_out: int | None
+    net_in: int | None
+    net_out: int | None
+    net_usd_in: int | None
+    net_usd_out: int | None
+    without_network_fee: int
+    """Trades of which no source told the network's fee."""
     buys: int
     sells: int
     first_at: int
@@ -61,14 +73,20 @@ class Position:
     cost_usd: int | None = 0
     realized: int | None = 0
     realized_usd: int | None = 0
+    sold_cost: int | None = 0
+    """Lamports that what was sold of it had cost: what the realised profit is a return on."""
+    fees: int | None = 0
+    """Lamports of all fees that are in costs and proceeds."""
+    without_network_fee: int = 0
+    """Trades of which no source told the network's fee: costs and proceeds are without it."""
     bought: int = 0
     sold: int = 0
     untracked: int = 0
     """Of what was sold, what had not been bought here."""
     spent: int | None = 0
-    """Lamports that all buys cost."""
+    """Lamports that all buys moved against the pool, without fees: what the average price follows from."""
     earned: int | None = 0
-    """Lamports that all sales brought."""
+    """Lamports that all sales moved, without fees."""
     initial: int | None = None
     """Held after the first trade."""
     peak: int = 0
@@ -84,6 +102,7 @@ class Position:
         if self.initial is None:
             self.initial, self.first_at = more.first, more.first_at
         self.last_at = more.last_at
+        self.without_network_fee += more.without_network_fee
         if more.buys:
             self._buy(more)
         if more.sells:
@@ -95,16 +114,21 @@ class Position:
         self.held += more.raw_in
         self.bought += more.raw_in
         self.peak = max(self.peak, self.held)
-        self.cost = _plus(self.cost, more.lamports_in)
-        self.cost_usd = _plus(self.cost_usd, more.usd_in)
+        self.cost = _plus(self.cost, more.net_in)
+        self.cost_usd = _plus(self.cost_usd, more.net_usd_in)
         self.spent = _plus(self.spent, more.lamports_in)
+        self.fees = _plus(self.fees, _less(more.net_in, more.lamports_in))
         self.buys += more.buys
 
     def _sell(self, more: Round) -> None:
         known, held, sold = min(more.raw_out, self.held), self.held, more.raw_out
-        self.cost, self.realized = _sale(self.cost, self.realized, more.lamports_out, known, held, sold)
-        self.cost_usd, self.realized_usd = _sale(self.cost_usd, self.realized_usd, more.usd_out, known, held, sold)
+        paid, gain = _sale(self.cost, more.net_out, known, held, sold)
+        self.cost, self.realized = _less(self.cost, paid), _plus(self.realized, gain)
+        self.sold_cost = _plus(self.sold_cost, paid)
+        paid_usd, gain_usd = _sale(self.cost_usd, more.net_usd_out, known, held, sold)
+        self.cost_usd, self.realized_usd = _less(self.cost_usd, paid_usd), _plus(self.realized_usd, gain_usd)
         self.earned = _plus(self.earned, more.lamports_out)
+        self.fees = _plus(self.fees, _less(more.lamports_out, more.net_out))
         if held and known == held:
             self.held_until = more.last_at
         self.held -= known
@@ -141,8 +165,11 @@ def _round(trades: list[Trade]) -> Round:
         raw_out=sum(one.raw for one in sold),
         lamports_in=_sum(one.lamports for one in bought),
         lamports_out=_sum(one.lamports for one in sold),
-        usd_in=_sum(one.usd_nano for one in bought),
-        usd_out=_sum(one.usd_nano for one in sold),
+        net_in=_sum(one.net_lamports for one in bought),
+        net_out=_sum(one.net_lamports for one in sold),
+        net_usd_in=_sum(one.net_usd_nano for one in bought),
+        net_usd_out=_sum(one.net_usd_nano for one in sold),
+        without_network_fee=sum(not one.is_network_fee_known for one in trades),
         buys=len(bought),
         sells=len(sold),
         first_at=micros(trades[0].at),
@@ -216,16 +243,15 @@ def _plus(known: int | None, more: int | None) -> int | None:
     return None if known is None or more is None else known + more
 
 
-def _sale(
-    cost: int | None, realized: int | None, brought: int | None, known: int, held: int, sold: int
-) -> tuple[int | None, int | None]:
-    """Return cost and profit after ``sold`` brought so much, when ``known`` of it is part of what was held.
+def _less(known: int | None, part: int | None) -> int | None:
+    return None if known is None or part is None else known - part
 
-    Parts are rounded down; there is no part of nothing.
+
+def _sale(cost: int | None, brought: int | None, known: int, held: int, sold: int) -> tuple[int | None, int | None]:
+    """Return the cost of ``known`` of what was held, and the profit, when ``sold`` brought so much.
+
+    Parts are rounded down, of a loss away from zero; there is no part of nothing.
     """
-    if cost is None:
-        return None, None
-    paid = cost * known // held if held else 0
-    if realized is None or brought is None:
-        return cost - paid, None
-    return cost - paid, realized + (brought * known // sold if sold else 0) - paid
+    paid = None if cost is None else cost * known // held if held else 0
+    got = None if brought is None else brought * known // sold if sold else 0
+    return paid, _less(got, paid)

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from holders.choices import HolderOrigin, HolderUpdateType
+from holders.domain import concentration
 from megatron.core import ids
 from megatron.core.fields import PercentField, PriceField, PubkeyField
 from megatron.core.models import Row
@@ -27,7 +28,8 @@ class HolderSnapshot(models.Model):
     Kept 180 days.
 
     Excluded accounts are in no measure; ``raw_distribution`` lists them with the reason. Percentages are of the
-    circulating supply: the supply without the excluded accounts.
+    circulating supply: the supply without the excluded accounts. Owners of dust are counted apart. Where the others hold
+    less than ``concentration.JUDGED_FROM_PCT`` of what circulates, every measure is unknown: NULL.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -40,10 +42,13 @@ class HolderSnapshot(models.Model):
     is_complete = models.BooleanField(help_text="No holder is missing from the list")
     incomplete_reason = models.CharField(max_length=200, blank=True, default="")
 
-    total_holders = models.PositiveIntegerField(help_text="Owners with a balance, without the excluded")
+    total_holders = models.PositiveIntegerField(help_text="Owners of more than dust, without the excluded; at least")
     unique_holders = models.PositiveIntegerField(help_text="Owners with a balance, with the excluded")
     holders_fetched = models.PositiveIntegerField(help_text="Owners with a balance that the list had")
     token_accounts = models.PositiveIntegerField(null=True, help_text="Accounts of them; NULL when not counted")
+    uncounted_holders = models.PositiveIntegerField(
+        null=True, help_text="Owners of less than a millionth of what circulates: in no other count and no measure"
+    )
     active_holders = models.PositiveIntegerField(
         null=True, help_text="Holders that traded the token in the last 24 hours; NULL without trades of ours"
     )
@@ -64,6 +69,14 @@ class HolderSnapshot(models.Model):
     hhi = models.DecimalField(max_digits=9, decimal_places=4, null=True, help_text="10,000/n to 10,000")
 
     circulating_supply = _tokens(null=True, help_text="Whole tokens: the supply without excluded accounts")
+    judged_percentage = PercentField(
+        null=True,
+        help_text="What the counted owners hold of what circulates, 0 while that is not known: measures need at least 80;"
+        " NULL for lists from before that was asked",
+    )
+    program_percentage = PercentField(
+        null=True, help_text="What owners that are programs hold of it: vaults of people, or of nobody knows whom"
+    )
     excluded_balance = _tokens(default=0, help_text="Whole tokens in excluded accounts")
     top_1_balance = _tokens(null=True, help_text="Whole tokens")
     top_5_balance = _tokens(null=True, help_text="Whole tokens")
@@ -137,6 +150,24 @@ class HolderSnapshot(models.Model):
     def __str__(self) -> str:
         return f"{self.total_holders} holders of {self.token_mint}"
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether enough of what circulates was judged for a measure of its holders. Of a list from before that was asked the
+        measures are as they were."""
+        return self.judged_percentage is None or self.judged_percentage >= concentration.JUDGED_FROM_PCT
+
+    @property
+    def why_not_measured(self) -> str:
+        """Why no measure of its holders is known, in words; empty where they are."""
+        if self.is_measured:
+            return ""
+        if self.circulating_supply is None:
+            return "What circulates is not known"
+        return (
+            f"The known owners hold {self.judged_percentage:f} % of what circulates;"
+            f" a measure needs {concentration.JUDGED_FROM_PCT} %"
+        )
+
 
 class TokenHolder(Row):
     """One row is one wallet's holding of one token. Unique by token and wallet. Written by ``balances.derive`` and
@@ -169,14 +200,23 @@ class TokenHolder(Row):
     sell_count = models.PositiveIntegerField(default=0)
     transaction_count = models.PositiveIntegerField(default=0)
 
-    cost_sol = _money(null=True, help_text="What the traded balance cost, SOL without fees; NULL for other quotes")
-    cost_usd = _money(null=True, help_text="The same in USD; NULL when a price was missing")
-    avg_buy_price = PriceField(null=True, help_text="Average of all its buys, SOL per whole token")
-    avg_sell_price = PriceField(null=True, help_text="Average of all its sells, SOL per whole token")
-    realized_pnl_sol = _money(null=True, help_text="SOL, against average cost, without fees")
-    unrealized_pnl_sol = _money(null=True, help_text="SOL, at the newest price")
-    realized_pnl = _money(null=True, help_text="USD, against average cost, without fees")
-    unrealized_pnl = _money(null=True, help_text="USD, at the newest price")
+    cost_sol = _money(null=True, help_text="What the traded balance cost, SOL with fees; NULL when unknown")
+    cost_usd = _money(null=True, help_text="The same in USD; NULL when a price or a fee was missing")
+    avg_buy_price = PriceField(null=True, help_text="Average of all its buys, SOL per whole token, without fees")
+    avg_sell_price = PriceField(null=True, help_text="Average of all its sells, SOL per whole token, without fees")
+    realized_pnl_sol = _money(null=True, help_text="SOL, against average cost, net of fees")
+    sold_cost_sol = _money(null=True, help_text="What it sold of what it had bought had cost, SOL with fees")
+    fees_sol = _money(
+        null=True, help_text="Fees of its trades that are in cost and profit, SOL; NULL when one is unknown"
+    )
+    network_fees_unknown = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Trades whose network fee is not in the profit: no source told it, or the quote is not SOL",
+    )
+    unrealized_pnl_sol = _money(null=True, help_text="SOL, at the newest price, without the fees of a sale to come")
+    realized_pnl = _money(null=True, help_text="USD, against average cost, net of fees")
+    unrealized_pnl = _money(null=True, help_text="USD, at the newest price, without the fees of a sale to come")
 
     is_smart_money = models.BooleanField(default=False, db_default=False)
     is_bot = models.BooleanField(default=False, db_default=False)

@@ -49,14 +49,18 @@ class WalletAnalysis(models.Model):
 
     unique_tokens_traded = models.IntegerField(null=True, help_text="Of the tokens that we know")
     graduated_tokens = models.IntegerField(null=True, help_text="Tokens of these that graduated")
-    win_rate = PercentField(null=True, help_text="Tokens sold with a profit, percent of those sold at all")
-    avg_profit_per_trade = _usd(null=True, help_text="USD a token in which something was sold")
-    total_profit_usd = _usd(null=True, help_text="Realised, against average cost")
+    win_rate = PercentField(
+        null=True, help_text="Tokens sold with a profit net of fees, percent of those whose profit is known"
+    )
+    avg_profit_per_trade = _usd(null=True, help_text="USD a token in which something was sold, net of fees")
+    total_profit_usd = _usd(
+        null=True, help_text="Realised, against average cost, net of fees; of tokens with known profit"
+    )
     best_trade_return = models.DecimalField(
         max_digits=24,
         decimal_places=4,
         null=True,
-        help_text="Best profit of a token, percent of what was sold of it cost",
+        help_text="Best profit of a token net of fees, percent of what was sold of it cost with fees",
     )
     dumped_tokens = models.IntegerField(
         null=True, help_text="Tokens of which it sold over 80 % within 30 minutes of its first buy"

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 
 from holders.choices import WalletOrigin
-from holders.domain import activity, terms
+from holders.domain import activity, concentration, terms
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Token
 
@@ -82,7 +82,7 @@ WITH trades AS (
            analysis.funded_lamports, analysis.funded_at
       FROM holders LEFT JOIN wallet_analysis_cache AS analysis
         ON analysis.wallet_address = holders.wallet AND analysis.last_analyzed <= %(at)s + %(grace)s
-     WHERE holders.balance > 0
+     WHERE holders.balance > 0 AND holders.balance >= %(dust_below)s
 )
 """
 
@@ -95,7 +95,7 @@ SELECT wallet, balance, held_since, coalesce(buys, 0), coalesce(sells, 0), coale
 
 _ALL = """
 , measured AS (
-    SELECT *, 100 * balance / sum(balance) OVER () AS share,
+    SELECT *, 100 * balance / coalesce(%(circulating)s, sum(balance) OVER ()) AS share,
            extract(epoch FROM %(at)s - active_at) / 86400 AS idle_days,
            greatest(coalesce(trades, 0), coalesce(total_transactions, 0)) AS activity
       FROM known
@@ -212,17 +212,20 @@ class Counted:
     alike: int
 
 
-def holders(*, token: Token, excluded: Sequence[str], at: datetime) -> Sequence[Holder]:
-    """Return who held ``token`` at ``at``, the largest first, at most :data:`MOST`."""
+def holders(
+    *, token: Token, excluded: Sequence[str], at: datetime, circulating: Decimal | None = None
+) -> Sequence[Holder]:
+    """Return who held ``token`` at ``at``, the largest first, at most :data:`MOST`; of the whole tokens that were
+    ``circulating``, where that is known, owners of dust are none."""
     with connection.cursor() as cursor:
-        cursor.execute(_HOLDERS + _EACH, _asked(token, excluded, at))
+        cursor.execute(_HOLDERS + _EACH, _asked(token, excluded, at, circulating))
         return [_holder(row) for row in cursor.fetchall()]
 
 
-def counted(*, token: Token, excluded: Sequence[str], at: datetime) -> Counted:
-    """Return all holders of ``token`` at ``at``, counted by one statement."""
+def counted(*, token: Token, excluded: Sequence[str], at: datetime, circulating: Decimal | None = None) -> Counted:
+    """Return the same holders of ``token``, all of them, counted by one statement."""
     with connection.cursor() as cursor:
-        cursor.execute(_HOLDERS + _ALL, _asked(token, excluded, at))
+        cursor.execute(_HOLDERS + _ALL, _asked(token, excluded, at, circulating))
         names = [column.name for column in cursor.description or ()]
         return Counted(**dict(zip(names, cursor.fetchone(), strict=True)))
 
@@ -246,12 +249,14 @@ def beginning(*, token: Token, at: datetime) -> Beginning:
     return Beginning(slot=slot, bundles=bundles, launch_buyers=buyers)
 
 
-def _asked(token: Token, excluded: Sequence[str], at: datetime) -> dict[str, Any]:
+def _asked(token: Token, excluded: Sequence[str], at: datetime, circulating: Decimal | None = None) -> dict[str, Any]:
     return {
         "token": token.pk,
         "mint": token.mint_address,
         "excluded": list(excluded),
         "at": at,
+        "dust_below": concentration.dust_below(circulating),
+        "circulating": circulating or None,
         "grace": terms.ANALYSIS_GRACE,
         "settled": terms.AGE_SETTLED,
         "chain": WalletOrigin.CHAIN,

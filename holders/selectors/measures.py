@@ -18,6 +18,8 @@ Cursor = tuple[datetime, str]
 class Measures:
     """One snapshot of a token's holders with the quality of its wallets; ``None`` is unknown.
 
+    Where too little of what circulates was judged (``why_not_measured``) every measure of the holders is unknown.
+
     ``*_pct`` and ``holder_growth_rate`` are percent, those of holdings of the circulating supply (without excluded
     accounts); ``*_ratio`` are parts of one.
     """
@@ -31,7 +33,11 @@ class Measures:
     bonding_curve_progress: Decimal | None = None
     progress_quote_pct: Decimal | None = None
     market_cap_usd: Decimal | None = None
-    total_holders: int = 0
+    judged_pct: Decimal | None = None
+    """What the counted owners hold of what circulates."""
+    why_not_measured: str = ""
+    """Why no measure of the holders is known, in words; empty where they are."""
+    total_holders: int | None = 0
     holders_fetched: int = 0
     wallets_sampled: int | None = None
     wallets_enriched: int | None = None
@@ -101,6 +107,7 @@ def _measures(rows: Iterable[HolderSnapshot]) -> list[Measures]:
 
 
 def _of_row(row: HolderSnapshot, quality: WalletQualityMetric | None) -> Measures:
+    known = row.is_measured
     return Measures(
         token_mint=row.token_mint,
         snapshot_time=row.snapshot_time,
@@ -111,37 +118,44 @@ def _of_row(row: HolderSnapshot, quality: WalletQualityMetric | None) -> Measure
         bonding_curve_progress=row.bonding_curve_progress,
         progress_quote_pct=row.progress_quote_pct,
         market_cap_usd=row.market_cap_usd,
-        total_holders=row.total_holders,
+        judged_pct=row.judged_percentage,
+        why_not_measured=row.why_not_measured,
+        total_holders=row.total_holders if known else None,
         holders_fetched=row.holders_fetched,
         has_trades=row.has_trades,
-        gini=row.gini_coefficient,
-        theil=row.theil_index,
-        shannon=row.shannon_entropy,
-        hhi=row.hhi,
-        top_1_pct=row.top_1_percentage,
-        top_5_pct=row.top_5_percentage,
-        top_10_pct=row.top_10_percentage,
-        top_20_pct=row.top_20_percentage,
-        top_50_pct=row.top_50_percentage,
-        top_100_pct=row.top_100_percentage,
-        active_holders=row.active_holders,
         new_holders_1h=row.new_holders_1h,
-        holder_growth_rate=row.holder_growth_rate,
         unique_buyers_1h=row.unique_buyers_1h,
         unique_sellers_1h=row.unique_sellers_1h,
-        creator_share=row.creator_percentage,
+        wallets_sampled=None if quality is None else quality.wallets_sampled,
+        wallets_enriched=None if quality is None else quality.wallets_enriched,
         classes={**row.raw_distribution.get("classes", {}), **(quality.classes if quality else {})},
-        **_of_quality(quality),
+        **(_of_snapshot(row) if known else {}),
+        **(_of_quality(quality) if known and quality is not None else {}),
     )
 
 
-def _of_quality(row: WalletQualityMetric | None) -> dict[str, Any]:
-    """Return what was measured of the holders' wallets; nothing while it was not."""
-    if row is None:
-        return {}
+def _of_snapshot(row: HolderSnapshot) -> dict[str, Any]:
+    """Return how the token is spread."""
     return {
-        "wallets_sampled": row.wallets_sampled,
-        "wallets_enriched": row.wallets_enriched,
+        "gini": row.gini_coefficient,
+        "theil": row.theil_index,
+        "shannon": row.shannon_entropy,
+        "hhi": row.hhi,
+        "top_1_pct": row.top_1_percentage,
+        "top_5_pct": row.top_5_percentage,
+        "top_10_pct": row.top_10_percentage,
+        "top_20_pct": row.top_20_percentage,
+        "top_50_pct": row.top_50_percentage,
+        "top_100_pct": row.top_100_percentage,
+        "active_holders": row.active_holders,
+        "holder_growth_rate": row.holder_growth_rate,
+        "creator_share": row.creator_percentage,
+    }
+
+
+def _of_quality(row: WalletQualityMetric) -> dict[str, Any]:
+    """Return what was measured of the holders' wallets."""
+    return {
         "avg_wallet_age_days": row.avg_wallet_age_days,
         "new_wallet_ratio": row.new_wallet_ratio,
         "bot_ratio": row.bot_ratio,

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 
 from holders.choices import HolderOrigin
+from holders.domain import concentration
 from holders.models import HolderSnapshot
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Token
@@ -30,19 +31,27 @@ class Moves:
     growth_pct: Decimal | None
 
 
-def of(*, token: Token, excluded: list[str], holders: int, origin: HolderOrigin, now: datetime) -> Moves:
-    """Return what the holders of ``token`` did before ``now``; ``holders`` is how many a list of ``origin`` counts.
+def of(*, token: Token, excluded: list[str], snapshot: HolderSnapshot) -> Moves:
+    """Return what the holders of ``token`` did before the time of ``snapshot``, which counts them.
 
     The growth is against the newest list of the same origin that is at least an hour old, else against who held an hour ago
-    by our own trades.
+    by our own trades. Owners of dust are in no count of holders.
     """
-    left_out = [*excluded, MAYHEM_AGENT]
-    asked: dict[str, Any] = {"token": token.pk, "mint": token.mint_address, "excluded": left_out, "now": now}
+    now = snapshot.snapshot_time
+    asked: dict[str, Any] = {
+        "token": token.pk,
+        "mint": token.mint_address,
+        "excluded": [*excluded, MAYHEM_AGENT],
+        "dust_below": concentration.dust_below(snapshot.circulating_supply),
+        "now": now,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_MOVES, asked)
         known, active, new, diamonds, held, earlier, buyers, sellers = cursor.fetchone()
-    before = _listed(token.mint_address, origin, now)
-    growth = _growth(holders, before) if before is not None else _growth(held, earlier) if known else None
+    before = _listed(token.mint_address, HolderOrigin(snapshot.data_source), now)
+    growth = (
+        _growth(snapshot.total_holders, before) if before is not None else _growth(held, earlier) if known else None
+    )
     counts: list[Any] = [active, new, diamonds, buyers, sellers]
     if not known:
         counts = [None] * len(counts)
@@ -51,8 +60,13 @@ def of(*, token: Token, excluded: list[str], holders: int, origin: HolderOrigin,
 
 
 def _listed(mint: str, origin: HolderOrigin, now: datetime) -> int | None:
+    # Lists from before dust was left out count otherwise, and say nothing of growth.
     rows = HolderSnapshot.objects.filter(
-        token_mint=mint, data_source=origin, snapshot_time__lte=now - HOUR, snapshot_time__gte=now - _COMPARED
+        token_mint=mint,
+        data_source=origin,
+        uncounted_holders__isnull=False,
+        snapshot_time__lte=now - HOUR,
+        snapshot_time__gte=now - _COMPARED,
     )
     return rows.order_by("-snapshot_time").values_list("total_holders", flat=True).first()
 
@@ -63,7 +77,8 @@ def _growth(now: int, before: int) -> Decimal | None:
 
 _MOVES = """
 WITH held AS (
-    SELECT h.* FROM token_holders h WHERE h.token_mint = %(mint)s AND NOT h.wallet_address = ANY (%(excluded)s::text[])
+    SELECT h.*, current_balance > 0 AND current_balance >= %(dust_below)s AS is_holder
+      FROM token_holders h WHERE h.token_mint = %(mint)s AND NOT h.wallet_address = ANY (%(excluded)s::text[])
 ), traded AS (
     SELECT count(DISTINCT user_address) FILTER (WHERE type = 'buy') AS buyers,
            count(DISTINCT user_address) FILTER (WHERE type = 'sell') AS sellers
@@ -72,9 +87,9 @@ WITH held AS (
        AND NOT user_address = ANY (%(excluded)s::text[])
 )
 SELECT EXISTS (SELECT FROM transactions WHERE token_id = %(token)s AND type IN ('buy', 'sell')),
-       count(*) FILTER (WHERE current_balance > 0 AND last_transaction_time > %(now)s - interval '24 hours'),
-       count(*) FILTER (WHERE current_balance > 0 AND first_transaction_time > %(now)s - interval '1 hour'),
-       count(*) FILTER (WHERE current_balance > 0 AND hold_hours > 24 AND sold_ratio < 0.1),
+       count(*) FILTER (WHERE is_holder AND last_transaction_time > %(now)s - interval '24 hours'),
+       count(*) FILTER (WHERE is_holder AND first_transaction_time > %(now)s - interval '1 hour'),
+       count(*) FILTER (WHERE is_holder AND hold_hours > 24 AND sold_ratio < 0.1),
        count(*) FILTER (WHERE traded_balance > 0),
        count(*) FILTER (WHERE held_since <= %(now)s - interval '1 hour'
                           AND (held_until IS NULL OR held_until > %(now)s - interval '1 hour')),

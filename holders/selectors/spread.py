@@ -9,6 +9,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import JSONObject
 
+from holders.domain import exclusions
 from holders.models import HolderSnapshot, TokenHolder, WalletCluster, WalletQualityMetric
 from holders.selectors import distribution
 
@@ -32,10 +33,16 @@ _CLUSTER = ("kind", "size", "share_pct", "members", "funders")
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One wallet's holding; ``share_pct`` is percent of what circulates, ``None`` without a snapshot."""
+    """One owner's holding; ``share_pct`` is percent of what circulates, ``None`` without a snapshot and for accounts that are
+    left out of it."""
 
     row: TokenHolder
     share_pct: Decimal | None
+
+    @property
+    def is_program(self) -> bool:
+        """Whether nobody has the owner's key."""
+        return exclusions.is_program(self.row.wallet_address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,11 @@ def of(*, token_mint: str) -> Spread | None:
     snapshot = _newest(token_mint)
     rows = distribution.holders(token_mint=token_mint).order_by("-current_balance")
     supply = None if snapshot is None else snapshot.circulating_supply
-    largest = [Holding(row, _percent(row.current_balance, supply)) for row in rows[:LARGEST]]
+    left_out = set() if snapshot is None else {one["wallet"] for one in snapshot.raw_distribution.get("excluded", ())}
+    largest = [
+        Holding(row, None if row.wallet_address in left_out else _percent(row.current_balance, supply))
+        for row in rows[:LARGEST]
+    ]
     if snapshot is None:
         return Spread(None, {}, (), largest) if largest else None
     return Spread(snapshot, getattr(snapshot, "quality", None) or {}, getattr(snapshot, "clusters", ()), largest)

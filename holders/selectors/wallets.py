@@ -60,12 +60,15 @@ SELECT wallet, count(*), sum(volume_usd), count(*) FILTER (WHERE is_graduated),
   FROM judged GROUP BY wallet
 """
 
-# A holding that moved after the time would tell what was not known then: it is left out.
+# Net of fees. A holding that moved after the time would tell what was not known then: it is left out, and so is one of
+# which a fee is not known: its profit is unknown.
 _PROFITS = """
 SELECT wallet_address, count(*) FILTER (WHERE total_sold > 0 AND coalesce(realized_pnl_sol, realized_pnl) IS NOT NULL),
        count(*) FILTER (WHERE total_sold > 0 AND coalesce(realized_pnl_sol, realized_pnl) > 0),
        sum(realized_pnl) FILTER (WHERE total_sold > 0),
-       max(100 * realized_pnl_sol / nullif(avg_buy_price * (total_sold - untracked_sold), 0))
+       count(*) FILTER (WHERE total_sold > 0 AND realized_pnl IS NOT NULL),
+       max(100 * realized_pnl_sol
+           / nullif(coalesce(sold_cost_sol, avg_buy_price * (total_sold - untracked_sold)), 0))
            FILTER (WHERE total_sold > 0),
        count(*) FILTER (WHERE transaction_count > 0)
   FROM token_holders
@@ -117,7 +120,7 @@ def own(*, wallets: Sequence[str], at: datetime) -> Mapping[str, Own]:
         wallet: _own(
             trades.get(wallet, ()),
             results.get(wallet, (0, None, 0, 0, 0, 0, None, None)),
-            profits.get(wallet, (0, 0, None, None, 0)),
+            profits.get(wallet, (0, 0, None, 0, None, 0)),
             created=created.get(wallet, 0),
             at=at,
         )
@@ -127,13 +130,14 @@ def own(*, wallets: Sequence[str], at: datetime) -> Mapping[str, Own]:
 
 def _own(trades: Sequence[Trade], counted: Sequence[Any], profits: Sequence[Any], *, created: int, at: datetime) -> Own:
     tokens, volume, graduated, sniped, dumped, own_dumped, first_at, last_at = counted
-    closed, wins, profit, best, held = profits
+    closed, wins, profit, priced, best, held = profits
     results = Results(
         at=at,
         tokens=max(tokens, held),
         closed=closed,
         wins=wins,
         profit_usd=profit,
+        priced=priced,
         volume_usd=volume,
         best_return_pct=None if best is None else round(Decimal(best), 4),
         graduated=graduated,

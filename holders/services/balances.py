@@ -174,6 +174,9 @@ def _row(
         position.realized_usd,
         position.spent,
         position.earned,
+        position.sold_cost,
+        position.fees,
+        position.without_network_fee,
         digest,
         on_chain,
     )
@@ -211,7 +214,8 @@ CROSS JOIN LATERAL (
 _COLUMNS = (
     "current_balance, initial_balance, peak_balance, traded_balance, first_transaction_time, last_transaction_time,"
     " held_since, held_until, hold_hours, total_bought, total_sold, untracked_sold, buy_count, sell_count,"
-    " transaction_count, cost_sol, cost_usd, avg_buy_price, avg_sell_price, realized_pnl_sol, realized_pnl,"
+    " transaction_count, cost_sol, cost_usd, avg_buy_price, avg_sell_price, realized_pnl_sol, realized_pnl, sold_cost_sol,"
+    " fees_sol, network_fees_unknown,"
     " unrealized_pnl_sol, unrealized_pnl, diamond_hands_score, sold_ratio, trades_digest, last_updated"
 )
 
@@ -222,9 +226,10 @@ WITH folded AS (
       FROM unnest(%s::uuid[], %s::text[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::bigint[],
                   %s::bigint[], %s::bigint[], %s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::int[],
                   %s::int[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
-                  %s::bigint[], %s::numeric[])
+                  %s::numeric[], %s::numeric[], %s::int[], %s::bigint[], %s::numeric[])
            AS f (token, wallet, held, initial, peak, later, first_at, last_at, since, until, bought, sold, untracked,
-                 buys, sells, cost, cost_usd, realized, realized_usd, spent, earned, digest, chain_balance)
+                 buys, sells, cost, cost_usd, realized, realized_usd, spent, earned, sold_cost, fees, without_network_fee,
+                 digest, chain_balance)
       JOIN tokens k ON k.id = f.token
 ), v AS (
     SELECT token, mint, wallet,
@@ -237,7 +242,8 @@ WITH folded AS (
            timestamptz '2000-01-01 00:00+00' + until * interval '1 microsecond' AS held_until,
            bought * unit AS total_bought, sold * unit AS total_sold, untracked * unit AS untracked_sold, buys, sells,
            cost * 1e-9 AS cost_sol, cost_usd * 1e-9 AS cost_usd, realized * 1e-9 AS realized_sol,
-           realized_usd * 1e-9 AS realized_usd, digest, %s::timestamptz AS as_of,
+           realized_usd * 1e-9 AS realized_usd, sold_cost * 1e-9 AS sold_cost_sol, fees * 1e-9 AS fees_sol,
+           without_network_fee, digest, %s::timestamptz AS as_of,
            div(2 * spent * whole * 1e20 + bought * 1e9, nullif(2 * bought * 1e9, 0)) * 1e-20 AS avg_buy,
            div(2 * earned * whole * 1e20 + sold * 1e9, nullif(2 * sold * 1e9, 0)) * 1e-20 AS avg_sell
       FROM folded
@@ -246,6 +252,7 @@ INSERT INTO token_holders (id, token_mint, wallet_address, {_COLUMNS})
 SELECT gen_random_uuid(), v.mint, v.wallet, v.current_balance, v.initial_balance, v.peak_balance, v.traded_balance,
        v.first_at, v.last_at, v.held_since, v.held_until, now.hours, v.total_bought, v.total_sold, v.untracked_sold,
        v.buys, v.sells, v.buys + v.sells, v.cost_sol, v.cost_usd, v.avg_buy, v.avg_sell, v.realized_sol, v.realized_usd,
+       v.sold_cost_sol, v.fees_sol, v.without_network_fee,
        worth.unrealized_sol, worth.unrealized_usd, worth.diamond, now.sold, v.digest, v.as_of
   FROM v JOIN priced AS pool ON pool.mint = v.mint {_VALUED}
  ORDER BY v.mint, v.wallet
@@ -287,7 +294,8 @@ UPDATE token_holders h SET
     first_transaction_time = NULL, last_transaction_time = NULL, held_since = NULL, held_until = NULL, hold_hours = NULL,
     total_bought = 0, total_sold = 0, untracked_sold = 0, buy_count = 0, sell_count = 0, transaction_count = 0,
     cost_sol = NULL, cost_usd = NULL, avg_buy_price = NULL, avg_sell_price = NULL, realized_pnl_sol = NULL,
-    realized_pnl = NULL, unrealized_pnl_sol = NULL, unrealized_pnl = NULL, diamond_hands_score = NULL, sold_ratio = NULL,
+    realized_pnl = NULL, sold_cost_sol = NULL, fees_sol = NULL, network_fees_unknown = 0,
+    unrealized_pnl_sol = NULL, unrealized_pnl = NULL, diamond_hands_score = NULL, sold_ratio = NULL,
     trades_digest = 0, last_updated = %s
   FROM gone WHERE h.id = gone.id AND gone.chain_balance IS NOT NULL
 """

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from holders.choices import Exclusion, HolderOrigin
 from holders.domain import concentration, exclusions
-from holders.domain.concentration import Distribution, Ordered
+from holders.domain.concentration import Ordered
 from holders.models import HolderSnapshot
 from holders.selectors import moves
 from tokens.choices import PoolType
+from tokens.domain import mayhem
 from tokens.models import Pool, Token
 from tokens.selectors.tokens import current_of
 
@@ -49,21 +51,23 @@ def save(
     excluded: Mapping[str, tuple[int, Exclusion]],
     names_pool: bool,
     now: datetime,
-) -> None:
-    """Store the snapshot of ``holders`` and of those who were left out, in base units. Without ``names_pool`` the list was cut
-    before it named what the token's own curve or pool holds: then nobody knows what circulates, nor any share of it."""
+) -> HolderSnapshot:
+    """Store the snapshot of ``holders`` and of those who were left out, in base units, and return it.
+
+    Owners of dust are counted apart. Where the others hold too little of what circulates no measure is known. Without
+    ``names_pool`` the list was cut before it named what the token's own curve or pool holds: then nobody knows what circulates.
+    """
     unit = Decimal(1).scaleb(-token.decimals)
-    ordered = concentration.order(list(holders.values()))
-    measured = concentration.measure(ordered)
     out = sum(raw for raw, _ in excluded.values())
-    pool = current_of(token.pools.all())
-    circulating = _circulating(token, pool, found, held=measured.total, out=out) if names_pool else None
-    moved = moves.of(token=token, excluded=sorted(excluded), holders=len(holders), origin=found.origin, now=now)
-    price = pool.latest_price_usd if pool else None
-    mean, median = concentration.mean(ordered), concentration.median(ordered)
-    sizes = concentration.sizes(ordered, decimals=token.decimals)
-    curve = _curve(token)
-    creator = sum(holders.get(wallet, 0) for wallet in token.dev_wallets) if token.creator_address else None
+    pools = token.pools.all()
+    pool, curve = current_of(pools), _curve(token)
+    held = sum(holders.values())
+    supplied = _supplied(token, pool, found, held=held, out=out, now=now) if names_pool else None
+    # Never less than what is held: a list and the supply are not of the same slot.
+    circulating = None if supplied is None else max(held, supplied)
+    limit = concentration.dust_limit(circulating)
+    weighed = {wallet: raw for wallet, raw in holders.items() if raw >= limit}
+    ordered = concentration.order(list(weighed.values()))
     row = HolderSnapshot(
         token_mint=token.mint_address,
         snapshot_time=now,
@@ -71,63 +75,82 @@ def save(
         data_source=found.origin,
         is_complete=not found.missing,
         incomplete_reason=found.missing,
-        total_holders=len(holders),
+        total_holders=len(weighed),
         unique_holders=len(found.owners),
+        uncounted_holders=None if circulating is None else len(holders) - len(weighed),
         holders_fetched=len(found.owners),
         token_accounts=found.accounts,
-        active_holders=moved.active,
-        dust_accounts=concentration.below(ordered, limit=1 / price / unit) if price else None,
-        new_holders_1h=moved.new,
-        holder_growth_rate=moved.growth_pct,
-        unique_buyers_1h=moved.buyers,
-        unique_sellers_1h=moved.sellers,
-        has_trades=moved.has_trades,
-        gini_coefficient=_short(measured.gini),
-        theil_index=_short(measured.theil),
-        shannon_entropy=_short(measured.shannon),
-        hhi=None if measured.hhi is None else measured.hhi.quantize(_PERCENT),
         circulating_supply=None if circulating is None else circulating * unit,
+        judged_percentage=concentration.judged_pct(held=ordered.total, circulating=supplied),
         excluded_balance=out * unit,
-        creator_percentage=None if creator is None else _percent(creator, circulating),
-        holders_1_100=sizes[0],
-        holders_100_1k=sizes[1],
-        holders_1k_10k=sizes[2],
-        holders_10k_100k=sizes[3],
-        holders_100k_plus=sizes[4],
-        average_holding_size=None if mean is None else mean * unit,
-        median_holding_size=None if median is None else median * unit,
-        diamond_hands_count=moved.diamonds,
-        raw_distribution=_distribution(ordered, holders, excluded, circulating, unit),
         bonding_curve_progress=curve.bonding_curve_progress if curve else None,
         progress_quote_pct=curve.progress_quote_pct if curve else None,
         market_cap_usd=pool.market_cap_usd if pool else None,
     )
-    _top(row, measured, circulating, unit)
+    sizes = concentration.sizes(ordered, decimals=token.decimals)
+    row.holders_1_100, row.holders_100_1k, row.holders_1k_10k, row.holders_10k_100k, row.holders_100k_plus = sizes
+    row.raw_distribution = _listing(weighed, excluded, circulating, unit)
+    moved = moves.of(token=token, excluded=sorted(excluded), snapshot=row)
+    row.has_trades, row.new_holders_1h = moved.has_trades, moved.new
+    row.unique_buyers_1h, row.unique_sellers_1h = moved.buyers, moved.sellers
+    if row.is_measured:
+        _measure(row, ordered, circulating, unit)
+        row.active_holders, row.diamond_hands_count = moved.active, moved.diamonds
+        row.holder_growth_rate = moved.growth_pct
+        row.program_percentage = _percent(_of_programs(weighed), circulating)
+        if token.creator_address:
+            dev = sum(holders.get(wallet, 0) for wallet in token.dev_wallets)
+            row.creator_percentage = _percent(dev, circulating)
+        if price := pool.latest_price_usd if pool else None:
+            row.dust_accounts = concentration.below(ordered, limit=1 / price / unit)
     row.save(force_insert=True)
+    return row
 
 
-def _top(row: HolderSnapshot, measured: Distribution, circulating: int | None, unit: Decimal) -> None:
-    if not measured.holders:
+def _measure(row: HolderSnapshot, ordered: Ordered, circulating: int | None, unit: Decimal) -> None:
+    """Write how evenly the balances are spread; without one there is nothing to write."""
+    if not len(ordered):
         return
+    measured = concentration.measure(ordered)
+    if len(ordered) >= concentration.UNEQUAL_FROM:
+        row.gini_coefficient, row.theil_index = _short(measured.gini), _short(measured.theil)
+    row.shannon_entropy = _short(measured.shannon)
+    row.hhi = None if measured.hhi is None else measured.hhi.quantize(_PERCENT)
+    mean, median = concentration.mean(ordered), concentration.median(ordered)
+    row.average_holding_size = None if mean is None else mean * unit
+    row.median_holding_size = None if median is None else median * unit
     for most, raw in measured.top.items():
         setattr(row, f"top_{most}_balance", raw * unit)
         setattr(row, f"top_{most}_percentage", _percent(raw, circulating))
+    row.raw_distribution["lorenz"] = [[f"{part:f}", f"{share:f}"] for part, share in concentration.lorenz(ordered)]
+    row.raw_distribution["classes"] = _classes(ordered, circulating)
 
 
-def _circulating(token: Token, pool: Pool | None, found: Found, *, held: int, out: int) -> int | None:
-    """Return the base units that somebody may hold, ``None`` when neither the supply nor the whole list is known.
+def _of_programs(weighed: Mapping[str, int]) -> int:
+    return sum(raw for wallet, raw in weighed.items() if exclusions.is_program(wallet))
 
-    Never less than what is held: a list and the supply are not of the same slot.
-    """
-    curve = _curve(token)
-    # What a mayhem coin began with its agent has burned in part by the second day.
-    began = None if token.is_mayhem else token.initial_supply
-    supply = _whole((pool.base_supply if pool else None) or (curve.base_supply if curve else None) or began)
+
+def _supplied(token: Token, pool: Pool | None, found: Found, *, held: int, out: int, now: datetime) -> int | None:
+    """Return the base units that somebody may hold, ``None`` when neither the supply nor the whole list is known, or when
+    they contradict each other."""
+    supply = _supply(token, pool, now)
     if found.origin == HolderOrigin.TRADES:
-        return max(held, _sold(pool, supply) or 0)
-    if supply is None:
-        return None if found.missing else held
-    return max(held, supply - out)
+        supply = _sold(pool, supply)
+    elif supply is None and not found.missing:
+        return held
+    return None if supply is None or supply < out else supply - out
+
+
+def _supply(token: Token, pool: Pool | None, now: datetime) -> int | None:
+    """Return what there is of a token by its pool, by the curve that it left, or by its creation."""
+    named, curve = pool.base_supply if pool else None, _curve(token)
+    if not token.is_mayhem:
+        return _whole(named or (curve.base_supply if curve else None) or token.initial_supply)
+    if pool is None or pool.pool_type != PoolType.INITIAL:
+        return _whole(named)
+    # What a mayhem coin began with its agent has burned in part by the second day.
+    created = token.creation_timestamp
+    return _whole(named) if created and now - created < mayhem.TRADED_FOR else None
 
 
 def _curve(token: Token) -> Pool | None:
@@ -146,28 +169,28 @@ def _whole(amount: Decimal | int | None) -> int | None:
     return None if amount is None else int(amount)
 
 
-def _distribution(
-    ordered: Ordered,
-    holders: Mapping[str, int],
+def _listing(
+    weighed: Mapping[str, int],
     excluded: Mapping[str, tuple[int, Exclusion]],
     circulating: int | None,
     unit: Decimal,
-) -> dict[str, object]:
-    """Return what no column holds: who was left out and why, the Lorenz curve, the largest holders, classes by size."""
-    largest = sorted(holders.items(), key=lambda item: (-item[1], item[0]))[:_LARGEST]
+) -> dict[str, Any]:
+    """Return who was left out and why, and the largest holders: each one's share is known though others are not."""
+    largest = sorted(weighed.items(), key=lambda item: (-item[1], item[0]))[:_LARGEST]
     without = sorted(excluded.items(), key=lambda item: (-item[1][0], item[0]))
     return {
         "excluded": [
             {"wallet": wallet, "reason": reason.value, "balance": f"{raw * unit:f}"}
-            | ({"name": name} if (name := exclusions.EXCHANGES.get(wallet)) else {})
+            | ({"name": name} if (name := exclusions.name(wallet)) else {})
             for wallet, (raw, reason) in without
         ],
-        "lorenz": [[f"{part:f}", f"{share:f}"] for part, share in concentration.lorenz(ordered)],
+        "lorenz": [],
         "top": [
             {"wallet": wallet, "balance": f"{raw * unit:f}", "percentage": _text(_percent(raw, circulating))}
+            | ({"is_program": True} if exclusions.is_program(wallet) else {})
             for wallet, raw in largest
         ],
-        "classes": _classes(ordered, circulating),
+        "classes": {},
     }
 
 

@@ -73,8 +73,9 @@ def measure(*, token_mint: str, snapshot_time: datetime, now: datetime) -> Measu
     snapshot = HolderSnapshot.objects.get(token_mint=token_mint, snapshot_time=snapshot_time)
     token = tokens.get_token_with_pools(token_mint)
     excluded = _excluded(snapshot, token)
-    counted = holding.counted(token=token, excluded=excluded, at=snapshot_time)
-    held = holding.holders(token=token, excluded=excluded, at=snapshot_time)
+    circulating = snapshot.circulating_supply
+    counted = holding.counted(token=token, excluded=excluded, at=snapshot_time, circulating=circulating)
+    held = holding.holders(token=token, excluded=excluded, at=snapshot_time, circulating=circulating)
     began = holding.beginning(token=token, at=snapshot_time)
     judged = _judge(held, token, snapshot, began)
     groups = _groups(held, token, began, snapshot_time)
@@ -211,6 +212,7 @@ def _groups(held: Sequence[Holder], token: Token, began: Beginning, at: datetime
 def _row(
     snapshot: HolderSnapshot, counted: Counted, judged: Sequence[_Judged], groups: Sequence[Cluster]
 ) -> WalletQualityMetric:
+    """Return the row of ``snapshot``: counts are of who is known; parts of all only where enough of them is."""
     classes = Counter(kind for it in judged for kind in it.classes or (str(WalletClass.RETAIL),))
     enriched, sampled, holders = counted.enriched, counted.sampled, counted.holders
     ratios = {
@@ -222,7 +224,7 @@ def _row(
         "diamond_hands_ratio": _ratio(counted.diamonds, holders) if counted.traders else None,
     }
     silent = counted.silent if counted.traders or sampled else None
-    return WalletQualityMetric(
+    row = WalletQualityMetric(
         token_mint=snapshot.token_mint,
         snapshot_time=snapshot.snapshot_time,
         wallets_sampled=sampled,
@@ -252,7 +254,7 @@ def _row(
         clustered_percentage=_share(snapshot, _balances(groups, judged).values()),
         data_completeness=activity.completeness(
             fetched=snapshot.holders_fetched,
-            holders=snapshot.total_holders,
+            holders=snapshot.total_holders if snapshot.is_measured else 0,
             enriched=enriched,
             sampled=sampled,
             has_trades=snapshot.has_trades,
@@ -269,6 +271,18 @@ def _row(
         },
         **ratios,
     )
+    if not snapshot.is_measured:
+        for name in _PARTS_OF_ALL:
+            setattr(row, name, None)
+    return row
+
+
+_PARTS_OF_ALL = (
+    *("avg_wallet_age_days", "median_wallet_age_days", "new_wallets_percentage", "new_wallet_ratio"),
+    *("bot_percentage", "bot_ratio", "mev_ratio", "smart_money_percentage", "smart_money_ratio"),
+    *("known_dumper_ratio", "diamond_hands_ratio", "avg_hold_duration_hours", "organic_score", "velocity_score"),
+    *("insider_percentage", "creator_percentage", "clustered_percentage"),
+)
 
 
 _COLUMNS = [

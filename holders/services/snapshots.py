@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from holders.choices import Exclusion, HolderOrigin
@@ -18,6 +19,7 @@ from holders.services.measuring import Found, Owner
 from megatron.clients.errors import BudgetSpent, Malformed
 from megatron.clients.ports import HeldAccount, HolderList, HolderSource
 from tokens.choices import PoolType, Venue
+from tokens.domain import programs
 from tokens.models import Pool, Token
 from tokens.selectors.tokens import current_of
 
@@ -178,10 +180,10 @@ def _store(token: Token, found: Found | None, now: datetime) -> Taken | None:
     if found.origin != HolderOrigin.TRADES and not found.missing and found.slot is not None:
         updates = books.correct(token=token, held=whole, excluded=excluded.keys(), slot=found.slot, now=now)
         balances.revalue(mints=[mint], now=now)
-    measuring.save(token=token, found=found, holders=holders, excluded=excluded, names_pool=names_pool, now=now)
+    row = measuring.save(token=token, found=found, holders=holders, excluded=excluded, names_pool=names_pool, now=now)
     return Taken(
         snapshot_time=now,
-        total_holders=len(holders),
+        total_holders=row.total_holders,
         holders_fetched=len(found.owners),
         is_complete=not found.missing,
         excluded=len(excluded),
@@ -192,7 +194,7 @@ def _store(token: Token, found: Found | None, now: datetime) -> Taken | None:
 
 def _split(token: Token, found: Found) -> tuple[dict[str, int], dict[str, tuple[int, Exclusion]]]:
     """Return the holders with their base units, and those who are none with theirs and the reason."""
-    venues = _venues(token.pools.all())
+    venues = _venues(token)
     holders: dict[str, int] = {}
     excluded: dict[str, tuple[int, Exclusion]] = {}
     for wallet, owner in found.owners.items():
@@ -208,7 +210,8 @@ def _names_pool(token: Token, found: Found, excluded: Mapping[str, tuple[int, Ex
     """Say whether a list names what the token's own curve or pool holds. One that does not was cut, whatever its source says:
     without that account all of the supply would seem to be in somebody's hands.
 
-    Of a token without a pool nobody can say. Where the vault of a LaunchLab pool is not known, any program's account may be it.
+    Of a token without a pool nobody can say. Where the vault of a LaunchLab pool is not known, the program's authority stands
+    for it.
     """
     pool = current_of(token.pools.all())
     if pool is None:
@@ -217,13 +220,17 @@ def _names_pool(token: Token, found: Found, excluded: Mapping[str, tuple[int, Ex
     if any(not own.isdisjoint((wallet, *found.owners[wallet].accounts)) for wallet in excluded):
         return True
     is_unknown = pool.platform == Venue.RAYDIUM_LAUNCHPAD and not pool.base_vault
-    return is_unknown and any(reason is Exclusion.PROGRAM for _, reason in excluded.values())
+    return is_unknown and exclusions.LAUNCHLAB_AUTHORITY in excluded
 
 
-def _venues(pools: Collection[Pool]) -> Venues:
-    curves = [pool for pool in pools if pool.pool_type == PoolType.INITIAL]
-    others = [pool for pool in pools if pool.pool_type != PoolType.INITIAL]
-    return Venues(curves=frozenset(_addresses(curves)), pools=frozenset(_addresses(others)))
+def _venues(token: Token) -> Venues:
+    pools, mint = token.pools.all(), token.mint_address
+    curves = _addresses([pool for pool in pools if pool.pool_type == PoolType.INITIAL])
+    others = _addresses([pool for pool in pools if pool.pool_type != PoolType.INITIAL])
+    if programs.is_address(mint):  # a pump coin's own, which we need not have seen trade
+        curves.append(programs.bonding_curve(mint))
+        others.append(programs.graduated_pool(mint, programs.WRAPPED_SOL))
+    return Venues(curves=frozenset(curves), pools=frozenset(others), lockers=frozenset(settings.HOLDER_LOCKERS))
 
 
 def _addresses(pools: Collection[Pool]) -> list[str]:

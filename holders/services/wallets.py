@@ -278,7 +278,7 @@ def _performance(told: Own, known: Wallet, verdicts: Mapping[WalletClass, Verdic
         "unique_tokens_traded": results.tokens,
         "graduated_tokens": results.graduated,
         "win_rate": None if wins is None else round(100 * wins, 4),
-        "avg_profit_per_trade": results.profit_usd / results.closed if results.closed and results.profit_usd else None,
+        "avg_profit_per_trade": None if results.profit_usd is None else results.profit_usd / results.priced,
         "total_profit_usd": results.profit_usd,
         "best_trade_return": results.best_return_pct,
         "dumped_tokens": results.dumped,

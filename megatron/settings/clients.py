@@ -25,6 +25,10 @@ YELLOWSTONE_ENDPOINT = env.str("YELLOWSTONE_ENDPOINT", default="")
 """The address of a Yellowstone gRPC endpoint; http:// for one without TLS."""
 YELLOWSTONE_TOKEN = env.str("YELLOWSTONE_TOKEN", default="")
 
+HOLDER_LOCKERS = env.list("HOLDER_LOCKERS", default=[])
+"""Owners or token accounts that lock tokens which nobody can sell yet: left out of the measures of holders. An unknown
+program's holding counts as a holder's."""
+
 CREDITS_SINK = "holders.services.credits.store"
 """Where the accounts of calls go, about once a second; empty: nowhere. Rooms lie above the clients, so it is a name."""
 CREDITS_PER_MONTH: dict[str, int] = {

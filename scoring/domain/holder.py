@@ -80,6 +80,8 @@ class Facts:
     wallets_sampled: int | None = None
     wallets_enriched: int | None = None
     has_trades: bool | None = None
+    why_unknown: str | None = None
+    """Why no measure of the holders is known, in words: too little of what circulates was judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +215,17 @@ class Score:
 
 
 def why_not_active(
-    *, progress_quote_pct: Decimal | None, total_holders: int | None, is_graduated: bool, terms: Section
+    *,
+    progress_quote_pct: Decimal | None,
+    total_holders: int | None,
+    is_graduated: bool,
+    terms: Section,
+    is_measured: bool = True,
 ) -> str | None:
     """Return why a token's holders are not scored now, or ``None`` when they are (G4). ``terms`` is ``policy.holder``.
 
-    Progress is percent of the quote target. Unknown means no.
+    Progress is percent of the quote target. Unknown means no, but for holders that could not be measured (``is_measured``
+    false): those have a score of which nothing is known, so that an older one does not pass for it.
     """
     window = terms.section("window")
     least, below = window.number("progress_from_pct"), window.number("progress_below_pct")
@@ -230,6 +238,8 @@ def why_not_active(
         return f"Its progress of {text(progress_quote_pct)} % is below {text(least)} %"
     if progress_quote_pct >= below:
         return f"Its progress of {text(progress_quote_pct)} % has reached {text(below)} %"
+    if total_holders is None and not is_measured:
+        return None
     if total_holders is None:
         return "The number of its holders is not known"
     if total_holders < fewest:
@@ -275,24 +285,18 @@ def _distribution(facts: Facts, rules: Rules) -> tuple[Component, ...]:
     factor = max(rules.few_least, Decimal(holders or 0) / rules.few_below) if few else Decimal(1)
     why = f"; times {text(_rounded(factor))}, as there are only {holders} holders" if few else ""
     return (
-        _line("gini", "The Gini coefficient", facts.gini, rules.gini, rules.gini.most, factor=factor, why=why),
-        _line(
-            "top_1",
-            "The largest holder's percent",
-            facts.top_1_pct,
-            rules.top_1,
-            rules.top_1.most,
-            factor=factor,
-            why=why,
-        ),
-        _holders(holders, rules, few=few, factor=factor, why=why),
+        _line("gini", "The Gini coefficient", facts.gini, rules.gini, facts, factor=factor, why=why),
+        _line("top_1", "The largest holder's percent", facts.top_1_pct, rules.top_1, facts, factor=factor, why=why),
+        _holders(facts, rules, few=few, factor=factor, why=why),
     )
 
 
-def _holders(holders: int | None, rules: Rules, *, few: bool, factor: Decimal, why: str) -> Component:
+def _holders(facts: Facts, rules: Rules, *, few: bool, factor: Decimal, why: str) -> Component:
+    holders = facts.total_holders
     inputs = {"holders": text(holders)}
     if holders is None:
-        return Component("holders", None, rules.holders_most, "Unknown: the number of holders", inputs)
+        reason = unknown("The number of holders", facts.why_unknown)
+        return Component("holders", None, rules.holders_most, reason, inputs)
     if few:
         full, how = rules.few_points * holders, f"{text(rules.few_points)} points each"
     else:
@@ -305,18 +309,18 @@ def _holders(holders: int | None, rules: Rules, *, few: bool, factor: Decimal, w
 def _quality(facts: Facts, rules: Rules) -> tuple[Component, ...]:
     smart = facts.smart_money_ratio
     return (
-        _line("bots", "The part of bots", facts.bot_ratio, rules.bots, rules.bots.most),
-        _line("smart_money", "The part of smart money", smart, rules.smart_money, rules.smart_money.most),
-        _line("wallet_age", "The wallets' mean age in days", facts.avg_wallet_age_days, rules.age, rules.age.most),
+        _line("bots", "The part of bots", facts.bot_ratio, rules.bots, facts),
+        _line("smart_money", "The part of smart money", smart, rules.smart_money, facts),
+        _line("wallet_age", "The wallets' mean age in days", facts.avg_wallet_age_days, rules.age, facts),
     )
 
 
 def _activity(facts: Facts, rules: Rules) -> tuple[Component, ...]:
     active = ratio(facts.active_holders, facts.total_holders)
     return (
-        _line("active", "The part that was active in 24 hours", active, rules.active, rules.active.most),
-        _line("organic", "The organic measure", facts.organic, rules.organic, rules.organic.most),
-        _line("velocity", "The velocity measure", facts.velocity, rules.velocity, rules.velocity.most),
+        _line("active", "The part that was active in 24 hours", active, rules.active, facts),
+        _line("organic", "The organic measure", facts.organic, rules.organic, facts),
+        _line("velocity", "The velocity measure", facts.velocity, rules.velocity, facts),
     )
 
 
@@ -325,17 +329,22 @@ def _line(
     label: str,
     value: Decimal | None,
     table: Steps | Linear,
-    most: Decimal,
+    facts: Facts,
     *,
     factor: Decimal = Decimal(1),
     why: str = "",
 ) -> Component:
-    inputs = {"value": text(value)}
+    inputs, most = {"value": text(value)}, table.most
     if value is None:
-        return Component(name, None, most, f"Unknown: {label[0].lower()}{label[1:]}", inputs)
+        return Component(name, None, most, unknown(label, facts.why_unknown), inputs)
     read = table.at(value)
     shown = text(value.quantize(Decimal("0.0001"), ROUND_HALF_UP))
     return Component(name, _rounded(read.points * factor), most, f"{label} is {shown}, {read.words}{why}", inputs)
+
+
+def unknown(label: str, why: str | None) -> str:
+    """Return the reason of a line whose figure is not known, with the words that say why."""
+    return f"Unknown: {label[0].lower()}{label[1:]}" + (f". {why}" if why else "")
 
 
 def _rounded(value: Decimal) -> Decimal:

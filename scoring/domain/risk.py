@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Self
 
 from scoring.choices import RiskLevel
-from scoring.domain import cautions, signs, wash
+from scoring.domain import cautions, holder, signs, wash
 from scoring.domain.points import ZERO, Component, Part, Ramp, Steps, stated, text
 from scoring.domain.signs import Sign, Signs
 from scoring.domain.terms import PolicyMalformed, Section
@@ -73,6 +73,8 @@ class Facts:
     avg_wallet_age_days: Decimal | None = None
     holder_score: Decimal | None = None
     confidence_pct: Decimal | None = None
+    why_unknown: str | None = None
+    """Why no measure of the holders is known, in words: too little of what circulates was judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +182,13 @@ def assess(facts: Facts, figures: Signs, rules: Rules) -> Assessment:
     """Return what speaks against the token of which ``facts`` and ``figures`` tell."""
     seen = _signs(facts, figures, rules)
     risks = {
-        "concentration": _tabled("concentration", "The Gini coefficient", facts.gini, rules.concentration),
-        "bots": Risk(Part("bots", (_scaled("bots", "The part of bots", facts.bot_ratio, rules.bots),), MOST)),
+        "concentration": _tabled("concentration", "The Gini coefficient", facts.gini, rules.concentration, facts),
+        "bots": Risk(Part("bots", (_scaled("bots", "The part of bots", facts.bot_ratio, rules.bots, facts),), MOST)),
         "rug": _rug(facts, rules),
         "wash_trading": Risk(wash.rate(figures, rules.wash)),
-        "liquidity": _tabled("liquidity", "The number of holders", _decimal(facts.total_holders), rules.liquidity),
+        "liquidity": _tabled(
+            "liquidity", "The number of holders", _decimal(facts.total_holders), rules.liquidity, facts
+        ),
         "volatility": _volatility(figures, rules),
         "liquidity_removal": _removal(figures),
         "pump_dump": _pump_dump(figures, rules, seen),
@@ -230,13 +234,13 @@ def _level(overall: Decimal | None, weighted: Decimal | None, completeness: Deci
 
 def _signs(facts: Facts, figures: Signs, rules: Rules) -> dict[str, Sign]:
     top, bots = facts.top_1_pct, facts.bot_ratio
-    dominance = Sign(None, "Unknown: the largest holder's share")
+    dominance = Sign(None, holder.unknown("The largest holder's share", facts.why_unknown))
     if top is not None:
         dominance = Sign(
             top > rules.dominance,
             f"The largest holder has {signs.percent(top / 100)}; a sign is more than {text(rules.dominance)} %",
         )
-    swarm = Sign(None, "Unknown: no wallet was analysed")
+    swarm = Sign(None, f"Unknown: {facts.why_unknown or 'no wallet was analysed'}")
     if bots is not None:
         swarm = Sign(
             bots > rules.swarm,
@@ -256,9 +260,9 @@ def _signs(facts: Facts, figures: Signs, rules: Rules) -> dict[str, Sign]:
 def _rug(facts: Facts, rules: Rules) -> Risk:
     top, new, gini = rules.rug
     lines = (
-        _scaled("top_1", "The largest holder's percent", facts.top_1_pct, top),
-        _scaled("new_wallets", "The part of new wallets", facts.new_wallet_ratio, new),
-        _scaled("gini", "The Gini coefficient", facts.gini, gini),
+        _scaled("top_1", "The largest holder's percent", facts.top_1_pct, top, facts),
+        _scaled("new_wallets", "The part of new wallets", facts.new_wallet_ratio, new, facts),
+        _scaled("gini", "The Gini coefficient", facts.gini, gini, facts),
     )
     return Risk(Part("rug", lines, MOST))
 
@@ -310,24 +314,20 @@ def _pump_dump(figures: Signs, rules: Rules, seen: Mapping[str, Sign]) -> Risk:
     return Risk(Part("pump_dump", lines, MOST))
 
 
-def _tabled(name: str, label: str, value: Decimal | None, table: Ramp) -> Risk:
+def _tabled(name: str, label: str, value: Decimal | None, table: Ramp, facts: Facts) -> Risk:
     if value is None:
-        line = Component(name, None, MOST, _unknown(label), {"value": None})
+        line = Component(name, None, MOST, holder.unknown(label, facts.why_unknown), {"value": None})
     else:
         read = table.at(value)
         line = Component(name, read.points, MOST, f"{label} is {_short(value)}, {read.words}", {"value": text(value)})
     return Risk(Part(name, (line,), MOST))
 
 
-def _scaled(name: str, label: str, value: Decimal | None, factor: Decimal) -> Component:
+def _scaled(name: str, label: str, value: Decimal | None, factor: Decimal, facts: Facts) -> Component:
     if value is None:
-        return Component(name, None, MOST, _unknown(label), {"value": None})
+        return Component(name, None, MOST, holder.unknown(label, facts.why_unknown), {"value": None})
     reason = f"{label} is {_short(value)}, times {text(factor)}"
     return Component(name, max(ZERO, value) * factor, MOST, reason, {"value": text(value)})
-
-
-def _unknown(label: str) -> str:
-    return f"Unknown: {label[0].lower()}{label[1:]}"
 
 
 def _numbers(terms: Section) -> dict[str, Decimal]:

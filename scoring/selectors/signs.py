@@ -11,6 +11,7 @@ from django.db import connection
 
 from scoring.domain import risk
 from scoring.domain.signs import Signs
+from tokens.domain import mayhem
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.selectors.mayhem import is_mayhem
 from tokens.selectors.slots import place_in_slot
@@ -22,7 +23,8 @@ WITH asked AS MATERIALIZED (
     SELECT a.n, a.mint, a.at, t.id AS token_id, t.creator_address AS creator,
         array_remove(array_append(array_remove(t.launch_wallets, t.creator_address), t.creator_address), NULL) AS devs,
         coalesce(CASE WHEN NOT {is_mayhem("t")} THEN t.initial_supply END,
-                 (SELECT max(base_supply) FROM pools p WHERE p.token_id = t.id)) AS supply
+                 (SELECT max(base_supply) FROM pools p WHERE p.token_id = t.id AND (NOT {is_mayhem("t")}
+                  OR p.pool_type <> 'initial' OR a.at < t.creation_timestamp + %(mayhem)s))) AS supply
     FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) WITH ORDINALITY AS a(mint, at, n)
     JOIN tokens t ON t.mint_address = a.mint
 ), trades AS MATERIALIZED (
@@ -252,6 +254,7 @@ def _parameters(asked: Sequence[tuple[str, datetime]], rules: risk.Rules) -> dic
         "alike_ratio": rules.wash["alike_ratio_above"],
         "wash_within": timedelta(seconds=int(rules.wash["volume_within_seconds"])),
         "agent": MAYHEM_AGENT,
+        "mayhem": mayhem.TRADED_FOR,
         "look_back": limits.look_back,
         "selling": limits.selling,
         "whale_share": limits.whale_share,

@@ -54,8 +54,8 @@ def score_measured(*, now: datetime, limit: int = BATCH) -> int:
     """Score up to ``limit`` holder snapshots that were measured and not scored yet; return how many were read.
 
     Each gets its risks, and a holder score when the token is in the window (G4); both hold at the snapshot's time and
-    rest on nothing later. The totals of these tokens are refreshed in the same transaction. Raises
-    ``policies.NoPolicy``.
+    rest on nothing later. Of holders that could not be measured the score is unknown, line by line (G14). The totals of
+    these tokens are refreshed in the same transaction. Raises ``policies.NoPolicy``.
     """
     locks.hold_until_commit("scoring.holder")
     read = measures.since(cursor=None, limit=limit)
@@ -106,6 +106,7 @@ def _why_not(measured: Measures, known: _Known, policy: Policy) -> str | None:
         total_holders=measured.total_holders,
         is_graduated=known.had_graduated(measured.snapshot_time),
         terms=policy.holder,
+        is_measured=not measured.why_not_measured,
     )
 
 
@@ -124,6 +125,7 @@ def _holder_facts(one: Measures) -> holder.Facts:
         wallets_sampled=one.wallets_sampled,
         wallets_enriched=one.wallets_enriched,
         has_trades=one.has_trades,
+        why_unknown=one.why_not_measured or None,
     )
 
 
@@ -140,6 +142,7 @@ def _risk_facts(one: Measures, score: holder.Score | None, confidence: Any) -> r
         avg_wallet_age_days=one.avg_wallet_age_days,
         holder_score=None if score is None else score.total,
         confidence_pct=confidence,
+        why_unknown=one.why_not_measured or None,
     )
 
 

@@ -37,8 +37,9 @@ def _holder(token: Token, at: datetime) -> str:
         total_holders=measured.total_holders,
         is_graduated=graduated,
         terms=policies.active().holder,
+        is_measured=not measured.why_not_measured,
     )
-    return f"{why or 'Its measured holders wait to be scored'}."
+    return f"{why or measured.why_not_measured or 'Its measured holders wait to be scored'}."
 
 
 def _social(token: Token, at: datetime) -> str:

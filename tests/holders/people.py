@@ -30,6 +30,7 @@ def snapshot(of: Pool, **fields: Any) -> HolderSnapshot:
         "holders_fetched": 5,
         "has_trades": True,
         "circulating_supply": Decimal(1_000),
+        "judged_percentage": Decimal(100),
         "raw_distribution": {"excluded": [{"wallet": of.pool_address, "reason": "curve", "balance": "9"}]},
     }
     return HolderSnapshot.objects.create(**{**defaults, **fields})
@@ -61,6 +62,7 @@ def trade(
         "token_amount": Decimal(tokens),
         "sol_amount": Decimal(sol),
         "sol_amount_usd": 150 * Decimal(sol),
+        "protocol_fee": 0,
         "block_time": at,
     }
     return factories.transaction(of, **{**defaults, **moved, **fields})

@@ -103,7 +103,7 @@ class ChainEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reserves: BothReserves = BothReserves()
     raw: dict[str, Any] = {}
     """``layout`` (e.g. ``TradeEvent/35``), ``origin`` (log, cpi, instruction), ``instruction`` if known,
-    ``unknown_bytes``."""
+    ``unknown_bytes``, ``fee_payer`` where somebody else than ``user`` paid the network."""
     fields: dict[str, Any] = {}
     """Every field of the event by its IDL name: pubkeys base58, integers as int."""
     pool_accounts: PoolAccounts | None = None

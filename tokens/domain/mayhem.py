@@ -7,6 +7,7 @@ October 2026, pump.fun's announcement of 2025-11-12, recorded trades.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from tokens.choices import EventKind, Program
@@ -15,7 +16,7 @@ from tokens.domain.programs import MAYHEM_AGENT
 
 SUPPLY_RAW: Final = 2 * 10**15
 """What there is of a mayhem coin while the agent trades it; what it burns afterwards no event of ours tells."""
-TRADED_FOR_SECONDS: Final = 24 * 60 * 60
+TRADED_FOR: Final = timedelta(days=1)
 """So long after its creation the agent trades a coin."""
 SINCE: Final = 1_761_955_200
 """2025-11-01: no coin of an earlier time is a mayhem coin."""
@@ -67,7 +68,7 @@ def supply_raw(*, created_at: int | None, at: int | None) -> int | None:
     where the creation was not seen. Times are unix seconds."""
     if created_at is None or at is None:
         return None
-    return SUPPLY_RAW if at - created_at < TRADED_FOR_SECONDS else None
+    return SUPPLY_RAW if at - created_at < TRADED_FOR.total_seconds() else None
 
 
 class Step(NamedTuple):

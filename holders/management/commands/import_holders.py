@@ -76,6 +76,8 @@ def _measures(row: HolderSnapshot) -> dict[str, Any]:
     found = {name: getattr(row, name) for name in (*names, *shares)}
     return {
         "token_mint": row.token_mint,
+        "judged_percentage": None if row.judged_percentage is None else f"{row.judged_percentage:f}",
+        "uncounted_holders": row.uncounted_holders,
         "snapshot_time": row.snapshot_time.isoformat(),
         "total_holders": row.total_holders,
         "unique_holders": row.unique_holders,
@@ -85,7 +87,12 @@ def _measures(row: HolderSnapshot) -> dict[str, Any]:
 
 
 def _words(row: HolderSnapshot) -> str:
-    lines = [f"{row.total_holders:,} holders of {row.token_mint}, {row.unique_holders - row.total_holders} left out."]
+    excluded = len(row.raw_distribution["excluded"])
+    lines = [
+        f"{row.total_holders:,} holders of {row.token_mint}, {excluded} left out, {row.uncounted_holders or 0:,} with dust."
+    ]
+    if row.why_not_measured:
+        lines.append(f"Not measured. {row.why_not_measured}.")
     lines += [f"  {one['reason']}: {one['wallet']} with {one['balance']}" for one in row.raw_distribution["excluded"]]
     if row.gini_coefficient is not None:
         lines.append(

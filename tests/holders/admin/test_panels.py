@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from holders.admin import panels, words
+from holders.models import HolderSnapshot, TokenHolder
 from tests import factories
 from tests.factories import NOON, address
 from tests.holders import shown
@@ -96,3 +97,24 @@ def test_a_page_without_a_snapshot_says_so_and_lists_own_trades(client: Client, 
     assert "by our own trades" in traded
     assert 'aria-label="Lorenz curve, Gini 0.710.' in full
     assert 'title="trades each 7 s"' in full
+
+
+def test_truth_19_a_page_says_what_is_not_measured(held: Token, client: Client) -> None:
+    """Where too little of what circulates is known the page says so, counts "at least" and draws no sizes; a program's vault is
+    told from a wallet, and who is left out has no share."""
+    vault = "Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y"
+    excluded = [{"wallet": address("large"), "reason": "curve", "balance": "9"}]
+    HolderSnapshot.objects.filter(snapshot_time=NOON).update(
+        judged_percentage=Decimal("0.0079"), raw_distribution={"excluded": excluded}, gini_coefficient=None
+    )
+    shown.holding(held, "vault", current_balance=Decimal(10**9), flags=None, flagged_at=None)
+    TokenHolder.objects.filter(wallet_address=address("vault")).update(wallet_address=vault)
+    it = context(held)
+    assert (bool(it["sizes"]), bool(it["classes"])) == (False, False)
+    largest = {holding.row.wallet_address: (holding.share_pct is None, tags) for holding, tags in it["largest"]}
+    assert largest[address("large")][0] is True
+    assert [tag.label for tag in largest[vault][1]] == ["Program"]
+    client.force_login(User.objects.create_superuser("operator"))
+    page = client.get(reverse("admin:tokens_token_change", args=[held.pk])).content.decode()
+    assert "Not measured: The known owners hold 0.0079 % of what circulates; a measure needs 80 %." in page
+    assert "<small>at least</small> 200" in page

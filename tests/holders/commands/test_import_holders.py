@@ -14,10 +14,12 @@ from holders.domain import exclusions
 from holders.models import HolderSnapshot, TokenHolder
 from tests import recordings
 from tests.holders.listing import wallet
+from tokens.domain import programs
 
 pytestmark = pytest.mark.django_db
 
 MINT = "HcN4rDycUdKVkk5L5d8FXvSDA3TuM4LL7GuGXUjmpump"
+POOL = programs.graduated_pool(MINT, programs.WRAPPED_SOL)
 CAPTURE = Path(recordings.__file__).parent / "holders" / "get-token-holders.json"
 
 
@@ -29,17 +31,20 @@ def run(path: Path, *options: str) -> dict[str, Any]:
 
 
 def test_a_real_list_of_a_thousand_holders() -> None:
-    """The capture's measures are those of plain arithmetic over its holders; accounts of programs are left out of them."""
+    """The capture's measures are those of plain arithmetic over its holders: programs are weighed, known markets are left out,
+    and owners of less than a millionth of what circulates are no holders."""
     found = run(CAPTURE)
     listed = json.loads(CAPTURE.read_bytes())
-    programs = {one["address"] for one in listed if exclusions.is_program(one["address"])}
-    raw = np.sort([one["amount"] for one in listed if one["address"] not in programs])[::-1]
+    markets = {one["address"] for one in listed if one["address"] in {*exclusions.MARKETS, POOL}}
+    circulating = sum(one["amount"] for one in listed if one["address"] not in markets)
+    held = {one["address"]: one["amount"] for one in listed if one["address"] not in markets}
+    raw = np.sort([amount for amount in held.values() if amount * 1_000_000 >= circulating])[::-1]
     total, many = int(raw.sum()), len(raw)
     assert (found["unique_holders"], found["total_holders"]) == (1_000, many)
-    assert {one["wallet"] for one in found["excluded"]} == programs
-    assert Decimal(found["circulating_supply"]) == Decimal(total).scaleb(-6)
-    assert float(found["top_1_percentage"]) == pytest.approx(100 * raw[0] / total, abs=1e-4)
-    assert float(found["top_100_percentage"]) == pytest.approx(100 * raw[:100].sum() / total, abs=1e-4)
+    assert {one["wallet"] for one in found["excluded"]} == markets
+    assert Decimal(found["circulating_supply"]) == Decimal(circulating).scaleb(-6)
+    assert float(found["top_1_percentage"]) == pytest.approx(100 * raw[0] / circulating, abs=1e-4)
+    assert float(found["top_100_percentage"]) == pytest.approx(100 * raw[:100].sum() / circulating, abs=1e-4)
     difference = np.abs(np.subtract.outer(raw, raw).astype(float)).sum()
     assert float(found["gini_coefficient"]) == pytest.approx(difference / (2 * many * total), abs=1e-8)
     assert float(found["hhi"]) == pytest.approx(10_000 * ((raw / total) ** 2).sum(), abs=1e-3)

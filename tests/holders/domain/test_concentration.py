@@ -160,3 +160,32 @@ def test_the_impact_of_a_change_is_the_measure_afterwards_less_the_one_before():
     moved = concentration.impact(hhi=hhi, total=100, old=20, new=40)
     assert moved == round(measured(after).hhi - hhi, 4)
     assert concentration.impact(hhi=Decimal(10_000), total=5, old=5, new=0) is None
+
+
+@pytest.mark.parametrize(
+    ("held", "circulating", "judged"),
+    [
+        (79_999, 100_000, "79.999"),
+        (799_999_999, 10**9, "79.9999"),
+        (125, 100, "80"),
+        (0, 100, "0"),
+        (5, 0, "0"),
+        (0, 0, "100"),
+        (5, None, "0"),
+    ],
+)
+def test_truth_19_what_is_judged_is_never_rounded_up(held: int, circulating: int | None, judged: str) -> None:
+    """One token below the limit is below it; more than circulates is not all of it; nothing is known of an unknown whole."""
+    assert concentration.judged_pct(held=held, circulating=circulating) == Decimal(judged)
+
+
+def test_truth_19_a_holder_has_at_least_a_millionth() -> None:
+    """Exactly a millionth is enough, a part of a base unit is none, and of an unknown whole every unit counts."""
+    assert [concentration.dust_limit(whole) for whole in (10**15, 10**15 + 1, 5, 0, None)] == [
+        10**9,
+        10**9 + 1,
+        1,
+        1,
+        1,
+    ]
+    assert concentration.dust_below(Decimal(10**9)) == 1_000

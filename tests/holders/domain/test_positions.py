@@ -20,12 +20,14 @@ def at(hours: float) -> datetime:
     return NOON + timedelta(hours=hours)
 
 
-def buy(raw: int, lamports: int | None, hours: float = 0, usd: int | None = None) -> Trade:
-    return Trade(buys=True, at=at(hours), raw=raw, lamports=lamports, usd_nano=usd)
+def buy(raw: int, lamports: int | None, hours: float = 0, usd: int | None = None, fees: int = 0) -> Trade:
+    net = None if lamports is None else lamports + fees
+    return Trade(buys=True, at=at(hours), raw=raw, lamports=lamports, net_lamports=net, net_usd_nano=usd)
 
 
-def sell(raw: int, lamports: int | None, hours: float = 0, usd: int | None = None) -> Trade:
-    return Trade(buys=False, at=at(hours), raw=raw, lamports=lamports, usd_nano=usd)
+def sell(raw: int, lamports: int | None, hours: float = 0, usd: int | None = None, fees: int = 0) -> Trade:
+    net = None if lamports is None else lamports - fees
+    return Trade(buys=False, at=at(hours), raw=raw, lamports=lamports, net_lamports=net, net_usd_nano=usd)
 
 
 def test_a_sale_takes_the_average_cost_of_what_is_held() -> None:
@@ -75,6 +77,29 @@ def test_a_holding_lasts_from_its_first_buy_to_the_sale_that_ends_it() -> None:
     assert positions.moment(gone.held_until) == at(5)
 
 
+def test_truth_22_a_round_trip_at_one_price_is_lost_to_its_fees() -> None:
+    """Bought and sold for 1 SOL with 0.0125 SOL of fees each time: cost, proceeds and profit have the fees in them, the
+    prices have not."""
+    fee = 12_500_000
+    left = positions.fold([buy(100, SOL, fees=fee), sell(100, SOL, fees=fee)])
+    assert (left.cost, left.realized, left.sold_cost, left.fees) == (0, -2 * fee, SOL + fee, 2 * fee)
+    assert (left.spent, left.earned) == (SOL, SOL)
+
+
+def test_truth_22_a_sale_may_bring_less_than_its_fees() -> None:
+    """A sale of nearly nothing costs more than it brings."""
+    left = positions.fold([buy(2, 10), sell(1, 1, fees=5)])
+    assert (left.realized, left.cost) == (-4 - 5, 5)
+
+
+def test_truth_22_an_unknown_fee_makes_the_profit_unknown_and_not_gross() -> None:
+    """What moved is known and what was paid is not: the price stays, the profit does not."""
+    unknown = Trade(buys=True, at=NOON, raw=100, lamports=SOL, net_lamports=None, net_usd_nano=None)
+    left = positions.fold([unknown, sell(100, 2 * SOL)])
+    assert (left.realized, left.realized_usd, left.cost, left.fees) == (None, None, None, None)
+    assert left.spent == SOL
+
+
 @pytest.mark.parametrize(
     ("hours", "bought", "sold", "score"),
     [(168, 100, 0, "100"), (336, 100, 50, "50"), (84, 100, 0, "50"), (168, 100, 250, "0"), (1, 3, 1, "0.3968")],
@@ -96,30 +121,47 @@ def test_what_is_left_is_worth_its_price_less_its_part_of_the_cost() -> None:
 
 
 TRADES = st.lists(
-    st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 2**63), st.none() | st.integers(0, 10**12)), max_size=40
+    st.tuples(
+        st.integers(0, 4),
+        st.booleans(),
+        st.integers(0, 2**63),
+        st.none() | st.integers(0, 10**12),
+        st.none() | st.integers(-(2**62), 2**62),
+    ),
+    max_size=40,
 )
 
 
 @given(TRADES)
-def test_columns_give_what_a_loop_gives(rows: list[tuple[int, bool, int, int | None]]) -> None:
+def test_columns_give_what_a_loop_gives(rows: list[tuple[int, bool, int, int | None, int | None]]) -> None:
     """Many wallets at once leave exactly what each leaves alone, with amounts that 64 bits cannot add up and unknown
     values."""
     rows = sorted(rows, key=lambda row: row[0])
     names = sorted({row[0] for row in rows})
-    value = [-1 if row[3] is None else row[3] for row in rows]
+    value, net = ([ledger.UNKNOWN if row[field] is None else row[field] for row in rows] for field in (3, 4))
     table = Ledger(
         owner=np.array([names.index(row[0]) for row in rows], dtype=np.int64),
         buys=np.array([row[1] for row in rows], dtype=bool),
         raw=np.array([row[2] for row in rows], dtype=object),
         lamports=np.array(value, dtype=np.int64),
-        usd_nano=np.array(value, dtype=np.int64),
+        net_lamports=np.array(net, dtype=np.int64),
+        net_usd_nano=np.array(net[::-1], dtype=np.int64),
+        without_network_fee=np.arange(len(rows), dtype=np.int64) % 2,
         at_micros=np.array([positions.micros(at(place)) for place in range(len(rows))], dtype=np.int64),
         slot=np.arange(len(rows), dtype=np.int64),
     )
     expected = [
         positions.fold(
-            Trade(buys=buys, at=at(place), raw=raw, lamports=sol, usd_nano=sol)
-            for place, (owner, buys, raw, sol) in enumerate(rows)
+            Trade(
+                buys=buys,
+                at=at(place),
+                raw=raw,
+                lamports=sol,
+                net_lamports=paid,
+                net_usd_nano=rows[-1 - place][4],
+                is_network_fee_known=place % 2 == 0,
+            )
+            for place, (owner, buys, raw, sol, paid) in enumerate(rows)
             if owner == name
         )
         for name in names

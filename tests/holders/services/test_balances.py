@@ -5,16 +5,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import Sum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holders.models import TokenHolder
-from holders.services import balances
+from holders.models import TokenHolder, WalletAnalysis
+from holders.selectors import wallets as books
+from holders.services import balances, wallets
 from holders.services.balances import Derived
-from tests import factories
-from tests.factories import NOON, address
+from tests import factories, recordings
+from tests.factories import NOON, address, signature
 from tests.holders import by_loop
-from tokens.models import Pool, RetentionPolicy, Transaction
+from tests.tokens.commands.calling import call
+from tokens.models import Pool, RetentionPolicy, Token, Transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +25,7 @@ LATER = NOON + timedelta(days=2)
 
 
 def trade(pool: Pool, who: str, tokens: int, sol: str | None, minute: int = 0, **fields: Any) -> Transaction:
-    """Store a buy of so many whole tokens, or a sale of as many when they are negative."""
+    """Store a buy of so many whole tokens, or a sale of as many when they are negative; nobody charged anything."""
     raw, lamports = abs(tokens) * 10**6, int(Decimal(sol or 0).scaleb(9))
     given, got = (lamports, raw) if tokens > 0 else (raw, lamports)
     usd = fields.pop("usd", None if sol is None else Decimal(sol) * 150)
@@ -37,6 +40,8 @@ def trade(pool: Pool, who: str, tokens: int, sol: str | None, minute: int = 0, *
             "token_amount": Decimal(abs(tokens)),
             "block_time": NOON + timedelta(minutes=minute),
             "slot": 420_000_000 + minute * 150,
+            "protocol_fee": 0,
+            "transaction_fee": 0,
             **fields,
         },
     )
@@ -192,6 +197,17 @@ TRADES = st.lists(
         st.integers(-60, 60).filter(bool),
         st.none() | st.decimals("0", "50", places=9).map(str),
         st.integers(0, 8),
+        st.fixed_dictionaries(
+            {
+                "protocol_fee": st.none() | st.integers(0, 10**9),
+                "platform_fee": st.none() | st.integers(0, 10**9),
+                "creator_fee": st.none() | st.integers(0, 10**9),
+                "share_fee": st.none() | st.integers(0, 10**9),
+                "transaction_fee": st.none() | st.integers(0, 10**8),
+                "raw_data": st.sampled_from([None, {"fee_payer": "somebody"}, {"layout": "TradeEvent/10"}]),
+                "transaction": st.sampled_from(["own", "one", "two"]),
+            }
+        ),
     ),
     min_size=1,
     max_size=14,
@@ -205,10 +221,117 @@ def test_the_statement_gives_what_a_loop_over_the_orm_gives(trades: list[Any], d
     pool = factories.pool(latest_price=Decimal("0.013"))
     later = data.draw(st.integers(0, len(trades)))
     for part in (trades[:later], trades[later:]):
-        for who, tokens, sol, minute in part:
-            trade(pool, who, tokens, sol, minute)
+        for who, tokens, sol, minute, told in part:
+            place, of = Transaction.objects.count(), told["transaction"]
+            charged = {name: value for name, value in told.items() if name != "transaction"}
+            # A transaction has one time; who trades in it again is charged by the network once.
+            one = {} if of == "own" else {"signature": signature(f"{of} {minute}"), "event_index": (place * 7) % 100}
+            trade(pool, who, tokens, sol, minute, **charged, **one)
         derive(pool)
     found = by_loop.rows(pool.token.mint_address)
     TokenHolder.objects.all().delete()
     by_loop.derive(pool.token.mint_address, LATER)
     assert by_loop.rows(pool.token.mint_address) == found
+
+
+SCALPER = "Ag6G8KEgUw2Wu7UQbdXEQb6ZobhXj2FEJqVdtAQEEhdj"
+
+
+def test_truth_22_twelve_round_trips_that_fees_ate_are_twelve_losses() -> None:
+    """Every token sold for more than it was bought for, gross, and lost to the venue's fees: 0.190397796 SOL, none of 12 won.
+    Another account paid the network, so its fee is not the scalper's."""
+    call("replay", recordings.HERE / "cases" / "c11_scalper.jsonl")
+    now = Transaction.objects.latest("block_time").block_time + timedelta(hours=1)
+    balances.derive(mints=Token.objects.values_list("mint_address", flat=True), now=now)
+    rows = TokenHolder.objects.filter(wallet_address=SCALPER)
+    gross = sum(
+        one.sol_amount * (-1 if one.type == "buy" else 1) for one in Transaction.objects.filter(user_address=SCALPER)
+    )
+    sums = rows.aggregate(net=Sum("realized_pnl_sol"), fees=Sum("fees_sol"), unknown=Sum("network_fees_unknown"))
+    assert gross == Decimal("0.110989584")
+    assert sums == {"net": Decimal("-0.190397796"), "fees": Decimal("0.30138738"), "unknown": 0}
+    assert [row.realized_pnl_sol < 0 for row in rows] == [True] * 12
+    results = books.own(wallets=[SCALPER], at=now)[SCALPER].results
+    assert (results.closed, results.wins, results.profit_usd) == (12, 0, None)
+    wallets.analyse(wallets=[SCALPER], source=None, now=now)
+    known = WalletAnalysis.objects.get(wallet_address=SCALPER)
+    assert (known.win_rate, known.best_trade_return, known.total_profit_usd) == (0, Decimal("-1.5671"), None)
+    assert "smart_money" not in known.classes
+
+
+def test_truth_22_all_of_a_venues_fees_are_in_the_profit() -> None:
+    """Of a LaunchLab trade the protocol's, the platform's, the creator's and the referral's; in USD at the trade's own price."""
+    pool = factories.pool()
+    charged = {"protocol_fee": 1_000, "platform_fee": 20_000, "creator_fee": 300_000, "share_fee": 4_000_000}
+    trade(pool, "ann", 100, "1", **charged)
+    trade(pool, "ann", -100, "1", 5, **charged)
+    derive(pool)
+    ann = holder(pool, "ann")
+    assert (ann.realized_pnl_sol, ann.realized_pnl) == (Decimal("-0.008642"), Decimal("-1.2963"))
+    assert (ann.sold_cost_sol, ann.fees_sol, ann.avg_buy_price) == (
+        Decimal("1.004321"),
+        Decimal("0.008642"),
+        Decimal("0.01"),
+    )
+
+
+def test_truth_22_the_network_is_paid_once_a_transaction_by_who_paid_it() -> None:
+    """Two trades of one transaction cost its fee once; a trade for which another paid costs nothing; of one whose source does
+    not tell the fee that is said."""
+    pool = factories.pool()
+    for place in (0, 1):
+        trade(pool, "ann", 50, "1", signature=signature("one"), event_index=place, transaction_fee=5_000)
+    trade(pool, "bob", 50, "1", transaction_fee=5_000, raw_data={"fee_payer": address("relayer")})
+    trade(pool, "cy", 50, "1", transaction_fee=None)
+    derive(pool)
+    costs = {who: (holder(pool, who).cost_sol, holder(pool, who).cost_usd) for who in ("ann", "bob", "cy")}
+    assert costs == {
+        "ann": (Decimal("2.000005"), Decimal("300.00075")),
+        "bob": (1, 150),
+        "cy": (1, 150),
+    }
+    assert [holder(pool, who).network_fees_unknown for who in ("ann", "bob", "cy")] == [0, 0, 1]
+
+
+def test_truth_22_a_fee_that_is_not_known_makes_the_profit_unknown() -> None:
+    """Neither gross nor zero: no profit and no cost; prices stay. When the fee is told later, so is the profit."""
+    pool = factories.pool()
+    bought = trade(pool, "ann", 100, "1", protocol_fee=None)
+    trade(pool, "ann", -100, "2", 5)
+    derive(pool)
+    ann = holder(pool, "ann")
+    assert (ann.realized_pnl_sol, ann.realized_pnl, ann.cost_sol, ann.fees_sol) == (None, None, None, None)
+    assert ann.avg_sell_price == Decimal("0.02")
+    Transaction.objects.filter(pk=bought.pk).update(protocol_fee=10_000_000)
+    derive(pool)
+    assert holder(pool, "ann").realized_pnl_sol == Decimal("0.99")
+
+
+def test_truth_22_what_was_not_moved_has_no_price_for_its_fee() -> None:
+    """A sale of nothing for a fee costs lamports, whose worth in USD nobody said."""
+    pool = factories.pool()
+    trade(pool, "ann", 100, "1")
+    trade(pool, "ann", -1, "0", 5, protocol_fee=7)
+    derive(pool)
+    ann = holder(pool, "ann")
+    assert (ann.realized_pnl_sol, ann.realized_pnl) == (Decimal("-0.010000007"), None)
+
+
+def test_truth_22_fees_in_the_coin_are_no_lamports() -> None:
+    """Where the chain has the two mints the other way round a fee is in the coin: what it was worth, and the profit, is
+    unknown."""
+    pool = factories.pool(mints_flipped=True, pool_type="permissionless", platform="pumpswap")
+    trade(pool, "ann", 100, "1", protocol_fee=5_000)
+    trade(pool, "ann", -100, "2", 5, protocol_fee=5_000)
+    derive(pool)
+    assert (holder(pool, "ann").realized_pnl_sol, holder(pool, "ann").fees_sol) == (None, None)
+
+
+def test_truth_22_a_fee_that_nobody_ever_paid_is_not_believed() -> None:
+    """A million SOL and more of fees, up to what the column holds, make the profit unknown and break nothing."""
+    pool = factories.pool()
+    trade(pool, "ann", 100, "1", protocol_fee=2**64 - 1, creator_fee=2**64 - 1)
+    trade(pool, "bob", 100, "1", protocol_fee=10**15)
+    trade(pool, "cy", 100, "1", protocol_fee=10**15 - 1)
+    derive(pool)
+    assert [holder(pool, who).cost_sol for who in ("ann", "bob", "cy")] == [None, None, Decimal("1000000.999999999")]

@@ -295,3 +295,24 @@ def test_what_is_measured_is_told() -> None:
         "clusters": 0,
         "completeness": Decimal(100),
     }
+
+
+def test_truth_19_the_quality_of_too_few_is_no_quality_of_all(curve: Pool) -> None:
+    """No part of the holders is known where those who are known hold too little; what was counted stays."""
+    bot = hold(curve, "bot", 100)
+    people.judged(bot, "bot", bot_score=Decimal("0.5"))
+    row = measure(curve, judged_percentage=Decimal("79.9999"))
+    assert (row.wallets_sampled, row.confirmed_bots) == (1, 1)
+    parts = [name for name in vars(row) if name.endswith(("_ratio", "_percentage"))]
+    assert {name: getattr(row, name) for name in parts} == dict.fromkeys(parts)
+    assert (row.organic_score, row.velocity_score, row.avg_wallet_age_days) == (None, None, None)
+    assert row.avg_hold_duration_hours is None
+    assert row.data_completeness == 60  # nothing of the holders
+
+
+def test_truth_19_owners_of_dust_are_not_judged(curve: Pool) -> None:
+    """Of 1,000 circulating tokens a thousandth is the least that makes a holder of a millionth: what is below is in no count."""
+    hold(curve, "ann", 999)
+    people.holding(curve, address("dust"), "0.000999", held_since=NOON - HOUR)
+    people.holding(curve, address("holder"), "0.001", held_since=NOON - HOUR)
+    assert measure(curve).details["holders"] == 2

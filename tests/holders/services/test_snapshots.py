@@ -15,6 +15,7 @@ from megatron.clients.ports import HeldAccount, HolderList
 from tests import factories
 from tests.factories import NOON, address
 from tests.holders.listing import Lists, listed, wallet
+from tokens.domain import programs
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import Pool, Token, Transaction
 
@@ -66,8 +67,8 @@ def booked(of: Pool) -> dict[str, int]:
 
 
 def test_accounts_of_one_owner_are_added_up_and_nobodys_are_left_out() -> None:
-    """Curve, pool, burned, program and exchange accounts are in no measure, each with its reason; shares are of what is
-    left of the supply."""
+    """Curve, pool, burned and exchange accounts are in no measure, each with its reason; shares are of what is left of the
+    supply. A program that nobody knows is weighed like a wallet, and shown as one."""
     curve = pool()
     side = factories.pool(curve.token, pool_type="permissionless", platform="pumpswap", base_vault=address("vault"))
     program = "Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y"
@@ -80,26 +81,28 @@ def test_accounts_of_one_owner_are_added_up_and_nobodys_are_left_out() -> None:
     )
     source = Lists(HolderList(slot=SLOT, accounts=(*people.accounts, *more), missing="", credits=20))
     taken = take(curve, source)
-    assert (taken.total_holders, taken.holders_fetched, taken.excluded, taken.credits) == (3, 8, 5, 20)
+    assert (taken.total_holders, taken.holders_fetched, taken.excluded, taken.credits) == (4, 8, 4, 20)
     row = stored(curve)
     assert {one["wallet"]: one["reason"] for one in row.raw_distribution["excluded"]} == {
         curve.pool_address: "curve",
         wallet("authority"): "pool",
         EXCHANGE: "exchange",
-        program: "program",
         INCINERATOR: "burn",
     }
     assert side.base_vault == address("vault")
-    assert (row.circulating_supply, row.excluded_balance) == (300_000, 700_000)
-    assert (row.top_1_balance, row.top_1_percentage, row.top_10_percentage) == (150_000, 50, Decimal("83.3333"))
-    assert (row.gini_coefficient, row.hhi) == (Decimal("0.29333333"), Decimal("4432.0000"))
-    assert (row.creator_percentage, row.total_holders, row.unique_holders) == (Decimal("13.3333"), 3, 8)
+    assert (row.circulating_supply, row.excluded_balance) == (340_000, 660_000)
+    assert (row.top_1_balance, row.top_1_percentage) == (150_000, Decimal("44.1176"))
+    assert (row.top_10_percentage, row.judged_percentage) == (Decimal("85.2941"), Decimal("85.2941"))
+    assert (row.gini_coefficient, row.hhi) == (Decimal("0.30172414"), Decimal("3483.9477"))
+    assert (row.creator_percentage, row.total_holders, row.unique_holders) == (Decimal("11.7647"), 4, 8)
+    assert (row.program_percentage, row.uncounted_holders) == (Decimal("11.7647"), 0)
     assert (row.slot, row.data_source, row.is_complete, row.token_accounts) == (SLOT, "helius_rpc", True, 9)
-    assert row.raw_distribution["top"][0] == {"wallet": ANN, "balance": "150000.000000", "percentage": "50.0000"}
-    assert row.raw_distribution["classes"] == {"whale": 3, "large": 0, "medium": 0, "small": 0}
-    assert (row.holders_10k_100k, row.holders_100k_plus, row.median_holding_size) == (2, 1, 60_000)
+    assert row.raw_distribution["top"][0] == {"wallet": ANN, "balance": "150000.000000", "percentage": "44.1176"}
+    assert [one["wallet"] for one in row.raw_distribution["top"] if one.get("is_program")] == [program]
+    assert row.raw_distribution["classes"] == {"whale": 4, "large": 0, "medium": 0, "small": 0}
+    assert (row.holders_10k_100k, row.holders_100k_plus, row.median_holding_size) == (3, 1, 50_000)
     assert source.asked == [(None, 10_000)]
-    assert set(booked(curve)) == {ANN, BOB, CY}
+    assert set(booked(curve)) == {ANN, BOB, CY, program}
 
 
 def test_a_complete_list_corrects_the_books_and_keeps_each_difference() -> None:
@@ -163,7 +166,7 @@ def test_a_source_that_fails_leaves_nothing() -> None:
 
 def test_without_a_source_our_own_trades_say_who_holds() -> None:
     """From trades the shares are of what the curve sold, and the list does not claim to be complete."""
-    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=8 * 10**11 - 2_000 * 10**6)
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=8 * 10**11 - 1_250 * 10**6)
     trade(curve, ANN, 600)
     trade(curve, BOB, 400, at=NOON - timedelta(minutes=5))
     trade(curve, CY, 10)
@@ -172,7 +175,8 @@ def test_without_a_source_our_own_trades_say_who_holds() -> None:
     assert (taken.total_holders, taken.is_complete, taken.credits, taken.updates) == (2, False, 0, 0)
     row = stored(curve)
     assert (row.data_source, row.slot, row.has_trades) == ("transactions", None, True)
-    assert (row.circulating_supply, row.top_1_percentage, row.creator_percentage) == (2_000, 30, 0)
+    assert (row.circulating_supply, row.top_1_percentage, row.creator_percentage) == (1_250, 48, 0)
+    assert row.judged_percentage == 80
     assert (row.active_holders, row.new_holders_1h, row.unique_buyers_1h, row.unique_sellers_1h) == (2, 1, 1, 1)
     assert row.holder_growth_rate == 0  # Ann and Cy an hour ago, Ann and Bob now
     assert (row.market_cap_usd, row.progress_quote_pct) == (curve.market_cap_usd, curve.progress_quote_pct)
@@ -214,7 +218,7 @@ def test_a_fresh_list_in_which_nothing_changed_is_not_fetched_again() -> None:
 
 def test_growth_is_against_the_same_source_an_hour_ago() -> None:
     """Three holders instead of two are fifty percent more; an hour-old list of another origin says nothing."""
-    curve = pool()
+    curve = pool(base_supply=11 * 10**6)
     take(curve, Lists(listed({ANN: 6, BOB: 4})))
     take(curve, Lists(listed({ANN: 6, BOB: 4, CY: 1}, slot=SLOT + 1)), NOON + HOUR)
     assert stored(curve, NOON + HOUR).holder_growth_rate == 50
@@ -223,7 +227,7 @@ def test_growth_is_against_the_same_source_an_hour_ago() -> None:
 
 def test_scoring_reads_a_measured_snapshot_once() -> None:
     """A snapshot is to be scored from when its wallets are measured until scoring says that it is done."""
-    curve = pool()
+    curve = pool(base_supply=10 * 10**6)
     mint = curve.token.mint_address
     take(curve, Lists(named(curve, {ANN: 6, BOB: 4})))
     assert measures.since(cursor=None, limit=9) == []
@@ -238,7 +242,7 @@ def test_scoring_reads_a_measured_snapshot_once() -> None:
     assert (measures.since(cursor=None, limit=9), snapshots.scored(keys=[(mint, NOON)], now=NOON)) == ([], 0)
     newest = measures.of(token_mint=mint, at=NOON + HOUR)
     assert newest is not None
-    assert (newest.top_1_pct, newest.is_complete) == (Decimal("0.0006"), True)
+    assert (newest.top_1_pct, newest.is_complete) == (60, True)
     assert measures.of(token_mint=mint, at=NOON - HOUR) is None
 
 
@@ -306,9 +310,13 @@ def test_truth_05_a_mayhem_coin_of_unknown_supply_is_measured_against_the_whole_
     """What it began with is no supply once its agent may have burned some: then a whole list says what there is."""
     curve = pool(base_supply=supply)
     curve.token.metadata, curve.token.initial_supply = {"is_mayhem_mode": True}, 2 * 10**12
+    curve.token.creation_timestamp = NOON - timedelta(hours=23)
     curve.token.save()
-    take(curve, Lists(listed({MAYHEM_AGENT: 700, ANN: 200, BOB: 100})))
+    answer = {MAYHEM_AGENT: 700, ANN: 200, BOB: 100, curve.pool_address: 0}
+    take(curve, Lists(listed(answer)))
     assert stored(curve).circulating_supply == circulating
+    take(curve, Lists(listed(answer, slot=SLOT + 9)), NOON + HOUR)
+    assert stored(curve, NOON + HOUR).circulating_supply == 300
 
 
 @pytest.mark.parametrize("missing", ["", "Only the first 2 accounts were asked for"])
@@ -344,9 +352,9 @@ def test_truth_13_a_list_names_the_pool_that_prices_the_token() -> None:
     assert stored(curve).circulating_supply == 999_995
 
 
-def test_truth_13_a_launchlab_vault_that_nobody_knows_is_some_programs_account() -> None:
+def test_truth_13_a_launchlab_vault_that_nobody_knows_is_the_authoritys_account() -> None:
     """Its owner is the program's one authority; where the vault's address is known, that one is wanted."""
-    program = "Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y"
+    program = exclusions.LAUNCHLAB_AUTHORITY
     curve = pool(platform="raydium_launchpad")
     assert take(curve, Lists(listed({ANN: 600, program: 900})), NOON - 2 * HOUR).is_complete
     assert not take(curve, Lists(listed({ANN: 600}, slot=SLOT + 1)), NOON - HOUR).is_complete
@@ -369,3 +377,146 @@ def test_truth_12_without_the_credits_for_a_page_our_own_trades_tell() -> None:
     trade(curve, ANN, 600)
     assert take(curve, Lists(BudgetSpent("25 credits"))).total_holders == 1
     assert stored(curve).data_source == "transactions"
+
+
+VAULT = "Hq2wp8uJ9jCPsYgNHex8RtqdvMPfVGoYwjvF1ATiwn2Y"  # off the curve: the vault of a multisig, or of anything else
+UNKNOWN = dict.fromkeys(
+    (
+        *("gini_coefficient", "theil_index", "shannon_entropy", "hhi", "creator_percentage", "program_percentage"),
+        *(f"top_{most}_{of}" for most in (1, 5, 10, 20, 25, 50, 100) for of in ("percentage", "balance")),
+        *("active_holders", "holder_growth_rate", "diamond_hands_count", "dust_accounts"),
+        *("average_holding_size", "median_holding_size"),
+    )
+)
+
+
+def measured(of: Pool, names: Any = UNKNOWN) -> dict[str, Any]:
+    return {name: getattr(stored(of), name) for name in names}
+
+
+def test_truth_19_of_one_known_holder_of_a_sliver_nothing_is_measured() -> None:
+    """One wallet of which we saw a trade holds 0.0079 % of what left the curve: not "evenly spread", but unknown, wherever it is
+    stored; his own share stays to be seen."""
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=4 * 10**11)
+    trade(curve, ANN, 32)
+    take(curve, None)
+    row = stored(curve)
+    assert (row.judged_percentage, row.is_measured, row.total_holders) == (Decimal("0.0080"), False, 1)
+    assert measured(curve) == UNKNOWN
+    assert (row.raw_distribution["lorenz"], row.raw_distribution["classes"]) == ([], {})
+    assert row.raw_distribution["top"] == [{"wallet": ANN, "balance": "32.000000", "percentage": "0.0080"}]
+    HolderSnapshot.objects.update(measured_at=NOON)
+    (found,) = measures.since(cursor=None, limit=9)
+    assert (found.total_holders, found.gini, found.top_1_pct, found.active_holders) == (None, None, None, None)
+    assert found.why_not_measured == ("The known owners hold 0.0080 % of what circulates; a measure needs 80 %")
+
+
+@pytest.mark.parametrize(("known", "is_measured"), [(800_000, True), (799_999, False)])
+def test_truth_19_measures_begin_at_four_fifths_of_what_circulates(known: int, is_measured: bool) -> None:
+    """At 80 % exactly, not one token below; the denominator is the supply without what is left out."""
+    curve = pool(base_supply=11 * 10**11)
+    answer = listed({ANN: known - 300_000, BOB: 300_000, curve.pool_address: 100_000}, missing="Cut")
+    take(curve, Lists(answer))
+    row = stored(curve)
+    assert (row.is_measured, row.circulating_supply) == (is_measured, 1_000_000)
+    assert (row.gini_coefficient is not None, row.top_1_percentage is not None) == (is_measured, is_measured)
+    if is_measured:
+        assert (row.top_1_percentage, row.top_5_percentage) == (50, 80)
+
+
+def test_truth_19_a_vault_that_holds_everything_is_the_largest_holder() -> None:
+    """Wallets hold dust beside a program's vault: no even spread, but one holder of nearly all, shown as a program. Dust is
+    counted apart."""
+    curve = pool()
+    dust = {wallet(f"dust {number}"): 1 for number in range(40)}
+    take(curve, Lists(listed({VAULT: 999_000 - 40, **dust, curve.pool_address: 1_000})))
+    row = stored(curve)
+    assert (row.total_holders, row.uncounted_holders, row.unique_holders) == (41, 0, 42)
+    assert (row.top_1_percentage, row.program_percentage) == (Decimal("99.9960"), Decimal("99.9960"))
+    assert row.gini_coefficient > Decimal("0.97")
+    assert row.raw_distribution["top"][0]["is_program"] is True
+    fine = pool(base_supply=10**12)
+    accounts = (
+        HeldAccount(address=address("vault"), owner=VAULT, raw=10**12 - 40 * 999_999),
+        *(HeldAccount(address=address(f"a{who}"), owner=who, raw=999_999) for who in dust),
+    )
+    take(fine, Lists(HolderList(slot=SLOT, accounts=accounts, missing="", credits=0)))
+    row = stored(fine)
+    assert (row.total_holders, row.uncounted_holders, row.top_1_percentage) == (1, 40, Decimal("99.9960"))
+    assert (row.gini_coefficient, row.theil_index) == (None, None)  # one alone is not evenly spread
+    assert row.hhi == 10_000
+
+
+def test_truth_19_a_multisigs_vault_is_people_and_a_known_locker_is_not(settings: Any) -> None:
+    """60 % in a vault is the largest holding; once an operator names it a locker it is left out, with that reason."""
+    curve = pool()
+    answer = {VAULT: 600_000, ANN: 250_000, BOB: 150_000}
+    take(curve, Lists(listed(answer)))
+    assert (stored(curve).top_1_percentage, stored(curve).total_holders) == (60, 3)
+    settings.HOLDER_LOCKERS = [VAULT]
+    take(curve, Lists(listed(answer, slot=SLOT + 1)), NOON + 2 * HOUR)
+    row = stored(curve, NOON + 2 * HOUR)
+    assert (row.top_1_percentage, row.total_holders, row.circulating_supply) == (Decimal("62.5000"), 2, 400_000)
+    assert [(one["wallet"], one["reason"]) for one in row.raw_distribution["excluded"]] == [(VAULT, "locker")]
+
+
+def test_truth_19_when_all_of_it_is_in_the_curve_nobody_is_unevenly_anything() -> None:
+    """A complete list says that nobody holds any: the number is known, and no measure is."""
+    curve = pool()
+    take(curve, Lists(listed({curve.pool_address: 1_000_000})))
+    row = stored(curve)
+    assert (row.total_holders, row.circulating_supply, row.judged_percentage) == (0, 0, 100)
+    assert measured(curve, ("gini_coefficient", "hhi", "top_1_percentage")) == {
+        "gini_coefficient": None,
+        "hhi": None,
+        "top_1_percentage": None,
+    }
+
+
+def test_truth_19_what_circulates_is_not_guessed_from_who_is_known() -> None:
+    """Without a supply an incomplete list, and without reserves our own trades, do not say what circulates: nothing is a share
+    of it, and nothing is measured."""
+    for number, source in enumerate((Lists(listed({ANN: 5, BOB: 5}, missing="Cut")), None)):
+        token = factories.token(initial_supply=None)
+        curve = factories.pool(token, base_supply=None, real_token_reserves=None)
+        trade(curve, ANN, 5)
+        take(curve, source, NOON + number * HOUR)
+        row = stored(curve, NOON + number * HOUR)
+        assert (row.circulating_supply, row.judged_percentage, row.is_measured) == (None, 0, False)
+        assert (row.gini_coefficient, row.top_1_percentage, row.uncounted_holders) == (None, None, None)
+        assert row.why_not_measured == "What circulates is not known"
+
+
+def test_truth_19_the_canonical_curve_and_pool_of_a_pump_coin_are_known_without_a_trade() -> None:
+    """Their addresses follow from the mint: they are left out though we never saw them."""
+    mint = "HcN4rDycUdKVkk5L5d8FXvSDA3TuM4LL7GuGXUjmpump"
+    token = factories.token(mint_address=mint, initial_supply=10**12)
+    factories.pool(token, base_supply=10**12)
+    own = {programs.bonding_curve(mint): 300_000, programs.graduated_pool(mint, programs.WRAPPED_SOL): 200_000}
+    snapshots.take(token_mint=mint, source=Lists(listed({ANN: 300_000, BOB: 200_000, **own})), now=NOON)
+    row = HolderSnapshot.objects.get()
+    assert {one["wallet"]: one["reason"] for one in row.raw_distribution["excluded"]} == dict(
+        zip(own, ("curve", "pool"), strict=True)
+    )
+    assert (row.top_1_percentage, row.circulating_supply) == (60, 500_000)
+
+
+@pytest.mark.parametrize(("sold", "is_measured"), [(500, True), (1_000, True), (480, True), (479, False)])
+def test_truth_19_holders_of_more_than_was_sold_are_not_believed(sold: int, is_measured: bool) -> None:
+    """Ann sent away what she bought and another sold it: our trades leave her with it still. Where so much is held that was never
+    sold, or was sold back, nothing is measured."""
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=8 * 10**11 - sold * 10**6)
+    trade(curve, ANN, 400)
+    trade(curve, BOB, 200 if sold < 1_000 else 400)
+    take(curve, None)
+    row = stored(curve)
+    assert row.is_measured is is_measured
+    assert row.circulating_supply == max(sold, 600 if sold < 1_000 else 800)
+
+
+def test_truth_19_reserves_above_what_was_on_sale_say_nothing_of_what_was_sold() -> None:
+    """A curve cannot hold more than it began with: what circulates is unknown then, not what we happen to know."""
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=9 * 10**11)
+    trade(curve, ANN, 400)
+    take(curve, None)
+    assert (stored(curve).circulating_supply, stored(curve).is_measured) == (None, False)

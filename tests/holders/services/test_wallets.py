@@ -168,7 +168,7 @@ def test_who_dumps_what_it_created_is_a_scammer() -> None:
 def test_performance_comes_from_our_holdings() -> None:
     """Two of three sold with a profit, 30 USD in all; the best doubled what it cost. A holding that moved later is left
     out, one that was never sold is no win."""
-    sold: dict[str, Any] = {"total_bought": 100, "total_sold": 50, "avg_buy_price": Decimal("0.01")}
+    sold: dict[str, Any] = {"total_bought": 100, "total_sold": 50, "sold_cost_sol": Decimal("0.5")}
     sold |= {"buy_count": 1, "sell_count": 1, "transaction_count": 2}
     outcomes: list[dict[str, Any]] = [
         {"realized_pnl": 45, "realized_pnl_sol": Decimal("0.5"), **sold},

@@ -49,3 +49,15 @@ def test_there_are_a_hundred_a_token_and_no_share_without_a_snapshot(sql: Callab
     people.holding(factories.pool(), address("other"), 1)
     query = "SELECT count(*), min(current_balance), count(percentage_held) FROM top_holders WHERE token_id = %s"
     assert sql(query, pool.token_id) == [(100, 4, 0)]
+
+
+def test_truth_19_an_account_that_is_left_out_has_no_share(sql: Callable[..., list[tuple[Any, ...]]]) -> None:
+    """A curve that traded is shown with what it has, and with no part of what circulates without it."""
+    pool = factories.pool()
+    people.snapshot(pool)
+    people.holding(pool, pool.pool_address, 9_000)
+    people.holding(pool, address("ann"), 500)
+    assert sql("SELECT wallet_address, percentage_held FROM top_holders ORDER BY current_balance DESC") == [
+        (pool.pool_address, None),
+        (address("ann"), Decimal(50)),
+    ]

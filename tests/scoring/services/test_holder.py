@@ -22,6 +22,7 @@ from scoring.services import holder as service
 from scoring.services import policies, totals
 from tests import factories
 from tests.factories import NOON
+from tests.scoring import parts
 from tests.scoring.holder_rows import snapshot
 from tokens.models import Token
 
@@ -274,3 +275,29 @@ def test_g4_two_workers_freeze_once(policy: None, token: Token) -> None:
     assert sorted(done) == [0, 1]
     assert HolderScoreFreeze.objects.get().score_time == NOON - MINUTE
     assert HolderScore.objects.filter(is_frozen=True).count() == 1
+
+
+def test_truth_19_of_too_few_known_holders_nothing_is_safe(token: Token) -> None:
+    """Where those who are known hold 0.008 % of what circulates there is no level, no risk and no point, and the reason is
+    said; an older score does not pass for the new one."""
+    parts.technical(token, at=NOON - MINUTE)
+    snapshot(token.mint_address, NOON - MINUTE)
+    service.score_measured(now=NOON)
+    measured = {"judged_percentage": Decimal("0.0080"), "circulating_supply": 400_000}
+    snapshot(token.mint_address, total_holders=1, **measured)
+    service.score_measured(now=NOON + MINUTE)
+    score, risks = HolderScore.objects.get(timestamp=NOON), RiskMetric.objects.get(timestamp=NOON)
+    assert (score.total_score, score.available_max, score.total_holders) == (None, 0, None)
+    assert (score.gini_coefficient, score.top_10_concentration, score.bot_wallet_ratio) == (None, None, None)
+    assert (risks.risk_level, risks.rug_risk_score, risks.concentration_risk, risks.liquidity_risk) == (
+        "unknown",
+        None,
+        None,
+        None,
+    )
+    assert risks.single_wallet_dominance is None
+    why = "The known owners hold 0.0080 % of what circulates; a measure needs 80 %"
+    lines = [line for part in score.breakdown for line in part["components"]]
+    assert {line["reason"].partition(". ")[2] for line in lines} == {why}
+    first, last = TokenScore.objects.order_by("calculated_at")
+    assert (first.holder_score, last.holder_score) == (97, None)

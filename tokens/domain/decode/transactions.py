@@ -69,6 +69,7 @@ class Run(NamedTuple):
     is_recorded: bool = True
     position: int | None = None
     """Place in the block, where the source tells."""
+    fee_payer: str | None = None
 
 
 _meta = msgspec.json.Decoder(Meta)
@@ -102,6 +103,7 @@ def run(transaction: msgspec.Raw, meta_json: msgspec.Raw, *, slot: int | None, b
         meta.fee,
         keys,
         is_recorded=meta.inner_instructions is not None and bool(groups),
+        fee_payer=keys[0] if keys else None,
     )
 
 
@@ -215,6 +217,10 @@ def _decoded(
     found = events.read(transaction.header, emissions, drift)
     if stated:
         found = sorted((*found, *stated), key=lambda event: event.event_index)
+    if transaction.fee_payer is not None:
+        for event in found:
+            if event.user not in (None, transaction.fee_payer):
+                event.raw["fee_payer"] = transaction.fee_payer  # the network's fee is not the trader's
     return Decoded(
         outcome=outcome,
         signature=transaction.header.signature,

@@ -25,6 +25,7 @@ class Body(msgspec.Struct, rename="camel"):
     slot: int | None = None
     timestamp: int | None = None
     fee: int | None = None
+    fee_payer: str | None = None
     transaction_error: msgspec.Raw = NULL
     source: str | None = None
 
@@ -58,6 +59,7 @@ def run(raw: bytes, body: Body) -> Run:
         body.fee,
         keys,
         is_recorded=not body.lacks_instructions,
+        fee_payer=body.fee_payer,
     )
 
 

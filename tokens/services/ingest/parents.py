@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -238,7 +237,7 @@ def value_by_curve(*, tokens: Sequence[Any]) -> None:
     second sees the first one's.
     """
     with connection.cursor() as cursor:
-        asked: dict[str, Any] = {"tokens": list(tokens), "mayhem": timedelta(seconds=mayhem.TRADED_FOR_SECONDS)}
+        asked: dict[str, Any] = {"tokens": list(tokens), "mayhem": mayhem.TRADED_FOR}
         cursor.execute(_VALUE, asked)
 
 

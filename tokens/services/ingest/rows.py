@@ -140,14 +140,14 @@ def _fees(fees: Fees) -> _Charged:
 
 
 def _raw(raw: dict[str, Any], in_token: _Charged | None = None) -> str:
-    """Keep the layout only where it tells something that the columns do not: most rows need no JSON at all.
+    """Keep what tells something that the columns do not, the layout and who else paid the network: most rows need no JSON at all.
 
     ``in_token`` are fees that were charged in the token: the fee columns are in the quote.
     """
-    layout: str = raw.get("layout", "")
+    kept: dict[str, Any] = {name: raw[name] for name in ("layout", "fee_payer") if raw.get(name)}
+    layout: str = kept.get("layout", "")
     if layout.startswith(_PLAIN_LAYOUTS) and not raw.get("unknown_bytes"):
-        layout = ""
-    kept: dict[str, Any] = {"layout": layout} if layout else {}
+        del kept["layout"]
     if in_token is not None:
         known = zip(FEE_COLUMNS, in_token, strict=True)
         kept[FEES_IN_TOKEN] = {name: str(amount) for name, amount in known if amount is not None}
