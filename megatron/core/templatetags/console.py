@@ -49,6 +49,12 @@ def span(value: timedelta) -> str:
     return display.span(value)
 
 
+@register.filter
+def lag(value: timedelta | None) -> str:
+    """Return how far something is behind; what lies ahead of now is said to come from a wrong clock."""
+    return display.lag(value)
+
+
 @register.simple_tag
 def copyable(key: str | None) -> SafeString | str:
     """Return a shortened key that a click copies whole."""

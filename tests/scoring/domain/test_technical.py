@@ -329,3 +329,10 @@ def test_weights_fit_their_ages(key: str, value: Any, said: str) -> None:
     """There is one weight for each age, and none is negative."""
     with pytest.raises(PolicyMalformed, match=said):
         selloff.Terms.of(Section("selloff_response", {**DEFAULT_TERMS["technical"]["selloff_response"], key: value}))
+
+
+@pytest.mark.parametrize("minutes", [D(0), D(-10)])
+def test_truth_25_over_no_time_there_is_no_velocity(minutes: Decimal) -> None:
+    """A zero span is no division by zero, and a negative one does not turn the sign."""
+    assert market_cap.velocity(price=D(1), before=D(2), minutes=minutes) is None
+    assert curve.velocity((D(5),)) is None
