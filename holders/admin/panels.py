@@ -28,7 +28,9 @@ def of(*, token: Any, now: datetime) -> Panel:
 
 def _shown(found: Spread) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "largest": [(holding, words.tags(holding.row.flags)) for holding in found.largest],
+        "largest": [
+            (holding, words.tags(holding.row.flags), words.left_out(holding.left_out_as)) for holding in found.largest
+        ],
         "groups": [words.group(stored) for stored in found.clusters],
         "quality": found.quality,
     }

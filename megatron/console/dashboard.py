@@ -53,7 +53,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             _rejections(cursors),
             _candles(now, newest_at),
             _price(now),
-            _feeds(now, cursors),
+            _feeds(now, cursors, watches),
             _workers(workers),
             _missing(now, watches),
             _forks(now, watches),
@@ -134,11 +134,11 @@ def _workers(found: health.Check) -> Tile:
 _WORST_FIRST = (Liveness.CLOCK_WRONG, Liveness.AWAY, Liveness.SILENT, Liveness.BEHIND)
 
 
-def _feeds(now: datetime, cursors: Sequence[StreamCursor]) -> Tile:
+def _feeds(now: datetime, cursors: Sequence[StreamCursor], watches: Sequence[Watch]) -> Tile:
     question, link = "Are the feeds alive?", reverse("admin:tokens_streamcursor_changelist")
     if not cursors:
         return Tile(question, "No feed yet", "Start a monitor or replay a capture", "warn", link)
-    standings = feeds.standings(now=now)
+    standings = feeds.standings(lags=indexing.lags(now=now), watches=watches)
     watched = [one for one in standings if one.liveness != Liveness.NOT_WATCHED]
     if not watched:
         newest = max(cursor.last_block_time for cursor in cursors)
@@ -178,7 +178,9 @@ def _missing(now: datetime, watches: Sequence[Watch]) -> Tile:
         if watch.quarantined:
             return Tile(question, "Not known", f"{watch.venue.label} is quarantined and not compared", "bad", link)
         if watch.is_stalled:
-            said = f"{watch.venue.label} was not compared with the chain for {display.span(watch.unmoved or timedelta())}"
+            said = (
+                f"{watch.venue.label} was not compared with the chain for {display.span(watch.unmoved or timedelta())}"
+            )
             return Tile(question, "Not known", said, "bad", link)
     slowest = max(watched, key=lambda watch: watch.uncompared or timedelta())
     lag = slowest.uncompared or timedelta()

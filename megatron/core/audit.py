@@ -72,7 +72,7 @@ def record(
     return entry
 
 
-def verify(*, tell: Callable[[int], None] = lambda count: None) -> int:
+def verify(*, tell: Callable[[int], None] = lambda _: None) -> int:
     """Read the whole log, oldest first, and return how many entries it has. Raises :class:`ChainBroken` at the first
     entry that was changed, removed, inserted or put elsewhere. ``tell`` hears now and then how many were read.
 

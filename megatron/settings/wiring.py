@@ -29,7 +29,11 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.retry_rejected": ("stream", timedelta(minutes=1), "Play waiting messages again"),
     "tokens.tasks.play_released": ("stream", timedelta(minutes=1), "Play what was kept of released venues"),
     # Not on the queue chain: it has to tell when nobody works there.
-    "tokens.tasks.watch_comparison": ("stream", timedelta(seconds=30), "Tell when chain comparison, gaps or feeds stall"),
+    "tokens.tasks.watch_comparison": (
+        "stream",
+        timedelta(seconds=30),
+        "Tell when chain comparison, gaps or feeds stall",
+    ),
     "tokens.tasks.settle_chain": ("chain", timedelta(seconds=5), "Compare with the finalized chain"),
     "tokens.tasks.heal_gaps": ("chain", timedelta(seconds=15), "Heal gaps from the chain"),
     "tokens.tasks.complete_rejected": ("chain", timedelta(seconds=15), "Ask for the whole of cut transactions"),

@@ -48,5 +48,7 @@ def test_truth_25_every_kind_of_alert_has_a_test_that_raises_it() -> None:
     assert set(RAISED_BY) == set(AlertKind)
     for kind, name in RAISED_BY.items():
         path, test = name.split("::")
-        functions = {node.name for node in ast.parse((ROOT / path).read_text()).body if isinstance(node, ast.FunctionDef)}
+        functions = {
+            node.name for node in ast.parse((ROOT / path).read_text()).body if isinstance(node, ast.FunctionDef)
+        }
         assert test in functions, kind

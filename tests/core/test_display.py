@@ -73,7 +73,13 @@ def test_what_is_still_to_come_is_said_so(ahead: int, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(90, "90 s"), (0, "0 s"), (-10, "0 s"), (-11, "11 s ahead: a clock is wrong"), (-7200, "2 h ahead: a clock is wrong")],
+    [
+        (90, "90 s"),
+        (0, "0 s"),
+        (-10, "0 s"),
+        (-11, "11 s ahead: a clock is wrong"),
+        (-7200, "2 h ahead: a clock is wrong"),
+    ],
 )
 def test_truth_24_a_negative_lag_is_a_wrong_clock(seconds: int, said: str) -> None:
     """Clocks differ by seconds; beyond that nothing is behind by less than nothing."""

@@ -77,18 +77,18 @@ class CursorAdmin(FactAdmin):
 
 def _page(now: datetime) -> dict[str, Any]:
     """Return what stands above the list of cursors: each venue with its live feeds, and the day's charts."""
-    lags = indexing.lags(now=now)
+    lags, watches = indexing.lags(now=now), indexing.watches(now=now)
     by_venue: dict[Program, list[feeds.Feed]] = {}
     for feed in feeds.feeds(lags=lags, now=now):
         by_venue.setdefault(feed.venue, []).append(feed)
-    standings = {one.venue: one for one in feeds.standings(now=now)}
+    standings = {one.venue: one for one in feeds.standings(lags=lags, watches=watches)}
     minutes = feeds.minutes(since=now - DAY, until=now)
     return {
         "now": now,
         "synced": indexing.synced(lags),
         "venues": [
             {"watch": watch, "standing": standings[watch.venue], "feeds": by_venue.get(watch.venue, [])}
-            for watch in indexing.watches(now=now)
+            for watch in watches
         ],
         "charts": [
             ("mg-behind", "How old is the newest event? Seconds", _line(minutes, "behind_seconds")),

@@ -16,7 +16,7 @@ from tokens.admin import cells
 from tokens.choices import Program, RejectionStatus, VenueStatus
 from tokens.domain.drift import Sighting, in_words
 from tokens.models import DriftCount, FeeRecipient, ProgramSnapshot, RejectedMessage, VenueState
-from tokens.selectors import feeds
+from tokens.selectors import feeds, indexing
 from tokens.selectors.feeds import Liveness
 from tokens.services import ingest, quarantine
 
@@ -37,7 +37,9 @@ class _Venues(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        known = {one.venue.value: one.liveness for one in feeds.standings(now=utc_now())}
+        now = utc_now()
+        found = feeds.standings(lags=indexing.lags(now=now), watches=indexing.watches(now=now))
+        known = {one.venue.value: one.liveness for one in found}
         self.result_list = list(self.result_list)
         for state in self.result_list:
             state.liveness = known[state.venue]

@@ -10,7 +10,6 @@ from django.db.models import Count, QuerySet, Sum, TextChoices
 
 from tokens.choices import GapCause, ProcessKind, Program
 from tokens.models import ChainReorg, SlotGap, SourceTally, SystemMetric
-from tokens.selectors import indexing
 from tokens.selectors.indexing import Lag, Watch
 
 HOUR = timedelta(hours=1)
@@ -99,14 +98,14 @@ class Standing:
         return self.liveness in PROVEN
 
 
-def standings(*, now: datetime) -> Sequence[Standing]:
-    """Return how the live feeds of each program are, in the order of :class:`Program`."""
+def standings(*, lags: Sequence[Lag], watches: Sequence[Watch]) -> Sequence[Standing]:
+    """Return how the live feeds of each program among ``watches`` are, in that order."""
     live: dict[str, list[Lag]] = {}
-    for lag in indexing.lags(now=now):
+    for lag in lags:
         if lag.live:
             live.setdefault(lag.cursor.venue, []).append(lag)
     away = running()
-    return [_standing(watch, live.get(watch.venue.value, []), away) for watch in indexing.watches(now=now)]
+    return [_standing(watch, live.get(watch.venue.value, []), away) for watch in watches]
 
 
 def _standing(watch: Watch, lags: Sequence[Lag], away: Mapping[tuple[str, str], datetime]) -> Standing:

@@ -12,7 +12,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from megatron.core import display
+from megatron.core import booleans, display
 
 register = template.Library()
 
@@ -66,6 +66,12 @@ def copyable(key: str | None) -> SafeString | str:
         key,
         display.short_key(key),
     )
+
+
+@register.simple_tag
+def danger(value: bool | None) -> SafeString:
+    """Return whether a danger was detected: yes is bad, no is good, and unknown is neither."""
+    return booleans.pill(value, booleans.DANGER)
 
 
 @register.simple_tag

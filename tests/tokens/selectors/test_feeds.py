@@ -1,5 +1,6 @@
 """Who of several sources was there, was first, or missed something."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -78,8 +79,12 @@ def test_gaps_that_are_old_and_open() -> None:
     assert reads.open_gaps_by_venue(found_before=NOON + timedelta(minutes=5)) == {"pumpfun": 1}
 
 
+def standings() -> Sequence[reads.Standing]:
+    return reads.standings(lags=indexing.lags(now=NOON), watches=indexing.watches(now=NOON))
+
+
 def standing(venue: Program = Program.PUMPFUN) -> tuple[str, bool]:
-    one = next(it for it in reads.standings(now=NOON) if it.venue == venue)
+    one = next(it for it in standings() if it.venue == venue)
     return one.liveness.value, one.is_proven
 
 
@@ -87,7 +92,7 @@ def test_truth_24_a_program_that_nobody_watches_is_not_watched() -> None:
     """Neither a replayed file that is up to date nor a row of the venue makes a live feed."""
     factories.cursor(last_block_time=NOON, observed_at=NOON)
     feeds.venue(settled_slot=None, watched_from_slot=None, settled_at=None, settled_block_time=None)
-    assert [one.liveness.value for one in reads.standings(now=NOON)] == ["not_watched"] * len(Program)
+    assert [one.liveness.value for one in standings()] == ["not_watched"] * len(Program)
     assert standing() == ("not_watched", False)
 
 
@@ -107,9 +112,7 @@ def test_truth_24_only_what_came_a_moment_ago_is_live(
     block_age: int, stored_age: int, liveness: str, proven: bool
 ) -> None:
     """Behind, silent and ahead of the clock are no life."""
-    feeds.cursor(
-        last_block_time=NOON - timedelta(seconds=block_age), observed_at=NOON - timedelta(seconds=stored_age)
-    )
+    feeds.cursor(last_block_time=NOON - timedelta(seconds=block_age), observed_at=NOON - timedelta(seconds=stored_age))
     assert standing() == (liveness, proven)
 
 

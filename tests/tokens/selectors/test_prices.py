@@ -33,7 +33,9 @@ def test_truth_24_what_lies_ahead_is_no_newest_sample() -> None:
     assert prices.find_used(mint=WRAPPED_SOL, since=NOON - timedelta(hours=1), until=NOON) == held
 
 
-@pytest.mark.parametrize(("seconds", "holds"), [(-1, False), (0, True), (120, True), (121, False), (443 * 86_400, False)])
+@pytest.mark.parametrize(
+    ("seconds", "holds"), [(-1, False), (0, True), (120, True), (121, False), (443 * 86_400, False)]
+)
 def test_truth_24_a_price_holds_for_two_minutes(seconds: int, holds: bool) -> None:
     """Neither a price of the future nor one of 443 days ago is SOL's price."""
     assert prices.holds(NOON - timedelta(seconds=seconds), now=NOON) is holds

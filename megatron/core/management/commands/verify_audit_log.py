@@ -15,7 +15,9 @@ class Command(DoorCommand):
         "that was changed, removed, inserted or put elsewhere, and says which. Entries that were cut off at the end do not "
         "show in what is left: compare the number and the newest hash with those of an earlier run."
     )
-    examples = "Examples: `manage.py verify_audit_log` after a restore, `manage.py verify_audit_log --json` for a monitor."
+    examples = (
+        "Examples: `manage.py verify_audit_log` after a restore, `manage.py verify_audit_log --json` for a monitor."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify, with a bar on a terminal."""
