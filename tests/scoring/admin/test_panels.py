@@ -49,11 +49,11 @@ def context(token: Token) -> Any:
 
 def test_the_newest_score_is_read_with_its_course(scored: Token, django_assert_num_queries: Any) -> None:
     """As many queries for one score as for hundreds: two for scores, one for the rows behind them, one for the policy, and
-    one that says why the social part is unknown."""
+    five that say why something is unknown: whether it was scored, pools, measured holders, the analysis, sources."""
     for seconds in range(200):
         shown.token_score(scored, calculated_at=NOON - 30 * MINUTE + timedelta(seconds=seconds))
     context(scored)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(9):
         it = context(scored)
     assert (it["score"].total_adjusted, it["score"].available_max, it["multiplier"]) == (358, 666, "1.15")
     assert [label for label, _ in it["multipliers"]] == ["Strong curve"]
@@ -162,8 +162,8 @@ def test_the_page_says_it_in_words(client: Client, scored: Token) -> None:
     for said in (
         'aria-label="358 of 666 points',
         "Strong curve × 1.15",
-        "Unknown: no source tells the sentiment.",
-        "No source has told how it is followed.",
+        "Unknown: no source tells the sentiment: no source was asked how it is followed",
+        "No source was asked how it is followed: the progress of its curve is not known.",
         "61 % of the wallets are bots",
         "Fell 33.3 %",
     ):
