@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import Truncator
 
-from megatron.core import clock, display, health
+from megatron.core import display, health, skew
 from megatron.core.clock import utc_now
 from scoring.selectors import desk as scored
 from tokens.choices import AlertSeverity, Program
@@ -184,7 +184,7 @@ def _missing(now: datetime, watches: Sequence[Watch]) -> Tile:
             return Tile(question, "Not known", said, "bad", link)
     slowest = max(watched, key=lambda watch: watch.uncompared or timedelta())
     lag = slowest.uncompared or timedelta()
-    if clock.is_wrong(min(watch.uncompared or timedelta() for watch in watched)):
+    if skew.is_clock_wrong(min(watch.uncompared or timedelta() for watch in watched)):
         return Tile(question, "Not known", "The chain's time lies ahead of ours: a clock is wrong", "bad", link)
     if lag > UNSETTLED:
         return Tile(question, "Not known", f"{slowest.venue.label} was compared {display.span(lag)} ago", "warn", link)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from megatron.core import clock
+from megatron.core import skew
 
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SCALES = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "K"))
@@ -62,7 +62,7 @@ def lag(value: timedelta | None) -> str:
     """
     if value is None:
         return _NONE
-    if clock.is_wrong(value):
+    if skew.is_clock_wrong(value):
         return f"{span(-value)} ahead: a clock is wrong"
     return span(max(value, timedelta()))
 
@@ -76,7 +76,7 @@ def age(at: datetime | None, *, now: datetime) -> str:
         return _NONE
     if at <= now:
         return f"{span(now - at)} ago"
-    return "now" if at - now < clock.CLOCKS_DIFFER else f"in {span(at - now)}"
+    return "now" if at - now < skew.CLOCKS_DIFFER else f"in {span(at - now)}"
 
 
 def short_key(key: str | None) -> str:

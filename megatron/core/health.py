@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from megatron.core import clock
+from megatron.core import clock, skew
 
 Status = Literal["ok", "degraded", "failed"]
 
@@ -50,7 +50,7 @@ def workers_seen_at() -> Mapping[str, datetime | None] | None:
 
 def is_alive(seen_at: datetime | None, *, now: datetime) -> bool:
     """Return whether a worker that was last seen then can be counted on; a note from the future proves nothing."""
-    return seen_at is not None and not clock.is_wrong(now - seen_at) and now - seen_at <= SILENT_AFTER
+    return seen_at is not None and not skew.is_clock_wrong(now - seen_at) and now - seen_at <= SILENT_AFTER
 
 
 def check_all(*, now: datetime) -> dict[str, Check]:
@@ -105,7 +105,7 @@ def _last_seen(at: datetime | None, now: datetime) -> str:
     if at is None:
         return "never seen"
     seconds = int((now - at).total_seconds())
-    return f"seen {-seconds} s ahead: a clock is wrong" if clock.is_wrong(now - at) else f"seen {seconds} s ago"
+    return f"seen {-seconds} s ahead: a clock is wrong" if skew.is_clock_wrong(now - at) else f"seen {seconds} s ago"
 
 
 @require_safe

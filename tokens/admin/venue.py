@@ -38,11 +38,14 @@ class _Venues(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         now = utc_now()
-        found = feeds.standings(lags=indexing.lags(now=now), watches=indexing.watches(now=now))
+        watches = indexing.watches(now=now)
+        found = feeds.standings(lags=indexing.lags(now=now), watches=watches)
         known = {one.venue.value: one.liveness for one in found}
-        self.result_list = list(self.result_list)
-        for state in self.result_list:
-            state.liveness = known[state.venue]
+        stalled = {watch.venue.value: watch.is_stalled for watch in watches}
+        rows: list[Any] = list(self.__dict__["result_list"])
+        for state in rows:
+            state.liveness, state.is_stalled = known[state.venue], stalled[state.venue]
+        self.__dict__["result_list"] = rows
 
 
 @admin.register(VenueState)
@@ -139,8 +142,11 @@ class VenueAdmin(FactAdmin):
     def compared_to(self, state: VenueState) -> str:
         return "—" if state.settled_slot is None else f"{state.settled_slot}"
 
-    @display(description="Compared")
-    def compared_at(self, state: VenueState) -> str:
+    @display(description="Compared", label={"stalled": "danger"})
+    def compared_at(self, state: VenueState) -> str | tuple[str, str]:
+        if state.is_stalled:  # type: ignore[attr-defined]  # put there by _Venues
+            moved = indexing.compared_since(state)
+            return "stalled", f"Stalled since {moved:%Y-%m-%d %H:%M} UTC"
         return cells.age(state.settled_at)
 
 

@@ -57,15 +57,17 @@ class Feed:
 
     @property
     def state(self) -> str:
-        """Return ``away``, ``silent``, ``clock`` for one whose newest event lies ahead of now, ``open``, or ``unknown`` where
-        no cursor tells."""
+        """Return ``away``, ``silent``, ``behind``, ``clock`` for one whose newest event lies ahead of now, ``open``, or
+        ``unknown`` where no cursor tells."""
         if self.away_since is not None:
             return "away"
         if self.lag is None:
             return "unknown"
         if self.lag.has_wrong_clock:
             return "clock"
-        return "silent" if self.lag.silent > SILENT else "open"
+        if self.lag.silent > SILENT:
+            return "silent"
+        return "behind" if self.lag.behind > SILENT else "open"
 
 
 class Liveness(TextChoices):

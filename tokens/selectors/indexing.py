@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min
 
-from megatron.core import clock
+from megatron.core import skew
 from tokens.choices import CandleInterval, Program, RejectionStatus, VenueStatus
 from tokens.models import CandleDue, Pool, RejectedMessage, SlotGap, StreamCursor, VenueState
 
@@ -40,7 +40,7 @@ class Lag:
     @property
     def has_wrong_clock(self) -> bool:
         """Whether its newest event lies ahead of now: the chain's clock is not, so ours or the event is wrong."""
-        return clock.is_wrong(self.behind)
+        return skew.is_clock_wrong(self.behind)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
     class _KeyForm(forms.ModelForm[ApiKey]):
         """Django's form takes a type parameter in its stubs only."""
+
+    class _UserAdmin(UserAdmin[User]):
+        """Django's page of accounts too."""
 else:
-    _KeyForm = forms.ModelForm
+    _KeyForm, _UserAdmin = forms.ModelForm, UserAdmin
 
 
 @admin.register(AuditEntry)
@@ -129,7 +132,7 @@ admin.site.unregister(PeriodicTask)
 
 
 @admin.register(User)
-class AccountAdmin(Booleans, UserAdmin):
+class AccountAdmin(Booleans, _UserAdmin):
     booleans = {"is_active": MERIT, "is_staff": NEUTRAL, "is_superuser": NEUTRAL}
 
 

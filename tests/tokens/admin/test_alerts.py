@@ -125,6 +125,22 @@ def test_truth_24_a_venue_is_live_only_while_a_feed_brings_something(console: Cl
     }
 
 
+def test_truth_25_a_stalled_comparison_is_red_on_the_page_of_venues(console: Client) -> None:
+    """Since when it did not come further; a venue that nobody watches has nothing to stall."""
+    factories.cursor(verified_slot=1, last_block_time=NOON, observed_at=NOON)
+    VenueState.objects.create(
+        venue=Program.PUMPFUN,
+        watched_from_slot=1,
+        settled_slot=2,
+        settled_at=NOON,
+        advanced_at=NOON - timedelta(days=2),
+    )
+    shows = console.get(VENUES).context["cl"]
+    told = {row.venue: shows.model_admin.compared_at(row) for row in shows.result_list}
+    assert told["pumpfun"] == ("stalled", "Stalled since 2026-07-01 12:00 UTC")
+    assert told["pumpswap"] == "—"
+
+
 def test_the_overview_tells_the_gravest_alert_first(console: Client) -> None:
     """One critical alert makes the tile red and is what it says; acknowledged ones are silent, and not over."""
     factories.alert(message="A fee recipient is new.")
