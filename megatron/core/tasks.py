@@ -3,7 +3,6 @@
 from typing import Any
 
 from celery import shared_task
-from django.conf import settings
 
 from megatron.core import clock, health, maintenance
 
@@ -17,8 +16,13 @@ def _heartbeat(queue: str) -> Any:
     return shared_task(name=f"{__name__}.heartbeat_{queue}")(note)
 
 
-HEARTBEATS = {queue: _heartbeat(queue) for queue in settings.QUEUES}
-"""One task a queue: a note from one worker says nothing of the others."""
+# One task a queue: a note from one worker says nothing of the others.
+heartbeat_stream = _heartbeat("stream")
+heartbeat_score = _heartbeat("score")
+heartbeat_chain = _heartbeat("chain")
+heartbeat_outside = _heartbeat("outside")
+heartbeat_money = _heartbeat("money")
+heartbeat_slow = _heartbeat("slow")
 
 
 @shared_task

@@ -181,7 +181,9 @@ class RiskMetricAdmin(_Timed):
     def cautions(self, row: RiskMetric) -> SafeString | str:
         told = [*row.red_flags, *row.yellow_flags, *row.alerts]
         return (
-            _list((one["level"].capitalize(), one["words"]) for one in told) if told else "Nothing is beyond a limit."
+            _list((one["level"].capitalize(), one["words"]) for one in told)
+            if told
+            else "No figure that is known is beyond a limit."
         )
 
 

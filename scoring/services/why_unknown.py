@@ -142,8 +142,8 @@ def _risk_words(source: Source | None, rules: Rules | None, causes: Causes) -> d
         return dict.fromkeys(_OF_RISK, reason)
     if source.inputs is None or rules is None:
         return {}
-    facts = stored.from_json(risk.Facts, source.inputs["holders"])
-    found = risk.assess(facts, stored.from_json(Signs, source.inputs["signs"]), rules.risk)
+    facts = stored.from_json(risk.Facts, source.inputs.get("holders", {}))
+    found = risk.assess(facts, stored.from_json(Signs, source.inputs.get("signs", {})), rules.risk)
     words = {name: found.signs[sign].words for name, sign in _OF_RISK.items() if sign in found.signs}
     wash = dict.fromkeys(line.reason for line in found.risks["wash_trading"].part.components if line.points is None)
     return {**words, "wash_trading": "; ".join(wash)}

@@ -13,10 +13,11 @@ from scoring.admin import lines, panels
 from scoring.domain.points import Component, Part
 from scoring.domain.total import PartPoints
 from scoring.domain.verdicts import Facts
+from scoring.services import explain, totals
 from scoring.services.explain import PartExplained
 from tests import factories
 from tests.factories import NOON
-from tests.scoring import shown
+from tests.scoring import parts, shown
 from tokens.models import Token
 
 pytestmark = pytest.mark.django_db
@@ -177,3 +178,15 @@ def test_the_page_says_it_in_words(client: Client, scored: Token) -> None:
         "It is not scored yet"
         in client.get(reverse("admin:tokens_token_change", args=[factories.token().pk])).content.decode()
     )
+
+
+def test_truth_23_no_raised_flag_is_not_said_to_be_no_flag(client: Client) -> None:
+    """Of a token of which only the market is known nobody could decide most flags, and the page says how many."""
+    token = factories.token()
+    parts.technical(token)
+    totals.refresh(mints=[token.mint_address], now=NOON)
+    client.force_login(User.objects.create_superuser("operator"))
+    page = client.get(reverse("admin:tokens_token_change", args=[token.pk])).content.decode()
+    undecided = sum(one.holds is None for one in explain.explain(token=token, now=NOON).flags)
+    assert undecided > 5
+    assert f"None is raised; {undecided} of them nobody could decide." in page
