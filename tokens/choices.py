@@ -161,7 +161,7 @@ class GapOutcome(TextChoices):
 
 
 class VenueStatus(TextChoices):
-    LIVE = "live", "Live"
+    LIVE = "live", "Not quarantined"  # whether a feed brings something of it is another question
     QUARANTINED = "quarantined", "Quarantined: messages are kept, not stored"
 
 
@@ -173,23 +173,18 @@ class ProcessKind(TextChoices):
 
 
 class AlertKind(TextChoices):
-    """What an operator is told of."""
+    """What an operator is told of; each is raised by a service."""
 
     DRIFT = "drift", "Events changed"
     FEE_RECIPIENT = "fee_recipient", "New fee recipient"
     PROGRAM_CHANGED = "program_changed", "Program or its settings changed"
     QUARANTINE = "quarantine", "Venue quarantined"
     GAP = "gap", "Gap that does not heal"
-    CONSERVATION = "conservation", "Reserves that do not follow"
-    STREAM = "stream", "Stream away or silent"
-    FINALITY = "finality", "Chain comparison lags"
-    REORG = "reorg", "Fork dropped"
+    STREAM = "stream", "Stream away"
+    FINALITY = "finality", "Chain comparison stalled"
     PRICE_SOURCE = "price_source", "Price source not used"
     PRICE_STALE = "price_stale", "No fresh price"
     CREDITS = "credits", "Provider credits run low"
-    METADATA = "metadata", "Metadata does not come"
-    RETENTION = "retention", "Old data is not dropped or exported"
-    BACKLOG = "backlog", "Work piles up"
 
 
 class AlertSeverity(TextChoices):

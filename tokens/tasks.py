@@ -9,6 +9,7 @@ from tokens.choices import ProcessKind
 from tokens.services import (
     cache,
     candles,
+    comparison_alerts,
     drift,
     finality,
     gaps,
@@ -113,10 +114,19 @@ def heal_gaps() -> int:
     """Ask the chain for what is in the gaps that have ended; return how many were healed."""
     if not registry.has_chain():
         return 0
+    return gaps.heal_due(chain=registry.chain(), now=clock.utc_now()).finished
+
+
+@shared_task
+def watch_comparison() -> int:
+    """Tell when venues are not compared with the chain, gaps do not heal or feeds stay away; return how many alerts are open.
+
+    Apart from the tasks that do these things: whatever stops them, also that there is no node to ask, must be told.
+    """
     now = clock.utc_now()
-    healed = gaps.heal_due(chain=registry.chain(), now=now).finished
     gaps.alert_about_old(now=now)
-    return healed
+    away = comparison_alerts.alert_about_away(now=now)
+    return away + comparison_alerts.alert_about_stalled(has_chain=registry.has_chain(), now=now)
 
 
 @shared_task

@@ -9,6 +9,7 @@ from unfold.decorators import display
 from holders.choices import HolderUpdateType
 from holders.models import HolderSnapshot, HolderUpdate, TokenHolder
 from megatron.core.admin import FactAdmin
+from megatron.core.booleans import DANGER, MERIT, NEUTRAL
 from megatron.core.clock import utc_now
 from megatron.core.display import amount, compact
 from megatron.core.templatetags.console import ago, copyable
@@ -28,6 +29,7 @@ def _percent(value: Decimal | None) -> str:
 class SnapshotAdmin(FactAdmin):
     """Distributions, newest first: search a mint to see how one token's spread."""
 
+    booleans = {"is_complete": MERIT, "has_trades": NEUTRAL}
     list_display = ("taken", "mint", "holders", "gini", "top_1", "top_10", "creator", "origin", "state")
     list_display_links = ("taken",)
     list_filter = ("data_source", "is_complete")
@@ -80,6 +82,9 @@ class SnapshotAdmin(FactAdmin):
 class HolderAdmin(FactAdmin):
     """Holdings: search a mint for its holders or a wallet for what it holds."""
 
+    booleans = {"is_smart_money": MERIT, "is_bot": DANGER, "is_mev_bot": DANGER, "is_insider": DANGER}
+    # The columns default to no; until the wallet is judged in this token that says nothing.
+    boolean_known = dict.fromkeys(booleans, lambda row: row.flags is not None)
     list_display = ("wallet", "mint", "balance", "paid", "realised", "on_paper", "held", "trades", "listed")
     list_display_links = ("balance",)
     list_filter = ("is_smart_money", "is_bot", "is_insider")
@@ -128,6 +133,7 @@ class HolderAdmin(FactAdmin):
 class HolderUpdateAdmin(FactAdmin):
     """Where complete lists of holders differed from our books: transfers, burns, and trades that we did not see."""
 
+    booleans = {"processed": NEUTRAL}
     list_display = ("seen", "kind", "wallet", "mint", "before", "after", "impact", "processed")
     list_display_links = ("seen",)
     list_filter = ("update_type", "processed")

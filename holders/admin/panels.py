@@ -28,7 +28,14 @@ def of(*, token: Any, now: datetime) -> Panel:
 
 def _shown(found: Spread) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "largest": [(it, words.tags(it.row.flags, is_program=it.is_program)) for it in found.largest],
+        "largest": [
+            (
+                holding,
+                words.tags(holding.row.flags, is_program=holding.is_program),
+                words.left_out(holding.left_out_as),
+            )
+            for holding in found.largest
+        ],
         "groups": [words.group(stored) for stored in found.clusters],
         "quality": found.quality,
     }

@@ -13,6 +13,7 @@ from holders.admin import words
 from holders.choices import WalletClass
 from holders.models import WalletAnalysis, WalletCluster, WalletQualityMetric
 from megatron.core.admin import FactAdmin
+from megatron.core.booleans import DANGER, NEUTRAL
 from megatron.core.clock import utc_now
 from megatron.core.display import amount
 from megatron.core.templatetags.console import ago, copyable
@@ -33,6 +34,9 @@ _LAMPORTS = 1_000_000_000
 class WalletAdmin(FactAdmin):
     """Wallets, those that were looked at last first."""
 
+    booleans = {"from_start": NEUTRAL, "is_whole": NEUTRAL, "known_scammer": DANGER}
+    # Who never traded a token that we know was never seen to dump one either.
+    boolean_known = {"known_scammer": lambda row: bool(row.unique_tokens_traded)}
     list_display = (
         "wallet",
         "class_cell",

@@ -103,6 +103,11 @@ def _label(kind: str) -> str:
     return str(WalletClass(kind).label) if kind in WalletClass.values else kind
 
 
+def left_out(reason: str) -> str:
+    """Return what an account that is no holder is; empty for a holder."""
+    return _reason(reason) if reason else ""
+
+
 def _reason(reason: str) -> str:
     return str(Exclusion(reason).label) if reason in Exclusion.values else reason
 

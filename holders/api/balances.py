@@ -100,6 +100,16 @@ class DistributionSerializer(SnapshotSerializer):
         return excluded
 
 
+class JudgedField(serializers.BooleanField):
+    """What a wallet was found to be in this token; null while nobody judged it, whatever the column's default says."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_null": True, **options})
+
+    def get_attribute(self, instance: TokenHolder) -> Any:
+        return None if instance.flags is None else super().get_attribute(instance)
+
+
 class HolderSerializer(serializers.Serializer[TokenHolder]):
     """One wallet's holding of the token; null is unknown. Costs and profits are net of fees, against average cost; prices are
     without them."""
@@ -131,10 +141,10 @@ class HolderSerializer(serializers.Serializer[TokenHolder]):
     hold_hours = DecimalText(help_text="Of its newest holding")
     diamond_hands_score = DecimalText(help_text="0 to 100")
     sold_ratio = DecimalText(help_text="Part of what it bought that it sold")
-    is_smart_money = serializers.BooleanField()
-    is_bot = serializers.BooleanField()
-    is_mev_bot = serializers.BooleanField()
-    is_insider = serializers.BooleanField()
+    is_smart_money = JudgedField(help_text="True is good; null: the wallet was not judged in this token")
+    is_bot = JudgedField(help_text="True is bad; null: the wallet was not judged in this token")
+    is_mev_bot = JudgedField(help_text="True is bad; null: the wallet was not judged in this token")
+    is_insider = JudgedField(help_text="True is bad; null: the wallet was not judged in this token")
     as_of = serializers.DateTimeField(source="last_updated")
 
 

@@ -82,10 +82,15 @@ class WalletSerializer(serializers.Serializer[WalletAnalysis]):
     smart_money_score = DecimalText(source="smart_score", help_text="Part of all weights, 0 to 1; from 0.6")
     risk = DecimalText(source="risk_score", help_text="0 to 100")
     reputation = DecimalText(source="reputation_score", help_text="0 to 100, 50 for nothing special")
-    is_known_scammer = serializers.BooleanField(source="known_scammer")
+    is_known_scammer = serializers.SerializerMethodField(
+        help_text="True is bad: it dumped at least three tokens of its own; null: no trade of it is known"
+    )
     last_analyzed = serializers.DateTimeField(help_text="As of when; nothing later is in it")
     valid_until = serializers.DateTimeField()
     groups = GroupSerializer(many=True, help_text="Groups of holders it belongs to, the largest first, 20 at most")
+
+    def get_is_known_scammer(self, row: WalletAnalysis) -> bool | None:
+        return row.known_scammer if row.unique_tokens_traded else None
 
 
 class WalletView(APIView):

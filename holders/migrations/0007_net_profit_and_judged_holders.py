@@ -3,31 +3,6 @@
 import megatron.core.fields
 from django.db import migrations, models
 
-# Of an account that is left out the balance is shown and no share: it is no part of what circulates.
-TOP_HOLDERS = """
-CREATE OR REPLACE VIEW top_holders AS
-SELECT h.id, k.id AS token_id, h.wallet_address, h.first_transaction_time AS first_seen,
-       coalesce(h.last_transaction_time, h.last_updated) AS last_seen, h.current_balance,
-       CASE WHEN s.circulating_supply > 0 AND NOT coalesce(s.raw_distribution -> 'excluded', '[]')
-                 @> jsonb_build_array(jsonb_build_object('wallet', h.wallet_address))
-            THEN least(100, round(100 * h.current_balance / s.circulating_supply, 4)) END AS percentage_held,
-       coalesce(h.wallet_address = k.creator_address, false) AS is_creator, w.id IS NOT NULL AS is_known_wallet,
-       array_remove(ARRAY[CASE WHEN h.is_smart_money THEN 'smart_money' END, CASE WHEN h.is_bot THEN 'bot' END,
-                          CASE WHEN h.is_mev_bot THEN 'mev_bot' END, CASE WHEN h.is_insider THEN 'insider' END], NULL)
-           AS wallet_tags,
-       h.created_at, h.updated_at
-  FROM public.tokens k
- CROSS JOIN LATERAL (
-       SELECT * FROM public.token_holders WHERE token_mint = k.mint_address AND current_balance > 0
-        ORDER BY current_balance DESC, wallet_address LIMIT 100) AS h
-  LEFT JOIN LATERAL (
-       SELECT circulating_supply, raw_distribution FROM public.holder_snapshots WHERE token_mint = k.mint_address
-        ORDER BY snapshot_time DESC LIMIT 1) AS s ON true
-  LEFT JOIN public.wallet_analysis_cache w ON w.wallet_address = h.wallet_address;
-COMMENT ON VIEW top_holders IS
-    'The hundred largest holdings of each token, as parts of what circulated at its newest snapshot';
-"""
-
 # What was gross would be read as net: it is unknown until the token is derived anew, which the digest of its trades asks for,
 # and until the wallet is analysed again.
 GROSS_IS_UNKNOWN = """
@@ -61,7 +36,7 @@ UPDATE holder_snapshots SET gini_coefficient = NULL, theil_index = NULL
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('holders', '0006_the_mayhem_agent_is_no_holder'),
+        ('holders', '0006_shares_of_one_supply'),
     ]
 
     operations = [
@@ -160,7 +135,6 @@ class Migration(migrations.Migration):
             name='win_rate',
             field=megatron.core.fields.PercentField(help_text='Tokens sold with a profit net of fees, percent of those whose profit is known', null=True),
         ),
-        migrations.RunSQL(TOP_HOLDERS, migrations.RunSQL.noop),
         migrations.RunSQL(MEASURES_OF_FEW_ARE_UNKNOWN, migrations.RunSQL.noop),
         migrations.RunSQL(GROSS_IS_UNKNOWN, migrations.RunSQL.noop),
     ]

@@ -6,12 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Subquery
+from django.db.models import Case, DecimalField, F, OuterRef, Subquery, Sum, Value, When, Window
 from django.db.models.functions import JSONObject
 
 from holders.domain import exclusions
 from holders.models import HolderSnapshot, TokenHolder, WalletCluster, WalletQualityMetric
 from holders.selectors import distribution
+
+_AMOUNT = DecimalField(max_digits=60, decimal_places=20)
 
 LARGEST = 20
 CLUSTERS = 10
@@ -33,11 +35,12 @@ _CLUSTER = ("kind", "size", "share_pct", "members", "funders")
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One owner's holding; ``share_pct`` is percent of what circulates, ``None`` without a snapshot and for accounts that are
-    left out of it."""
+    """One account's holding; ``share_pct`` is percent of what circulates, ``None`` without a snapshot and for an account
+    that is left out of it. ``left_out_as`` then names why: an ``Exclusion``; it is empty for a holder."""
 
     row: TokenHolder
     share_pct: Decimal | None
+    left_out_as: str = ""
 
     @property
     def is_program(self) -> bool:
@@ -60,13 +63,17 @@ class Spread:
 def of(*, token_mint: str) -> Spread | None:
     """Return over whom a token is spread, ``None`` when nothing is known of it. Two queries."""
     snapshot = _newest(token_mint)
-    rows = distribution.holders(token_mint=token_mint).order_by("-current_balance")
-    supply = None if snapshot is None else snapshot.circulating_supply
-    left_out = set() if snapshot is None else {one["wallet"] for one in snapshot.raw_distribution.get("excluded", ())}
-    largest = [
-        Holding(row, None if row.wallet_address in left_out else _percent(row.current_balance, supply))
-        for row in rows[:LARGEST]
-    ]
+    left_out = {} if snapshot is None else _left_out(snapshot)
+    rows = distribution.holders(token_mint=token_mint).order_by("-current_balance", "pk")
+    counted = Case(
+        When(wallet_address__in=list(left_out), then=Value(Decimal(0))),
+        default=F("current_balance"),
+        output_field=_AMOUNT,
+    )
+    supply, largest = None if snapshot is None else snapshot.circulating_supply, []
+    for row in rows.annotate(held=Window(Sum(counted)))[:LARGEST]:
+        reason = left_out.get(row.wallet_address, "")
+        largest.append(Holding(row, None if reason else _share(row.current_balance, row.held, supply), reason))
     if snapshot is None:
         return Spread(None, {}, (), largest) if largest else None
     return Spread(snapshot, getattr(snapshot, "quality", None) or {}, getattr(snapshot, "clusters", ()), largest)
@@ -88,5 +95,12 @@ def _newest(token_mint: str) -> HolderSnapshot | None:
     )
 
 
-def _percent(part: Decimal, whole: Decimal | None) -> Decimal | None:
-    return part / whole * 100 if whole else None
+def _left_out(snapshot: HolderSnapshot) -> dict[str, str]:
+    """Return the accounts that a snapshot left out, each with the reason."""
+    return {account["wallet"]: account["reason"] for account in snapshot.raw_distribution.get("excluded") or ()}
+
+
+def _share(balance: Decimal, held: Decimal, supply: Decimal | None) -> Decimal | None:
+    """Return percent of one supply for all: what circulated at the snapshot, or what the holders have by now where that is
+    more. The shares of all holders so never add up to more than 100."""
+    return balance / max(supply, held) * 100 if supply else None

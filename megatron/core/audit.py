@@ -6,7 +6,7 @@ there is no change without its entry and no entry without its change.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,11 +20,20 @@ from megatron.core.models import AuditEntry
 FIRST = "0" * 64
 """What the first entry names as the hash before it."""
 
+_TOLD_EVERY = 2000
+
 _CONTENT = ("sequence", "actor", "action", "reason", "object_kind", "object_id", "before", "after", "request_id")
 
 
 class ChainBroken(Exception):
-    """The audit log was changed: restore it from a backup and find out who could write to the database."""
+    """The audit log was changed: restore it from a backup and find out who could write to the database.
+
+    ``entry`` is the place of the first entry that does not hold, counted from 1; ``sequence`` is its own number.
+    """
+
+    def __init__(self, *, entry: int, sequence: int, why: str) -> None:
+        super().__init__(f"The audit log does not hold at entry {entry} (sequence {sequence}): {why}.")
+        self.entry, self.sequence, self.why = entry, sequence, why
 
 
 @transaction.atomic
@@ -43,10 +52,10 @@ def record(
     ``before`` and ``after`` may hold what JSON can, times, Decimals and UUIDs; never a secret. The request id is taken
     from the log's context."""
     locks.hold_until_commit("audit.record")
-    newest = AuditEntry.objects.order_by("-sequence").first()
+    before_it = newest()
     entry = AuditEntry(
-        sequence=newest.sequence + 1 if newest else 1,
-        previous_hash=newest.hash if newest else FIRST,
+        sequence=before_it.sequence + 1 if before_it else 1,
+        previous_hash=before_it.hash if before_it else FIRST,
         at=now,
         actor=actor,
         action=action,
@@ -63,16 +72,34 @@ def record(
     return entry
 
 
-def verify() -> int:
+def verify(*, tell: Callable[[int], None] = lambda _: None) -> int:
     """Read the whole log, oldest first, and return how many entries it has. Raises :class:`ChainBroken` at the first
-    entry that was changed, removed, inserted or put elsewhere."""
+    entry that was changed, removed, inserted or put elsewhere. ``tell`` hears now and then how many were read.
+
+    Entries that were cut off at the end leave a whole chain: compare :func:`newest` with what was noted before.
+    """
     expected, count = FIRST, 0
-    for entry in AuditEntry.objects.order_by("sequence").iterator(chunk_size=2000):
+    for entry in AuditEntry.objects.order_by("sequence").iterator(chunk_size=_TOLD_EVERY):
         count += 1
-        if entry.sequence != count or entry.previous_hash != expected or entry.hash != hash_of(entry):
-            raise ChainBroken(f"The audit log does not hold at entry {count} (sequence {entry.sequence}).")
+        why = ""
+        if entry.sequence != count:
+            why = f"its number should be {count}, so an entry was removed or inserted before it"
+        elif entry.previous_hash != expected:
+            why = "it does not carry the hash of the entry before it"
+        elif entry.hash != hash_of(entry):
+            why = "what it says does not give its hash"
+        if why:
+            raise ChainBroken(entry=count, sequence=entry.sequence, why=why)
         expected = entry.hash
+        if count % _TOLD_EVERY == 0:
+            tell(count)
+    tell(count)
     return count
+
+
+def newest() -> AuditEntry | None:
+    """Return the newest entry, or ``None`` for an empty log."""
+    return AuditEntry.objects.order_by("-sequence").first()
 
 
 def hash_of(entry: AuditEntry) -> str:

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
+from megatron.core import skew
+
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SCALES = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "K"))
 _NONE = "—"
-_CLOCKS_DIFFER = timedelta(seconds=10)
 
 
 def price(value: Decimal | None, *, digits: int = 4) -> str:
@@ -54,6 +55,18 @@ def span(value: timedelta) -> str:
     return f"{sign}{seconds} s"
 
 
+def lag(value: timedelta | None) -> str:
+    """Return how far something is behind, like :func:`span`; what lies ahead of now is said to come from a wrong clock.
+
+    A few seconds ahead are how clocks differ, and count as none.
+    """
+    if value is None:
+        return _NONE
+    if skew.is_clock_wrong(value):
+        return f"{span(-value)} ahead: a clock is wrong"
+    return span(max(value, timedelta()))
+
+
 def age(at: datetime | None, *, now: datetime) -> str:
     """Return how long before ``now`` something was, or how long after it something will be: ``3 min ago``, ``in 42 s``.
 
@@ -63,7 +76,7 @@ def age(at: datetime | None, *, now: datetime) -> str:
         return _NONE
     if at <= now:
         return f"{span(now - at)} ago"
-    return "now" if at - now < _CLOCKS_DIFFER else f"in {span(at - now)}"
+    return "now" if at - now < skew.CLOCKS_DIFFER else f"in {span(at - now)}"
 
 
 def short_key(key: str | None) -> str:

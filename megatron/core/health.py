@@ -1,10 +1,11 @@
 """Whether this process lives, and whether the house is ready to serve."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -12,14 +13,14 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from megatron.core import clock
+from megatron.core import clock, skew
 
 Status = Literal["ok", "degraded", "failed"]
 
 SILENT_AFTER = timedelta(seconds=60)
 """Workers beat four times as often."""
 
-_HEARTBEAT = "health:worker"
+_HEARTBEAT = "health:worker:"
 _migrated = False
 
 
@@ -31,25 +32,32 @@ class Check:
     detail: str
 
 
-def beat(*, now: datetime) -> None:
-    """Note that a worker lives. The note is in the cache: without Redis there is no worker either."""
-    cache.set(_HEARTBEAT, now.isoformat(), timeout=None)
+def beat(*, queue: str, now: datetime) -> None:
+    """Note that a worker of ``queue`` lives. The note is in the cache: without Redis there is no worker either."""
+    cache.set(_HEARTBEAT + queue, now.isoformat(), timeout=None)
 
 
-def worker_seen_at() -> datetime | None:
-    """Return when a worker was last seen, ``None`` when none was or the cache is away."""
+def workers_seen_at() -> Mapping[str, datetime | None] | None:
+    """Return when a worker of each queue was last seen, ``None`` for a queue of which none was; nothing at all when the
+    cache is away."""
     try:
-        noted = cache.get(_HEARTBEAT)
-    except Exception:  # noqa: BLE001  # whatever a cache may raise, nobody was seen
+        noted = cache.get_many([_HEARTBEAT + queue for queue in settings.QUEUES])
+    except Exception:  # noqa: BLE001  # whatever a cache may raise, it says nothing
         return None
-    return None if noted is None else datetime.fromisoformat(noted)
+    found = {queue: noted.get(_HEARTBEAT + queue) for queue in settings.QUEUES}
+    return {queue: None if at is None else datetime.fromisoformat(at) for queue, at in found.items()}
+
+
+def is_alive(seen_at: datetime | None, *, now: datetime) -> bool:
+    """Return whether a worker that was last seen then can be counted on; a note from the future proves nothing."""
+    return seen_at is not None and not skew.is_clock_wrong(now - seen_at) and now - seen_at <= SILENT_AFTER
 
 
 def check_all(*, now: datetime) -> dict[str, Check]:
     """Return how database, migrations, cache and workers are."""
     checks: dict[str, Callable[[], Check]] = {"database": _database, "migrations": _migrations, "redis": _redis}
     found = {name: check() for name, check in checks.items()}
-    found["workers"] = _workers(now) if found["redis"].status == "ok" else Check("degraded", "Unknown without Redis")
+    found["workers"] = check_workers(now=now)
     return found
 
 
@@ -81,13 +89,23 @@ def _redis() -> Check:
     return Check("ok", "Answers")
 
 
-def _workers(now: datetime) -> Check:
-    noted = cache.get(_HEARTBEAT)
-    if noted is None:
-        return Check("degraded", "No worker was seen yet")
-    age = now - datetime.fromisoformat(noted)
-    seen = f"Seen {max(0, int(age.total_seconds()))} s ago"
-    return Check("ok" if age <= SILENT_AFTER else "degraded", seen)
+def check_workers(*, now: datetime) -> Check:
+    """Return how the workers are: ``ok`` only when one of every queue was seen of late; every other queue is named."""
+    seen = workers_seen_at()
+    if seen is None:
+        return Check("degraded", "Unknown without Redis")
+    silent = [f"{queue} ({_last_seen(at, now)})" for queue, at in seen.items() if not is_alive(at, now=now)]
+    if silent:
+        return Check("degraded", f"No worker of {', '.join(silent)}")
+    oldest = min(at for at in seen.values() if at is not None)
+    return Check("ok", f"One of each queue seen at most {max(0, int((now - oldest).total_seconds()))} s ago")
+
+
+def _last_seen(at: datetime | None, now: datetime) -> str:
+    if at is None:
+        return "never seen"
+    seconds = int((now - at).total_seconds())
+    return f"seen {-seconds} s ahead: a clock is wrong" if skew.is_clock_wrong(now - at) else f"seen {seconds} s ago"
 
 
 @require_safe

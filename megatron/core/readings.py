@@ -88,9 +88,11 @@ def _house(*, now: datetime) -> Iterator[Gauge]:
     yield Gauge("redis_up", "Whether the broker's Redis answers", [({}, float(lengths is not None))])
     waiting = [({"queue": queue}, float(length)) for queue, length in (lengths or {}).items()]
     yield Gauge("queue_length", "Messages that wait in the broker", waiting)
-    seen = health.worker_seen_at() if lengths is not None else None
-    age: list[tuple[Mapping[str, str], float]] = [] if seen is None else [({}, (now - seen).total_seconds())]
-    yield Gauge("worker_heartbeat_age_seconds", "Since a worker was last seen", age)
+    seen = (health.workers_seen_at() if lengths is not None else None) or {}
+    ages = [({"queue": queue}, (now - at).total_seconds()) for queue, at in seen.items() if at is not None]
+    yield Gauge("worker_heartbeat_age_seconds", "Since a worker of a queue was last seen", ages)
+    alive = [({"queue": queue}, float(health.is_alive(at, now=now))) for queue, at in seen.items()]
+    yield Gauge("worker_alive", "Whether a worker of a queue was seen within a minute", alive)
     disk = shutil.disk_usage(settings.BASE_DIR)
     yield Gauge(
         "disk_free_ratio", "Free part of the disk that the web server stands on", [({}, disk.free / disk.total)]
@@ -99,7 +101,7 @@ def _house(*, now: datetime) -> Iterator[Gauge]:
 
 def queue_lengths() -> dict[str, int] | None:
     """Return how many messages wait in each queue of the broker, ``None`` when it does not answer within a second."""
-    queues = sorted({queue for queue, _, _ in settings.BEAT.values()})
+    queues = sorted(settings.QUEUES)
     try:
         with (
             Redis.from_url(

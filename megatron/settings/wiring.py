@@ -18,11 +18,22 @@ NUDGES: dict[str, tuple[str, ...]] = {
     "holders_measured": ("scoring.tasks.score_holders",),
 }
 
+QUEUES = ("stream", "score", "chain", "outside", "money", "slow")
+"""Every queue; each has a worker, in the supervisor and in compose.yaml, and a heartbeat that goes through it."""
+
+HEARTBEAT = timedelta(seconds=15)
+
 BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     # task: (queue, interval or an hour and minute of each day in UTC, what the operator reads)
     "tokens.tasks.roll_candles": ("stream", timedelta(seconds=5), "Compute due candles"),
     "tokens.tasks.retry_rejected": ("stream", timedelta(minutes=1), "Play waiting messages again"),
     "tokens.tasks.play_released": ("stream", timedelta(minutes=1), "Play what was kept of released venues"),
+    # Not on the queue chain: it has to tell when nobody works there.
+    "tokens.tasks.watch_comparison": (
+        "stream",
+        timedelta(seconds=30),
+        "Tell when chain comparison, gaps or feeds stall",
+    ),
     "tokens.tasks.settle_chain": ("chain", timedelta(seconds=5), "Compare with the finalized chain"),
     "tokens.tasks.heal_gaps": ("chain", timedelta(seconds=15), "Heal gaps from the chain"),
     "tokens.tasks.complete_rejected": ("chain", timedelta(seconds=15), "Ask for the whole of cut transactions"),
@@ -46,10 +57,13 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.fetch_metadata": ("outside", timedelta(seconds=30), "Fetch the documents of new tokens"),
     "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens that trade by their score"),
     "tokens.tasks.record_metrics": ("slow", timedelta(minutes=1), "Write down what a worker uses"),
-    "megatron.core.tasks.heartbeat": ("slow", timedelta(seconds=15), "Show that a worker lives"),
     "tokens.tasks.apply_retention": ("slow", timedelta(hours=1), "Drop what is older than its table's retention"),
     "tokens.tasks.refresh_top_tokens": ("slow", timedelta(minutes=5), "Refresh the tokens with the most volume"),
     "scoring.tasks.clean_scores": ("slow", time(2, 10, tzinfo=UTC), "Remove old scores of tokens that never graduated"),
+    **{
+        f"megatron.core.tasks.heartbeat_{queue}": (queue, HEARTBEAT, f"Show that a worker of the queue {queue} lives")
+        for queue in QUEUES
+    },
     "megatron.core.tasks.maintain": ("slow", time(3, 20, tzinfo=UTC), "Analyze tables, forget what has expired"),
 }
 """Every task in NUDGES has its heartbeat here; a test holds the two together."""

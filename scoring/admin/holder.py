@@ -12,13 +12,25 @@ from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
 from megatron.core.admin.reading import chunked_object
+from megatron.core.booleans import DANGER, NEUTRAL, pill
 from megatron.core.clock import utc_now
 from megatron.core.templatetags.console import ago, copyable
 from scoring.models import HolderScore, HolderScoreFreeze, RiskMetric
 
 _CONFIDENCES = {"HIGH": "success", "MEDIUM": "warning", "LOW": "danger"}
-_LEVELS = {"critical": "danger", "high": "danger", "moderate": "warning", "low": "success", "unknown": "info"}
-_SEEN = {True: "Seen", False: "Not seen", None: "Unknown"}
+_LEVELS = {"critical": "danger", "high": "danger", "moderate": "warning", "low": "success", "unknown": ""}
+
+
+SIGNS = (
+    "single_wallet_dominance",
+    "whale_coordination_detected",
+    "bot_swarm_detected",
+    "creator_dumping",
+    "insider_selling",
+    "pump_dump_pattern",
+    "coordinated_buying",
+)
+"""Columns of a risk record, each of a danger."""
 
 
 class _OfMint(FactAdmin):
@@ -54,6 +66,7 @@ class _Timed(_OfMint):
 
 @admin.register(HolderScore)
 class HolderScoreAdmin(_Timed):
+    booleans = {"is_frozen": NEUTRAL}
     list_display = (
         "at",
         "mint_cell",
@@ -64,7 +77,7 @@ class HolderScoreAdmin(_Timed):
         "holders",
         "progress",
         "confidence",
-        "frozen",
+        "is_frozen",
     )
     list_filter = ("confidence_level", "is_frozen")
     readonly_fields = ("lines",)
@@ -98,10 +111,6 @@ class HolderScoreAdmin(_Timed):
     def confidence(self, row: HolderScore) -> tuple[str, str]:
         return row.confidence_level, f"{row.get_confidence_level_display()}, {_percent(row.confidence_score)}"
 
-    @display(description="Frozen", boolean=True)
-    def frozen(self, row: HolderScore) -> bool:
-        return row.is_frozen
-
 
 @admin.register(HolderScoreFreeze)
 class HolderScoreFreezeAdmin(_OfMint):
@@ -127,6 +136,7 @@ class HolderScoreFreezeAdmin(_OfMint):
 
 @admin.register(RiskMetric)
 class RiskMetricAdmin(_Timed):
+    booleans = dict.fromkeys(SIGNS, DANGER)
     list_display = ("at", "mint_cell", "level", "worst", "weighted", "known", "signs_seen", "flags")
     list_filter = ("risk_level",)
     readonly_fields = ("lines", "signs", "cautions")
@@ -148,9 +158,13 @@ class RiskMetricAdmin(_Timed):
     def known(self, row: RiskMetric) -> str:
         return _percent(row.risk_completeness)
 
-    @display(description="Signs seen")
+    @display(description="Signs detected")
     def signs_seen(self, row: RiskMetric) -> str:
-        return ", ".join(_name(name) for name, sign in sorted(row.evidence.items()) if sign["seen"]) or "—"
+        """Return the signs that were detected; that none was says nothing of those that nobody knows."""
+        seen = [_name(name) for name, sign in sorted(row.evidence.items()) if sign["seen"]]
+        unknown = sum(sign["seen"] is None for sign in row.evidence.values())
+        told = ", ".join(seen) or ("None" if row.evidence and not unknown else "None of those known")
+        return f"{told} ({unknown} unknown)" if unknown else told
 
     @display(description="Red flags")
     def flags(self, row: RiskMetric) -> str:
@@ -159,13 +173,17 @@ class RiskMetricAdmin(_Timed):
     @display(description="Signs")
     def signs(self, row: RiskMetric) -> SafeString:
         told = sorted(row.evidence.items())
-        return _list((f"{_name(name)}: {_SEEN[sign['seen']].lower()}", sign["words"]) for name, sign in told)
+        return _list(
+            (format_html("{} {}", _name(name), pill(sign["seen"], DANGER)), sign["words"]) for name, sign in told
+        )
 
     @display(description="To read")
     def cautions(self, row: RiskMetric) -> SafeString | str:
         told = [*row.red_flags, *row.yellow_flags, *row.alerts]
         return (
-            _list((one["level"].capitalize(), one["words"]) for one in told) if told else "Nothing is beyond a limit."
+            _list((one["level"].capitalize(), one["words"]) for one in told)
+            if told
+            else "No figure that is known is beyond a limit."
         )
 
 

@@ -54,6 +54,7 @@ def told(explained: Explanation) -> dict[str, Any]:
         "flags": [(said(one.name), one) for one in explained.flags if one.holds],
         "calm": [(said(one.name), one) for one in verdicts if one.holds is False],
         "unknown": [(said(one.name), one) for one in verdicts if one.holds is None],
+        "undecided": sum(one.holds is None for one in explained.flags),
     }
 
 

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
+from megatron.core.booleans import NEUTRAL
 from megatron.core.clock import utc_now
 from megatron.core.templatetags.console import ago
 from scoring.domain.terms import PolicyMalformed
@@ -30,6 +31,7 @@ _SHOWN = 50
 class ScorePolicyAdmin(FactAdmin):
     """Versions are never edited: a new one is published on top of the active one."""
 
+    booleans = {"active": NEUTRAL}
     list_display = ("version", "state", "reason", "created_by", "since")
     list_display_links = ("version",)
     list_before_template = "console/score_policies.html"

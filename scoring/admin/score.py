@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
+from megatron.core.booleans import DANGER
 from megatron.core.clock import utc_now
 from megatron.core.templatetags.console import ago
 from scoring.admin import cells, lines, words
@@ -72,6 +73,7 @@ class LatestTokenScoreAdmin(FactAdmin):
 class TokenScoreAdmin(FactAdmin):
     """Every score, and on its page every line of it as it was then."""
 
+    booleans = {"is_disqualified": DANGER, "has_red_flags": DANGER}
     list_display = ("since", "token_cell", "total", "technical", "holder", "social", "flags", "policy_version")
     list_display_links = ("since",)
     list_filter = ("is_disqualified",)

@@ -94,7 +94,8 @@ class RiskSerializer(serializers.Serializer[Any]):
     liquidity_removal_risk = DecimalText(help_text="Percent of the quote that was taken out within a day")
     mev_bot_percentage = DecimalText(help_text="Percent of the analysed wallets")
     signs = serializers.JSONField(
-        source="evidence", help_text="Each sign: whether it was seen (null: unknown), in words"
+        source="evidence",
+        help_text="Each danger: whether it was seen (true is bad, false is good, null is unknown), in words",
     )
     red_flags = CautionSerializer(many=True)
     yellow_flags = CautionSerializer(many=True)

@@ -60,7 +60,7 @@ class TotalSerializer(serializers.Serializer[Any]):
     available_max = serializers.IntegerField(help_text="Points that were to be had: 999, 666, 333 …")
     ratio = DecimalText(source="total_ratio", help_text="total_adjusted of available_max: compare thresholds with it")
     completeness = DecimalText(help_text="Percent of the data for all 999 points that was there")
-    is_disqualified = serializers.BooleanField(help_text="A hard red flag is raised")
+    is_disqualified = serializers.BooleanField(help_text="True is bad: a hard red flag is raised")
     red_flags = serializers.ListField(child=serializers.CharField(), help_text="Names of the raised flags")
     ml_graduation_probability = DecimalText(help_text="0 to 1")
     policy_version = serializers.IntegerField()

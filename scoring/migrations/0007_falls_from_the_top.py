@@ -66,7 +66,7 @@ WITH minutes AS (
      WHERE mint_address = p_token_mint AND bucket <= p_timestamp AND bucket > p_timestamp - p_interval - interval '1 day'
        AND close IS NOT NULL
 )
-SELECT (n.close - f.first) / nullif(f.first, 0) * 100 / nullif(extract(epoch FROM p_interval) / 3600, 0)
+SELECT (n.close - f.first) / nullif(f.first, 0) * 100 / (extract(epoch FROM p_interval) / 3600)
   FROM (SELECT close FROM minutes ORDER BY bucket DESC LIMIT 1) AS n
  CROSS JOIN LATERAL (
     SELECT coalesce(

@@ -15,6 +15,7 @@ from scoring.models import TokenScore
 from scoring.selectors import scores, sources
 from scoring.selectors.sources import Source
 from scoring.services import policies, why_unknown
+from scoring.services.why_unknown import Causes
 from tokens.models import Token
 
 _SAME = Decimal("0.00001")
@@ -75,31 +76,40 @@ def of(score: TokenScore, *, asked_at: datetime) -> Explanation:
     """Return why ``score`` is what it is; its token must be loaded with it."""
     inputs, found = Inputs.from_json(score.inputs), sources.of([score])[score.pk]
     versions = {score.policy_version} | {it.policy_version for it in found.values() if it is not None}
-    rules = {version: Rules.of(policy) for version, policy in policies.many(versions).items()}
+    known = policies.many(versions)
+    rules = {version: Rules.of(policy) for version, policy in known.items()}
     again = total.score(inputs, rules[score.policy_version].total)
     assert again is not None, "A score that is stored has a known part."
-    parts = tuple(_part(name, score, getattr(inputs, name), found[name], rules) for name in total.PARTS)
+    causes = Causes(token=score.token, at=score.calculated_at, policy=known[score.policy_version])
+    parts = tuple(_part(name, score, getattr(inputs, name), found[name], rules, causes) for name in total.PARTS)
+    risks = found["risk"]
+    of_risks = None if risks is None else rules[risks.policy_version]
+    multipliers, flags = (
+        why_unknown.verdicts(some, source=risks, rules=of_risks, causes=causes)
+        for some in (again.multipliers, again.flags)
+    )
     return Explanation(
         token=score.token,
         asked_at=asked_at,
         score=score,
         parts=parts,
-        multipliers=again.multipliers,
-        flags=again.flags,
+        multipliers=multipliers,
+        flags=flags,
         again=again,
         is_same=_is_same(score, again) and all(part.is_same is not False for part in parts),
     )
 
 
 def _part(
-    name: str, score: TokenScore, stored: PartPoints, source: Source | None, rules: dict[int, Rules]
+    name: str, score: TokenScore, stored: PartPoints, source: Source | None, rules: dict[int, Rules], causes: Causes
 ) -> PartExplained:
     blocks: tuple[Part, ...] = ()
     again: Decimal | None = None
     is_same: bool | None = None
     if source is not None and source.inputs is not None:
         computed = PARTS[name](source.inputs, rules[source.policy_version])
-        blocks, again = computed.parts, computed.points.points
+        blocks = why_unknown.lines(name, blocks=computed.parts, inputs=source.inputs, causes=causes)
+        again = computed.points.points
         is_same = _is_close(again, stored.points) and (
             again is None or _is_close(computed.points.available, stored.available)
         )
@@ -111,7 +121,7 @@ def _part(
         at=source.at if source else None,
         policy_version=source.policy_version if source else None,
         blocks=blocks,
-        why_unknown="" if points is not None else why_unknown.part(name, token=score.token, at=score.calculated_at),
+        why_unknown="" if points is not None else why_unknown.part(name, causes=causes, blocks=blocks),
         again=again,
         is_same=is_same,
     )

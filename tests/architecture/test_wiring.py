@@ -37,6 +37,8 @@ def test_every_nudge_is_rung() -> None:
 def test_every_queue_has_a_worker() -> None:
     """The beat's queues are those of `make run`'s workers, and each of these has a worker in compose.yaml."""
     queues = (*QUEUES, OUTSIDE)
+    assert sorted(settings.QUEUES) == sorted(queues)
+    assert {settings.BEAT[f"megatron.core.tasks.heartbeat_{queue}"][0] for queue in queues} == set(queues)
     assert {queue for queue, _, _ in settings.BEAT.values()} <= set(queues)
     workers = re.findall(r"celery -A megatron worker --queues (\w+)", (ROOT / "compose.yaml").read_text())
     assert sorted(workers) == sorted(queues)

@@ -5,20 +5,23 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
 from megatron.console import page
+from megatron.core import health
 from tests import factories, feeds
 from tests.factories import NOON
 from tests.scoring import shown
-from tokens.choices import GapCause
+from tokens.choices import GapCause, Program
 from tokens.models import VenueState
 
 STATIC = Path(settings.BASE_DIR) / "megatron" / "static"
@@ -37,41 +40,65 @@ def answers(console: Client) -> dict[str, tuple[str, str]]:
     return {tile.question: (tile.answer, tile.tone) for tile in [*context["attention"], *context["stock"]]}
 
 
-def test_an_empty_house_says_what_is_missing(console: Client) -> None:
-    """Without any row the overview names the missing price and feed and calms about the rest."""
+def all_workers() -> None:
+    """Let a worker of each queue be seen now."""
+    for queue in settings.QUEUES:
+        health.beat(queue=queue, now=NOON + timedelta(seconds=30))
+
+
+@pytest.fixture(autouse=True)
+def no_worker_yet(settings: Any) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "overview"}}
+    cache.clear()
+
+
+def test_truth_24_an_empty_house_shows_no_green(console: Client) -> None:
+    """Without any row and any worker nothing was proven: the overview says what is missing, and that the rest is unknown."""
     assert answers(console) == {
-        "Is anything wrong?": ("Nothing new", "good"),
-        "Was a message rejected?": ("None waits", "good"),
-        "Are candles up to date?": ("Yes", "good"),
+        "Is anything wrong?": ("Not known", ""),
+        "Was a message rejected?": ("None waits", ""),
+        "Are candles up to date?": ("No trade yet", ""),
         "What is SOL worth?": ("Unknown", "bad"),
         "Are the feeds alive?": ("No feed yet", "warn"),
+        "Do the workers live?": ("Not all", "bad"),
         "Is any trade missing?": ("Not known", ""),
-        "Did the chain fork?": ("No", "good"),
+        "Did the chain fork?": ("Not known", ""),
         "How many tokens are kept?": ("0", ""),
         "How many pools are kept?": ("0", ""),
         "How many transactions are kept?": ("0", ""),
     }
 
 
+def watch_everything() -> None:
+    """Watch every program live and compare it with the chain."""
+    for venue in Program:
+        feeds.cursor(venue=venue)
+        feeds.venue(venue=venue)
+
+
 def test_fresh_data_is_good_and_work_is_named(console: Client) -> None:
     """A 30 seconds old price and block are fresh; a waiting message and candle are counted."""
     factories.candle_due(factories.transaction().token)
     factories.sol_usd()
-    factories.cursor()
+    watch_everything()
     factories.rejected()
+    all_workers()
     told = answers(console)
     assert told["Was a message rejected?"] == ("1 wait", "warn")
     assert told["Are candles up to date?"] == ("1 due", "")
     assert told["What is SOL worth?"] == ("$150.00", "good")
     assert told["Are the feeds alive?"] == ("Live", "good")
+    assert told["Is anything wrong?"] == ("Nothing new", "good")
+    assert told["Do the workers live?"] == ("Yes", "good")
+    assert told["Is any trade missing?"] == ("None known", "good")
+    assert told["Did the chain fork?"] == ("No", "good")
 
 
 def test_a_house_on_live_feeds_says_what_is_missing_and_who_is_away(console: Client) -> None:
     """Compared a moment ago is good; a lagging comparison, a gap older than five minutes and a feed that is away are not."""
-    feeds.cursor()
-    state = feeds.venue()
+    watch_everything()
     assert answers(console)["Is any trade missing?"] == ("None known", "good")
-    VenueState.objects.filter(pk=state.pk).update(settled_block_time=NOON - timedelta(minutes=3))
+    VenueState.objects.filter(venue=Program.PUMPFUN).update(settled_block_time=NOON - timedelta(minutes=3))
     assert answers(console)["Is any trade missing?"] == ("Not known", "warn")
     feeds.gap()
     assert answers(console)["Is any trade missing?"] == ("Not known", "warn")
@@ -85,9 +112,82 @@ def test_a_house_on_live_feeds_says_what_is_missing_and_who_is_away(console: Cli
     assert told["Did the chain fork?"] == ("1 time", "")
 
 
+def test_truth_24_a_program_that_nobody_watches_is_named_and_not_green(console: Client) -> None:
+    """One of three programs is live and compared: that much is said, and no more."""
+    feeds.cursor()
+    feeds.venue()
+    context = console.get(reverse("admin:index")).context
+    tiles = {tile.question: tile for tile in context["attention"]}
+    alive, missing = tiles["Are the feeds alive?"], tiles["Is any trade missing?"]
+    assert (alive.answer, alive.tone) == ("1 of 3 live", "")
+    assert alive.detail == "Pump.fun: live, PumpSwap: not watched, Raydium LaunchLab: not watched"
+    assert (missing.answer, missing.tone) == ("None known", "")
+    assert missing.detail.endswith("not watched: PumpSwap, Raydium LaunchLab")
+
+
+def test_truth_24_a_replayed_file_is_no_live_feed(console: Client) -> None:
+    """However new what it holds: nobody would notice the next trade."""
+    factories.cursor(last_block_time=NOON + timedelta(seconds=30), observed_at=NOON + timedelta(seconds=30))
+    assert answers(console)["Are the feeds alive?"] == ("Not watched", "warn")
+
+
+@pytest.mark.parametrize(
+    ("block_age", "stored_age", "answer", "tone"),
+    [
+        (5 * 60, 10, "5 min behind", "warn"),
+        (3600, 3600, "Silent", "bad"),
+        (-60, 0, "Clock is wrong", "bad"),
+    ],
+)
+def test_truth_24_the_worst_feed_speaks(
+    console: Client, block_age: int, stored_age: int, answer: str, tone: str
+) -> None:
+    """Other programs that are live hide neither a feed that is behind or silent nor a wrong clock."""
+    now = NOON + timedelta(seconds=30)
+    feeds.cursor(venue=Program.PUMPSWAP)
+    feeds.cursor(last_block_time=now - timedelta(seconds=block_age), observed_at=now - timedelta(seconds=stored_age))
+    assert answers(console)["Are the feeds alive?"] == (answer, tone)
+
+
+def test_truth_24_a_negative_delay_is_said_to_be_a_wrong_clock(console: Client) -> None:
+    """The table of feeds does not show "-50 s" as if that were fast."""
+    factories.cursor(last_block_time=NOON + timedelta(seconds=50), observed_at=NOON)
+    text = console.get(reverse("admin:index")).content.decode()
+    assert "50 s ahead: a clock is wrong" in text
+    assert "-50 s" not in text
+
+
+def test_truth_24_an_absent_worker_is_named(console: Client) -> None:
+    """All but one queue have a worker."""
+    all_workers()
+    cache.delete("health:worker:chain")
+    tile = next(
+        tile
+        for tile in console.get(reverse("admin:index")).context["attention"]
+        if tile.question == "Do the workers live?"
+    )
+    assert (tile.answer, tile.detail, tile.tone) == ("Not all", "No worker of chain (never seen)", "bad")
+
+
+def test_truth_25_a_stalled_comparison_is_red_on_the_overview(console: Client) -> None:
+    """Two days without one, though the venue is quiet and no gap is open; nor is it known whether the chain forked."""
+    watch_everything()
+    VenueState.objects.filter(venue=Program.PUMPSWAP).update(settled_at=NOON - timedelta(days=2))
+    told = answers(console)
+    assert told["Is any trade missing?"] == ("Not known", "bad")
+    assert told["Did the chain fork?"] == ("Not known", "")
+
+
+def test_truth_24_an_acknowledged_alert_keeps_the_tile_from_green(console: Client) -> None:
+    """Somebody knows, and it is not over."""
+    all_workers()
+    factories.alert(acknowledged_at=NOON, acknowledged_by="ann")
+    assert answers(console)["Is anything wrong?"] == ("Nothing new", "warn")
+
+
 def test_a_replay_does_not_hide_that_the_live_feed_is_behind(console: Client) -> None:
     """Where there are live feeds, only they say whether the house is alive."""
-    feeds.cursor(last_block_time=NOON - timedelta(minutes=5))
+    feeds.cursor(last_block_time=NOON - timedelta(minutes=5), observed_at=NOON)
     factories.cursor(source="retry")
     assert answers(console)["Are the feeds alive?"] == ("5 min behind", "warn")
 
@@ -103,8 +203,8 @@ def test_old_data_is_shown_and_called_old(console: Client) -> None:
     assert len(answer.context["hot"]) == 1
     assert "No trade in the last hour." in answer.content.decode()
     told = answers(console)
-    assert told["Are the feeds alive?"] == ("7 d behind", "warn")
-    assert told["What is SOL worth?"][1] == "warn"
+    assert told["Are the feeds alive?"] == ("Not watched", "warn")
+    assert told["What is SOL worth?"] == ("Unknown", "bad")
 
 
 @pytest.mark.parametrize(
@@ -196,4 +296,14 @@ def test_price_is_stale_just_after_the_two_minutes_of_the_rule(console: Client) 
     factories.sol_usd(asked_at - timedelta(seconds=120))
     assert answers(console)["What is SOL worth?"] == ("$150.00", "good")
     with time_machine.travel(asked_at + timedelta(seconds=1), tick=False):
-        assert answers(console)["What is SOL worth?"] == ("$150.00", "warn")
+        assert answers(console)["What is SOL worth?"] == ("Unknown", "bad")
+
+
+@pytest.mark.parametrize("age", [timedelta(days=443), -timedelta(hours=3), -timedelta(seconds=1)])
+def test_truth_24_neither_an_old_nor_a_future_price_is_what_sol_is_worth(console: Client, age: timedelta) -> None:
+    """The overview and the page of prices say that it is not known."""
+    factories.sol_usd(NOON + timedelta(seconds=30) - age)
+    assert answers(console)["What is SOL worth?"] == ("Unknown", "bad")
+    text = console.get(reverse("admin:tokens_solusdprice_changelist")).content.decode()
+    assert "The price of SOL is not known" in text
+    assert "SOL is $" not in text

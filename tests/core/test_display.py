@@ -69,3 +69,19 @@ def test_what_is_still_to_come_is_said_so(ahead: int, said: str) -> None:
     """A time ahead is never a negative age; the few seconds by which clocks differ are now."""
     now = datetime(2026, 7, 3, 12, tzinfo=UTC)
     assert display.age(now + timedelta(seconds=ahead), now=now) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (90, "90 s"),
+        (0, "0 s"),
+        (-10, "0 s"),
+        (-11, "11 s ahead: a clock is wrong"),
+        (-7200, "2 h ahead: a clock is wrong"),
+    ],
+)
+def test_truth_24_a_negative_lag_is_a_wrong_clock(seconds: int, said: str) -> None:
+    """Clocks differ by seconds; beyond that nothing is behind by less than nothing."""
+    assert display.lag(timedelta(seconds=seconds)) == said
+    assert display.lag(None) == "—"

@@ -7,11 +7,11 @@ from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.test import Client
 
-from megatron.core import health
+from megatron.core import health, tasks
 from megatron.core.health import Check
-from megatron.core.tasks import heartbeat
 
 NOON = datetime(2026, 7, 3, 12, tzinfo=UTC)
+QUEUES = ("stream", "score", "chain", "outside", "money", "slow")
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,8 @@ def test_a_living_process_says_so_without_the_database() -> None:
 def test_a_house_with_a_worker_is_ready() -> None:
     """Database, migrations, Redis and a worker that was seen: all is well."""
     with time_machine.travel(NOON, tick=False):
-        heartbeat()
+        for queue in QUEUES:
+            getattr(tasks, f"heartbeat_{queue}")()
         reply = Client().get("/health/ready")
     assert reply.status_code == 200
     assert reply.json() == {
@@ -47,18 +48,48 @@ def test_a_house_with_a_worker_is_ready() -> None:
             "database": {"status": "ok", "detail": "Answers"},
             "migrations": {"status": "ok", "detail": "All applied"},
             "redis": {"status": "ok", "detail": "Answers"},
-            "workers": {"status": "ok", "detail": "Seen 0 s ago"},
+            "workers": {"status": "ok", "detail": "One of each queue seen at most 0 s ago"},
         },
     }
+
+
+def all_beat(*, at: datetime, but: str = "") -> None:
+    for queue in QUEUES:
+        if queue != but:
+            health.beat(queue=queue, now=at)
 
 
 @pytest.mark.django_db
 def test_a_silent_worker_is_a_discomfort() -> None:
     """Sixty seconds are forgiven; after that, and before the first beat, the house is degraded but serves."""
-    assert health.check_all(now=NOON)["workers"] == Check("degraded", "No worker was seen yet")
-    health.beat(now=NOON)
-    assert health.check_all(now=NOON + timedelta(seconds=60))["workers"] == Check("ok", "Seen 60 s ago")
-    assert health.check_all(now=NOON + timedelta(seconds=61))["workers"] == Check("degraded", "Seen 61 s ago")
+    assert health.check_all(now=NOON)["workers"].status == "degraded"
+    all_beat(at=NOON)
+    minute = NOON + timedelta(seconds=60)
+    assert health.check_all(now=minute)["workers"] == Check("ok", "One of each queue seen at most 60 s ago")
+    assert health.check_all(now=NOON + timedelta(seconds=61))["workers"].status == "degraded"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("queue", QUEUES)
+def test_truth_24_a_queue_without_a_worker_is_named(queue: str) -> None:
+    """Workers of all other queues do not speak for it, whether it was never seen or is gone."""
+    all_beat(at=NOON, but=queue)
+    assert health.check_workers(now=NOON) == Check("degraded", f"No worker of {queue} (never seen)")
+    health.beat(queue=queue, now=NOON - timedelta(seconds=61))
+    assert health.check_workers(now=NOON) == Check("degraded", f"No worker of {queue} (seen 61 s ago)")
+    with time_machine.travel(NOON, tick=False):
+        reply = Client().get("/health/ready")
+    assert (reply.status_code, reply.json()["status"]) == (200, "degraded")
+    assert queue in reply.json()["checks"]["workers"]["detail"]
+
+
+@pytest.mark.django_db
+def test_truth_24_a_worker_of_the_future_proves_nothing() -> None:
+    """Clocks may differ by ten seconds; a note from further ahead is a wrong clock and is called that."""
+    all_beat(at=NOON + timedelta(seconds=10))
+    assert health.check_workers(now=NOON).status == "ok"
+    health.beat(queue="chain", now=NOON + timedelta(seconds=11))
+    assert health.check_workers(now=NOON) == Check("degraded", "No worker of chain (seen 11 s ahead: a clock is wrong)")
 
 
 @pytest.mark.django_db

@@ -100,10 +100,17 @@ def test_without_a_broker_the_rest_is_shown(settings: Any, request: pytest.Fixtu
     assert value(collector, "megatron_depth", sea="north") == 2.0
 
 
-def test_the_age_of_the_workers_note_is_read(settings: Any, redis_url: str, redis: Redis) -> None:
-    """Unknown before the first beat, then the seconds since the newest."""
+def test_truth_24_each_queue_has_its_workers_age_and_whether_it_lives(
+    settings: Any, redis_url: str, redis: Redis
+) -> None:
+    """Without a beat no age, and not alive; a beat of another queue changes nothing."""
     settings.CELERY_BROKER_URL = redis_url
-    assert value(Readings(), "megatron_worker_heartbeat_age_seconds") is None
-    health.beat(now=NOON - timedelta(seconds=20))
+    assert value(Readings(), "megatron_worker_heartbeat_age_seconds", queue="chain") is None
+    assert value(Readings(), "megatron_worker_alive", queue="chain") == 0.0
+    health.beat(queue="chain", now=NOON - timedelta(seconds=20))
+    health.beat(queue="slow", now=NOON - timedelta(seconds=61))
     with time_machine.travel(NOON.astimezone(UTC), tick=False):
-        assert value(Readings(), "megatron_worker_heartbeat_age_seconds") == 20.0
+        assert value(Readings(), "megatron_worker_heartbeat_age_seconds", queue="chain") == 20.0
+        assert value(Readings(), "megatron_worker_alive", queue="chain") == 1.0
+        assert value(Readings(), "megatron_worker_alive", queue="slow") == 0.0
+        assert value(Readings(), "megatron_worker_alive", queue="stream") == 0.0

@@ -10,7 +10,7 @@ import yaml
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests import factories
+from tests import factories, feeds
 from tests.factories import NOON
 from tests.holders.building import usage
 from tokens.choices import AlertKind, AlertSeverity, GapCause, Program
@@ -40,7 +40,8 @@ def shown(db: None, redis_url: str, settings: Any) -> set[str]:
     alerts.raise_alert(kind=AlertKind.GAP, subject="x", severity=AlertSeverity.WARNING, message="A gap stays", now=NOON)
     settings.CELERY_BROKER_URL = redis_url
     settings.CREDITS_PER_MONTH = {"helius": 1_000_000}
-    health.beat(now=NOON)
+    health.beat(queue="slow", now=NOON)
+    feeds.venue()
     metrics.frames.labels(source="a", venue="b").inc(0)
     metrics.decoded.labels(venue="b").inc(0)
     metrics.rejected.labels(reason="truncated").inc(0)

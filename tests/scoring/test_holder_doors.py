@@ -86,7 +86,7 @@ def test_risks_are_told_in_words(console: Client, mint: str) -> None:
     assert "One wallet holds 22 %, more than 15 %" in listed
     told = page(console, f"riskmetric/{RiskMetric.objects.get().pk}/change/")
     assert "The creator sold 50 % of his peak in 60 minutes; a sign is more than 20 %" in told
-    assert "Insider selling: unknown" in told
+    assert 'Insider selling <span class="mg-pill">Unknown</span>' in told
 
 
 def test_frozen_scores_have_a_list(console: Client) -> None:

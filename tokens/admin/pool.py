@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
+from megatron.core.booleans import NEUTRAL
 from megatron.core.clock import utc_now
 from megatron.core.display import price
 from tokens.admin import cells, charts, words
@@ -18,6 +19,7 @@ from tokens.selectors import completeness
 
 @admin.register(Pool)
 class PoolAdmin(FactAdmin):
+    booleans = {"mints_flipped": NEUTRAL}
     list_display = (
         "address",
         "token_cell",

@@ -65,14 +65,16 @@ class SolUsdAdmin(SampleAdmin):
     list_before_template = "console/sol_usd.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        newest = desk.latest_sol_usd()
         now = until = utc_now()
+        newest = desk.latest_sol_usd(now=now)
         if newest is not None and now - newest.price_time >= CHART_WINDOW:
             until = newest.price_time + timedelta(seconds=1)  # type: ignore[assignment]  # the field's package has no types
         line = charts.sol_usd(since=until - CHART_WINDOW, until=until)
         page = {
             "now": now,
             "newest": newest,
+            "holds": newest is not None and prices.holds(newest.price_time, now=now),
+            "used_since": now - prices.FRESH,
             "until": until,
             "sol_usd": line,
             "source_states": [(charts.coin_name(state.mint), state) for state in prices.source_states()],

@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
 from megatron.core.clock import utc_now
-from megatron.core.display import compact, span
+from megatron.core.display import compact, lag
 from tokens.admin import cells
 from tokens.choices import Program
 from tokens.models import StreamCursor
@@ -60,7 +60,7 @@ class CursorAdmin(FactAdmin):
 
     @display(description="Delay then")
     def delay(self, cursor: StreamCursor) -> str:
-        return span(cursor.observed_at - cursor.last_block_time)
+        return lag(cursor.observed_at - cursor.last_block_time)
 
     @display(description="Messages", ordering="messages")
     def message_count(self, cursor: StreamCursor) -> str:
@@ -77,15 +77,19 @@ class CursorAdmin(FactAdmin):
 
 def _page(now: datetime) -> dict[str, Any]:
     """Return what stands above the list of cursors: each venue with its live feeds, and the day's charts."""
-    lags = indexing.lags(now=now)
+    lags, watches = indexing.lags(now=now), indexing.watches(now=now)
     by_venue: dict[Program, list[feeds.Feed]] = {}
     for feed in feeds.feeds(lags=lags, now=now):
         by_venue.setdefault(feed.venue, []).append(feed)
+    standings = {one.venue: one for one in feeds.standings(lags=lags, watches=watches)}
     minutes = feeds.minutes(since=now - DAY, until=now)
     return {
         "now": now,
         "synced": indexing.synced(lags),
-        "venues": [{"watch": watch, "feeds": by_venue.get(watch.venue, [])} for watch in indexing.watches(now=now)],
+        "venues": [
+            {"watch": watch, "standing": standings[watch.venue], "feeds": by_venue.get(watch.venue, [])}
+            for watch in watches
+        ],
         "charts": [
             ("mg-behind", "How old is the newest event? Seconds", _line(minutes, "behind_seconds")),
             ("mg-latency", "From arrival to commit, 99 of 100. Milliseconds", _line(minutes, "latency_ms")),

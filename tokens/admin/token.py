@@ -11,6 +11,7 @@ from unfold.decorators import display
 
 from megatron.core import display as formats
 from megatron.core.admin import FactAdmin, panels
+from megatron.core.booleans import NEUTRAL
 from megatron.core.clock import utc_now
 from tokens.admin import cells, charts
 from tokens.admin.metadata import TokenStateFilter
@@ -26,6 +27,7 @@ _INTERVALS = {str(interval.value): interval.label for interval in CandleInterval
 
 @admin.register(Token)
 class TokenAdmin(FactAdmin):
+    booleans = {"is_graduated": NEUTRAL}
     list_display = (
         "symbol_cell",
         "name",

@@ -6,6 +6,7 @@ from unfold.decorators import display
 
 from megatron.core.admin import FactAdmin
 from megatron.core.admin.reading import chunked_object
+from megatron.core.booleans import MERIT
 from megatron.core.display import amount, price
 from tokens.admin import cells
 from tokens.models import Transaction
@@ -13,6 +14,7 @@ from tokens.models import Transaction
 
 @admin.register(Transaction)
 class TransactionAdmin(FactAdmin):
+    booleans = {"success": MERIT}
     list_display = (
         "kind",
         "token_cell",

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 from unfold.decorators import action, display
+from unfold.views import ChangeList
 
 from megatron.core.admin import FactAdmin
 from megatron.core.admin.pages import ReasonForm
@@ -15,10 +16,36 @@ from tokens.admin import cells
 from tokens.choices import Program, RejectionStatus, VenueStatus
 from tokens.domain.drift import Sighting, in_words
 from tokens.models import DriftCount, FeeRecipient, ProgramSnapshot, RejectedMessage, VenueState
+from tokens.selectors import feeds, indexing
+from tokens.selectors.feeds import Liveness
 from tokens.services import ingest, quarantine
 
-_STATUS_TONES = {VenueStatus.LIVE: "success", VenueStatus.QUARANTINED: "danger"}
-_STATUS_WORDS = {VenueStatus.LIVE: "Live", VenueStatus.QUARANTINED: "Quarantined"}
+_TONES = {
+    Liveness.LIVE: "success",
+    Liveness.QUIET: "success",
+    Liveness.BEHIND: "warning",
+    Liveness.SILENT: "danger",
+    Liveness.AWAY: "danger",
+    Liveness.CLOCK_WRONG: "danger",
+    Liveness.NOT_WATCHED: "",
+    VenueStatus.QUARANTINED: "danger",
+}
+
+
+class _Venues(ChangeList):
+    """The list of venues, each row with how its live feeds are: read once for all of them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        now = utc_now()
+        watches = indexing.watches(now=now)
+        found = feeds.standings(lags=indexing.lags(now=now), watches=watches)
+        known = {one.venue.value: one.liveness for one in found}
+        stalled = {watch.venue.value: watch.is_stalled for watch in watches}
+        rows: list[Any] = list(self.__dict__["result_list"])
+        for state in rows:
+            state.liveness, state.is_stalled = known[state.venue], stalled[state.venue]
+        self.__dict__["result_list"] = rows
 
 
 @admin.register(VenueState)
@@ -34,6 +61,9 @@ class VenueAdmin(FactAdmin):
         # A venue that was never watched can be quarantined as well, so it has its line.
         quarantine.know_all()
         return super().changelist_view(request, extra_context)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return _Venues
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Tell whether this operator may quarantine and release venues."""
@@ -85,9 +115,13 @@ class VenueAdmin(FactAdmin):
     def venue_cell(self, state: VenueState) -> str:
         return state.get_venue_display()
 
-    @display(description="State", label=_STATUS_TONES)
+    @display(description="State", label=_TONES)
     def state(self, state: VenueState) -> tuple[str, str]:
-        return state.status, _STATUS_WORDS[VenueStatus(state.status)]
+        """Return whether it is quarantined, else how its live feeds are: that nothing holds it up proves nothing."""
+        if state.status == VenueStatus.QUARANTINED:
+            return state.status, "Quarantined"
+        liveness: Liveness = state.liveness  # type: ignore[attr-defined]  # put there by _Venues
+        return liveness, liveness.label
 
     @display(description="Why")
     def reason_cell(self, state: VenueState) -> str:
@@ -108,8 +142,11 @@ class VenueAdmin(FactAdmin):
     def compared_to(self, state: VenueState) -> str:
         return "—" if state.settled_slot is None else f"{state.settled_slot}"
 
-    @display(description="Compared")
-    def compared_at(self, state: VenueState) -> str:
+    @display(description="Compared", label={"stalled": "danger"})
+    def compared_at(self, state: VenueState) -> str | tuple[str, str]:
+        if state.is_stalled:  # type: ignore[attr-defined]  # put there by _Venues
+            moved = indexing.compared_since(state)
+            return "stalled", f"Stalled since {moved:%Y-%m-%d %H:%M} UTC"
         return cells.age(state.settled_at)
 
 

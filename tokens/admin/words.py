@@ -36,7 +36,9 @@ def of_completeness(pool: Pool, known: Completeness) -> Said:
     if known.span.from_start:
         line = f"{line}, from its creation on"
     why = " and ".join(_REASONS[kind] for kind in known.span.by)
-    return Said(pool, line, f"{why[:1].upper()}{why[1:]}.", doubts, "warn" if known.holes else "good")
+    # What follows from itself is whole; whether more came after it only a venue that is watched tells.
+    tone = "warn" if known.holes else "good" if known.is_watched else ""
+    return Said(pool, line, f"{why[:1].upper()}{why[1:]}.", doubts, tone)
 
 
 def _why_not(known: Completeness) -> str:

@@ -22,7 +22,8 @@ class LagSerializer(serializers.Serializer[indexing.Lag]):
     venue = serializers.CharField(source="cursor.venue")
     live = serializers.BooleanField(help_text="A feed that has to keep up; replays and repairs need not")
     synced = serializers.BooleanField(
-        allow_null=True, help_text="At most 30 seconds behind; null for what need not keep up"
+        allow_null=True,
+        help_text="At most 30 seconds behind, and not ahead of the clock; null for what need not keep up",
     )
     lag_seconds = Seconds(source="behind", help_text="Since its newest block time")
     silent_seconds = Seconds(source="silent", help_text="Since its newest batch was stored")
@@ -42,6 +43,13 @@ class WatchSerializer(serializers.Serializer[indexing.Watch]):
 
     venue = serializers.ChoiceField(Program.choices)
     quarantined = serializers.BooleanField(help_text="Its messages are kept and not stored")
+    watched = serializers.BooleanField(help_text="A live feed brought something of it once, so it is to be compared")
+    stalled = serializers.BooleanField(
+        source="is_stalled",
+        allow_null=True,
+        help_text="It is not compared any more, for five minutes; null where it need not be",
+    )
+    unmoved_seconds = Seconds(source="unmoved", allow_null=True, help_text="Since the comparison last came further")
     watched_from_slot = serializers.IntegerField(source="state.watched_from_slot", default=None, allow_null=True)
     settled_slot = serializers.IntegerField(
         source="state.settled_slot", default=None, allow_null=True, help_text="Compared up to here"

@@ -186,8 +186,9 @@ class SolUsdView(ReadView):
     @extend_schema(operation_id="get_sol_usd", parameters=[filters.SolUsdQuery], responses=shapes.SolUsdSerializer)
     def get(self, request: Request) -> Response:
         """What SOL costs in USD: the price that held at a time, and the newest sample of each source."""
-        at = queries.asked(request, filters.SolUsdQuery).get("at") or utc_now()
-        shown = {"at": at, "price": prices.find_price(at), "latest": prices.latest_by_source()}
+        now = utc_now()
+        at = queries.asked(request, filters.SolUsdQuery).get("at") or now
+        shown = {"at": at, "price": prices.find_price(at), "latest": prices.latest_by_source(until=now)}
         return Response(shapes.SolUsdSerializer(shown).data)
 
 
@@ -203,8 +204,9 @@ class SolUsdCandlesView(ReadView):
         Without `end` the window ends right after the newest minute; without `start` it is 24 hours long.
         """
         asked = queries.asked(request, filters.SolUsdCandleQuery)
-        newest = None if "end" in asked else prices.find_newest_minute(source=asked.get("source"))
-        start, end = _window(asked, newest=newest, step=timedelta(minutes=1), now=utc_now())
+        now = utc_now()
+        newest = None if "end" in asked else prices.find_newest_minute(source=asked.get("source"), until=now)
+        start, end = _window(asked, newest=newest, step=timedelta(minutes=1), now=now)
         source = asked.get("source") or prices.find_source(start=start, end=end)
         limit = asked["limit"]
         found = prices.candles_between(source=source, start=start, end=end, limit=limit + 1) if source else []

@@ -84,6 +84,10 @@ class VenueState(Row):
     )
     settled_block_time = models.DateTimeField(null=True, blank=True, help_text="Chain time of about settled_slot")
     settled_at = models.DateTimeField(null=True, blank=True, help_text="When it was compared last")
+    advanced_at = models.DateTimeField(null=True, blank=True, help_text="When settled_slot last moved")
+    comparison_error = models.TextField(
+        blank=True, default="", db_default="", help_text="Why the newest comparison failed; empty when it did not"
+    )
     leased_until = models.DateTimeField(null=True, blank=True, help_text="A worker compares it until then")
 
     class Meta(Row.Meta):

@@ -32,6 +32,11 @@ def calling(*, limit: int = 100) -> Sequence[OperatorAlert]:
     return list(unknown.annotate(rank=rank).order_by("-rank", *NEWEST_FIRST)[:limit])
 
 
+def count_open(*, limit: int = 100) -> int:
+    """Return how many alerts are open, whoever knows of them, at most ``limit``."""
+    return OperatorAlert.objects.filter(resolved_at=None)[:limit].count()
+
+
 def count_calling(*, limit: int = 100) -> int:
     """Return how many open alerts nobody acknowledged, at most ``limit``."""
     return OperatorAlert.objects.filter(resolved_at=None, acknowledged_at=None)[:limit].count()

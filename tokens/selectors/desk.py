@@ -11,10 +11,10 @@ from django.db.models import Count, Min, Model, Q, QuerySet
 from django.db.models.functions import Trunc
 
 from megatron.core.estimates import estimated_rows
-from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
+from tokens.choices import RejectionReason, RejectionStatus, TransactionType
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
-from tokens.selectors import counting
+from tokens.selectors import counting, prices
 from tokens.selectors import tokens as token_reads
 
 COUNT_LIMIT = 10_000
@@ -94,10 +94,9 @@ def due_candles() -> Backlog:
     return Backlog(len(times), min(times, default=None))
 
 
-def latest_sol_usd() -> SolUsdPrice | None:
-    """Return the newest SOL/USD price of any source."""
-    newest = (SolUsdPrice.objects.filter(source=source).order_by("-price_time").first() for source in PriceOrigin)
-    return max(filter(None, newest), key=lambda price: price.price_time, default=None)
+def latest_sol_usd(*, now: datetime) -> SolUsdPrice | None:
+    """Return the newest SOL/USD price of any source up to ``now``; ask :func:`prices.holds` whether it still is SOL's."""
+    return max(prices.latest_by_source(until=now), key=lambda price: price.price_time, default=None)
 
 
 def cursors() -> Sequence[StreamCursor]:

@@ -6,15 +6,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum, TextChoices
 
 from tokens.choices import GapCause, ProcessKind, Program
 from tokens.models import ChainReorg, SlotGap, SourceTally, SystemMetric
-from tokens.selectors.indexing import Lag
+from tokens.selectors.indexing import Lag, Watch
 
 HOUR = timedelta(hours=1)
 SILENT = timedelta(minutes=1)
 """A feed that brought nothing for so long is called silent: launchpads are never quiet for a minute."""
+
+COMPARED_WITHIN = timedelta(minutes=1)
+"""A venue that was compared with the finalized chain so lately, beyond a feed's newest slot, is quiet and not behind."""
 
 _SUMS = ("frames", "bytes", "transactions", "first", "missed", "lead_ms", "disconnects")
 
@@ -54,12 +57,82 @@ class Feed:
 
     @property
     def state(self) -> str:
-        """Return ``away``, ``silent``, ``open``, or ``unknown`` where no cursor tells."""
+        """Return ``away``, ``silent``, ``behind``, ``clock`` for one whose newest event lies ahead of now, ``open``, or
+        ``unknown`` where no cursor tells."""
         if self.away_since is not None:
             return "away"
         if self.lag is None:
             return "unknown"
-        return "silent" if self.lag.silent > SILENT else "open"
+        if self.lag.has_wrong_clock:
+            return "clock"
+        if self.lag.silent > SILENT:
+            return "silent"
+        return "behind" if self.lag.behind > SILENT else "open"
+
+
+class Liveness(TextChoices):
+    """How a program's live feeds are, taken together: the one that came furthest speaks for them."""
+
+    NOT_WATCHED = "not_watched", "Not watched"  # no live feed ever brought something; captures are no feed
+    AWAY = "away", "Away"
+    CLOCK_WRONG = "clock_wrong", "Clock is wrong"
+    SILENT = "silent", "Silent"
+    BEHIND = "behind", "Behind"
+    QUIET = "quiet", "Quiet"  # nothing newer to bring: the chain was just compared beyond the newest event
+    LIVE = "live", "Live"
+
+
+PROVEN = frozenset({Liveness.QUIET, Liveness.LIVE})
+"""What was proven a moment ago; nothing else is shown as good."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How the live feeds of one program are; ``behind`` is of the one that came furthest, ``None`` without any."""
+
+    venue: Program
+    liveness: Liveness
+    behind: timedelta | None
+    silent: timedelta | None
+
+    @property
+    def is_proven(self) -> bool:
+        return self.liveness in PROVEN
+
+
+def standings(*, lags: Sequence[Lag], watches: Sequence[Watch]) -> Sequence[Standing]:
+    """Return how the live feeds of each program among ``watches`` are, in that order."""
+    live: dict[str, list[Lag]] = {}
+    for lag in lags:
+        if lag.live:
+            live.setdefault(lag.cursor.venue, []).append(lag)
+    away = running()
+    return [_standing(watch, live.get(watch.venue.value, []), away) for watch in watches]
+
+
+def _standing(watch: Watch, lags: Sequence[Lag], away: Mapping[tuple[str, str], datetime]) -> Standing:
+    if not lags:
+        return Standing(venue=watch.venue, liveness=Liveness.NOT_WATCHED, behind=None, silent=None)
+    here = [lag for lag in lags if (lag.cursor.venue, lag.cursor.source) not in away]
+    best = min(here or lags, key=lambda lag: lag.behind)
+    if any(lag.has_wrong_clock for lag in lags):
+        liveness = Liveness.CLOCK_WRONG
+    elif not here:
+        liveness = Liveness.AWAY
+    elif best.behind <= SILENT:
+        liveness = Liveness.LIVE
+    elif _is_quiet(watch, best):
+        liveness = Liveness.QUIET
+    else:
+        liveness = Liveness.SILENT if best.silent > SILENT else Liveness.BEHIND
+    return Standing(venue=watch.venue, liveness=liveness, behind=best.behind, silent=best.silent)
+
+
+def _is_quiet(watch: Watch, best: Lag) -> bool:
+    """Say whether the chain was just compared beyond what the feed brought, so that there was nothing newer to bring."""
+    settled = watch.state.settled_slot if watch.state is not None else None
+    just = watch.unmoved is not None and timedelta() <= watch.unmoved <= COMPARED_WITHIN
+    return just and settled is not None and settled >= best.cursor.last_slot
 
 
 def shares(*, since: datetime, until: datetime) -> Sequence[Share]:

@@ -1,22 +1,20 @@
 """What an operator's alarms watch: how far feeds lag, what waits, what is open."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Count, Min
 
 from megatron.core.metrics import Gauge
 from tokens.choices import CandleInterval
 from tokens.models import CandleDue, OperatorAlert, SlotGap, TokenMetadata, TokenTraded, VenueState
-from tokens.selectors import indexing, prices
-
-COMPARED_WITHIN = timedelta(seconds=60)
-"""A venue that was compared with the finalized chain so lately, beyond a feed's newest slot, is quiet and not behind."""
+from tokens.selectors import feeds, indexing, prices
 
 
 def read(*, now: datetime) -> Iterator[Gauge]:
     """Yield all gauges of this room at ``now``."""
     yield from _feeds(now)
+    yield from _comparison(now)
     yield from _candles(now)
     yield from _gaps(now)
     waiting = indexing.waiting_by_reason().items()
@@ -32,7 +30,8 @@ def read(*, now: datetime) -> Iterator[Gauge]:
     ]
     yield Gauge("alerts_open", "What operators were told and is not over", opened)
     ages = [
-        ({"source": sample.source}, (now - sample.price_time).total_seconds()) for sample in prices.latest_by_source()
+        ({"source": sample.source}, (now - sample.price_time).total_seconds())
+        for sample in prices.latest_by_source(until=now)
     ]
     yield Gauge("sol_usd_age_seconds", "Since the newest used price of SOL, by source", ages)
 
@@ -40,7 +39,7 @@ def read(*, now: datetime) -> Iterator[Gauge]:
 def _feeds(now: datetime) -> Iterator[Gauge]:
     lags = [lag for lag in indexing.lags(now=now) if lag.live]
     compared = dict(
-        VenueState.objects.filter(settled_at__gte=now - COMPARED_WITHIN).values_list("venue", "settled_slot")
+        VenueState.objects.filter(settled_at__gte=now - feeds.COMPARED_WITHIN).values_list("venue", "settled_slot")
     )
     named = [({"source": lag.cursor.source, "venue": lag.cursor.venue}, lag) for lag in lags]
     behind = [
@@ -50,6 +49,15 @@ def _feeds(now: datetime) -> Iterator[Gauge]:
     yield Gauge("stream_lag_seconds", "Since the newest event of a live feed; 0 while its venue is quiet", behind)
     silent = [(labels, lag.silent.total_seconds()) for labels, lag in named]
     yield Gauge("stream_silent_seconds", "Since a feed's newest batch was stored", silent)
+
+
+def _comparison(now: datetime) -> Iterator[Gauge]:
+    unmoved = [
+        ({"venue": watch.venue.value}, watch.unmoved.total_seconds())
+        for watch in indexing.watches(now=now)
+        if watch.unmoved is not None
+    ]
+    yield Gauge("chain_comparison_age_seconds", "Since the comparison of a watched venue last came further", unmoved)
 
 
 def _candles(now: datetime) -> Iterator[Gauge]:

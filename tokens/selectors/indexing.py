@@ -6,11 +6,16 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min
 
+from megatron.core import skew
 from tokens.choices import CandleInterval, Program, RejectionStatus, VenueStatus
 from tokens.models import CandleDue, Pool, RejectedMessage, SlotGap, StreamCursor, VenueState
 
 SYNCED_WITHIN = timedelta(seconds=30)
 """A source whose newest event is older than this is behind (an alarm should ring by then)."""
+STALLED_AFTER = timedelta(minutes=5)
+"""A watched venue whose comparison with the chain did not come further for so long has stalled: it is due each minute."""
+_LAGGING_SLOTS = 750
+"""Five minutes of slots, at 0.4 seconds a slot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +34,13 @@ class Lag:
 
     @property
     def synced(self) -> bool | None:
-        """Whether a live feed is near enough to now; ``None`` for what need not be."""
-        return self.behind <= SYNCED_WITHIN if self.live else None
+        """Whether a live feed is near enough to now, by a clock that can be right; ``None`` for what need not be."""
+        return self.behind <= SYNCED_WITHIN and not self.has_wrong_clock if self.live else None
+
+    @property
+    def has_wrong_clock(self) -> bool:
+        """Whether its newest event lies ahead of now: the chain's clock is not, so ours or the event is wrong."""
+        return skew.is_clock_wrong(self.behind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +49,7 @@ class Watch:
 
     ``behind`` is since the chain's time of the newest compared slot, ``behind_slots`` to the newest slot of a live feed.
     ``open_gaps`` are all that have not ended well; ``oldest_gap_at`` is when the oldest of them was found.
+    ``unmoved`` is since the comparison came further, ``None`` where it need not: nobody watches, or it is quarantined.
     """
 
     venue: Program
@@ -47,6 +58,35 @@ class Watch:
     behind_slots: int | None
     open_gaps: int
     oldest_gap_at: datetime | None
+    unmoved: timedelta | None
+
+    @property
+    def watched(self) -> bool:
+        """Whether the venue is to be compared with the chain: a live feed brought something of it once."""
+        return self.state is not None and self.state.settled_slot is not None
+
+    @property
+    def is_stalled(self) -> bool | None:
+        """Whether the comparison comes no further, whatever the cause; ``None`` where it need not."""
+        return None if self.unmoved is None else self.unmoved > STALLED_AFTER
+
+    @property
+    def is_lagging(self) -> bool | None:
+        """Whether the comparison comes further and stays minutes behind the feeds; ``None`` where it need not, or
+        stands."""
+        if self.unmoved is None or self.is_stalled:
+            return None
+        late = self.behind is not None and self.behind > STALLED_AFTER
+        return late and self.behind_slots is not None and self.behind_slots > _LAGGING_SLOTS
+
+    @property
+    def uncompared(self) -> timedelta | None:
+        """Return for how long a missing trade may be unknown; ``None`` where nothing is compared.
+
+        Behind the feeds it is since the chain's time of the settled slot; where the feeds have brought nothing newer,
+        since the comparison came further.
+        """
+        return self.unmoved if self.behind is None or self.behind_slots == 0 else self.behind
 
     @property
     def quarantined(self) -> bool:
@@ -101,7 +141,19 @@ def _watch(
         behind_slots=None if settled is None or head is None else max(0, head - settled),
         open_gaps=gaps,
         oldest_gap_at=oldest,
+        unmoved=_unmoved(state, now),
     )
+
+
+def _unmoved(state: VenueState | None, now: datetime) -> timedelta | None:
+    if state is None or state.settled_slot is None or state.status != VenueStatus.LIVE:
+        return None
+    return now - compared_since(state)
+
+
+def compared_since(state: VenueState) -> datetime:
+    """Return when the comparison of a watched venue last came further, or when the watch began."""
+    return state.advanced_at or state.settled_at or state.settled_block_time or state.created_at
 
 
 def waiting_by_reason() -> Mapping[str, int]:

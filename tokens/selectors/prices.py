@@ -16,6 +16,12 @@ from tokens.models import PriceSourceState, QuoteUsdPrice, SolUsdPrice
 FRESH = timedelta(seconds=120)
 """A sample older than this prices nothing (decision T8)."""
 
+
+def holds(price_time: datetime, *, now: datetime) -> bool:
+    """Return whether a price of that time is the price now: neither older than :data:`FRESH` nor of the future."""
+    return timedelta() <= now - price_time <= FRESH
+
+
 _BELIEF = Case(*(When(source=source, then=Value(place)) for place, source in enumerate(PriceOrigin.values)))
 
 
@@ -32,9 +38,13 @@ class SolUsdCandle:
     sample_count: int
 
 
-def latest_by_source() -> Sequence[SolUsdPrice]:
-    """Return the newest sample of each source that has one, the most believed source first."""
-    newest = [SolUsdPrice.objects.filter(source=source).order_by("-price_time")[:1] for source in PriceOrigin.values]
+def latest_by_source(*, until: datetime) -> Sequence[SolUsdPrice]:
+    """Return the newest sample of each source that has one, the most believed source first.
+
+    Samples after ``until`` are left out: a price of the future prices nothing, and must not hide the one that holds.
+    """
+    known = SolUsdPrice.objects.filter(price_time__lte=until)
+    newest = [known.filter(source=source).order_by("-price_time")[:1] for source in PriceOrigin.values]
     samples = list(newest[0].union(*newest[1:], all=True))
     return sorted(samples, key=lambda sample: PriceOrigin.values.index(sample.source))
 
@@ -46,11 +56,11 @@ def find_price(at: datetime) -> SolUsdPrice | None:
     return fresh.order_by(_BELIEF, "-price_time").first()
 
 
-def find_used(*, mint: str, since: datetime) -> SolUsdPrice | QuoteUsdPrice | None:
-    """Return the newest sample of one whole ``mint`` that is not older than ``since``, of whatever source."""
+def find_used(*, mint: str, since: datetime, until: datetime) -> SolUsdPrice | QuoteUsdPrice | None:
+    """Return the newest sample of one whole ``mint`` in ``[since, until]``, of whatever source."""
     if mint == WRAPPED_SOL:
-        return SolUsdPrice.objects.filter(price_time__gte=since).order_by("-price_time").first()
-    others = QuoteUsdPrice.objects.filter(quote_mint=mint, price_time__gte=since)
+        return SolUsdPrice.objects.filter(price_time__range=(since, until)).order_by("-price_time").first()
+    others = QuoteUsdPrice.objects.filter(quote_mint=mint, price_time__range=(since, until))
     return others.order_by("-price_time").first()
 
 
@@ -70,9 +80,10 @@ def source_states() -> Sequence[PriceSourceState]:
     return list(states.order_by("other", "mint", "rank"))
 
 
-def find_newest_minute(*, source: str | None = None) -> datetime | None:
-    """Return the start of the minute of the newest sample, of ``source`` or of any, or ``None`` when there is none."""
-    times = [sample.price_time for sample in latest_by_source() if source in (None, sample.source)]
+def find_newest_minute(*, source: str | None = None, until: datetime) -> datetime | None:
+    """Return the start of the minute of the newest sample up to ``until``, of ``source`` or of any, or ``None`` when there
+    is none."""
+    times = [sample.price_time for sample in latest_by_source(until=until) if source in (None, sample.source)]
     return max(times).replace(second=0, microsecond=0) if times else None
 
 

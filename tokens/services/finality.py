@@ -21,7 +21,7 @@ from megatron.core.chain import AHEAD
 from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus, VenueStatus
 from tokens.domain import programs
 from tokens.models import RejectedMessage, SlotGap, StreamCursor, VenueState
-from tokens.selectors import completeness
+from tokens.selectors import completeness, indexing
 from tokens.services import backfill, forks, gaps, ingest, listing, reorgs, streams
 from tokens.services.forks import Place
 from tokens.services.listing import Page
@@ -69,7 +69,9 @@ def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
             done = settle(venue=venue, chain=chain, now=now)
         except ClientError as reason:
             log.info("chain.not_settled", venue=venue.value, reason=str(reason))
+            VenueState.objects.filter(venue=venue).update(comparison_error=str(reason)[:500])
             continue
+        VenueState.objects.filter(venue=venue).exclude(comparison_error="").update(comparison_error="")
         if done is not None:
             passes.append(done)
     return passes
@@ -206,6 +208,8 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
         moved = VenueState.objects.filter(id=state.id, settled_slot=settled).update(
             settled_slot=max(through, settled),
             settled_at=now,
+            # A pass that stands before a transaction that is not given has compared, and has not come further.
+            advanced_at=now if through > settled else indexing.compared_since(state),
             settled_block_time=max([*times, *filter(None, [state.settled_block_time])], default=None),
         )
         if moved:

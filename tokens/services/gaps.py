@@ -321,7 +321,8 @@ def alert_about_old(*, now: datetime) -> None:
                 kind=AlertKind.GAP,
                 subject=venue.value,
                 severity=AlertSeverity.CRITICAL,
-                message=f"{count} gaps of {venue.label} have not healed for more than {OLD.seconds // 60} minutes.",
+                message=f"{count} gap{'' if count == 1 else 's'} of {venue.label} {'has' if count == 1 else 'have'} not healed "
+                f"for more than {OLD.seconds // 60} minutes.",
                 now=now,
             )
         else:

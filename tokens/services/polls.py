@@ -211,7 +211,7 @@ def _judge_coin(
     tracks |= {state.source: track for state in others if (track := _track(state)) is not None}
     if not quotes:
         return []
-    last = price_reads.find_used(mint=mint, since=now - YOUNG)
+    last = price_reads.find_used(mint=mint, since=now - YOUNG, until=now)
     used = None if last is None else Used(price_usd=last.price_usd, at=last.price_time)
     verdicts = judged([*quotes.values(), *witnesses], tracks=tracks, last=used, now=now)
     samples = []

@@ -15,9 +15,10 @@ from unfold.forms import ActionForm
 
 from megatron.core import clock, queue
 from megatron.core.admin.reading import EstimatedPaginator, ExactSearch
+from megatron.core.booleans import Booleans
 
 
-class FactAdmin(ExactSearch, ModelAdmin):
+class FactAdmin(Booleans, ExactSearch, ModelAdmin):
     """Read-only pages of any table, fast on millions of rows. A subclass names its columns and its
     ``search_fields``."""
 

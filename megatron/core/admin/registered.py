@@ -1,18 +1,23 @@
-"""The cellar's own pages: the audit log and the API keys."""
+"""The cellar's own pages: the audit log and the API keys; and others' pages, whose yes and no are read as ours are."""
 
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django_celery_beat.admin import PeriodicTaskAdmin
+from django_celery_beat.models import PeriodicTask
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from megatron.core import api_keys, clock
 from megatron.core.admin.pages import FactAdmin, ReasonForm
 from megatron.core.admin.reading import ExactSearch
+from megatron.core.booleans import MERIT, NEUTRAL, Booleans
 from megatron.core.choices import Scope
 from megatron.core.models import ApiKey, AuditEntry
 
@@ -20,8 +25,11 @@ if TYPE_CHECKING:
 
     class _KeyForm(forms.ModelForm[ApiKey]):
         """Django's form takes a type parameter in its stubs only."""
+
+    class _UserAdmin(UserAdmin[User]):
+        """Django's page of accounts too."""
 else:
-    _KeyForm = forms.ModelForm
+    _KeyForm, _UserAdmin = forms.ModelForm, UserAdmin
 
 
 @admin.register(AuditEntry)
@@ -117,3 +125,17 @@ class ApiKeyAdmin(ExactSearch, ModelAdmin):
         for key in valid:
             api_keys.revoke(key, actor=request.user.get_username(), reason=reason, now=clock.utc_now())
         self.message_user(request, f"{len(valid)} keys revoked.", messages.SUCCESS)
+
+
+admin.site.unregister(User)
+admin.site.unregister(PeriodicTask)
+
+
+@admin.register(User)
+class AccountAdmin(Booleans, _UserAdmin):
+    booleans = {"is_active": MERIT, "is_staff": NEUTRAL, "is_superuser": NEUTRAL}
+
+
+@admin.register(PeriodicTask)
+class ScheduledTaskAdmin(Booleans, PeriodicTaskAdmin):
+    booleans = {"enabled": MERIT, "one_off": NEUTRAL}

@@ -12,7 +12,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from megatron.core import display
+from megatron.core import booleans, display
 
 register = template.Library()
 
@@ -49,6 +49,12 @@ def span(value: timedelta) -> str:
     return display.span(value)
 
 
+@register.filter
+def lag(value: timedelta | None) -> str:
+    """Return how far something is behind; what lies ahead of now is said to come from a wrong clock."""
+    return display.lag(value)
+
+
 @register.simple_tag
 def copyable(key: str | None) -> SafeString | str:
     """Return a shortened key that a click copies whole."""
@@ -60,6 +66,12 @@ def copyable(key: str | None) -> SafeString | str:
         key,
         display.short_key(key),
     )
+
+
+@register.simple_tag
+def danger(value: bool | None) -> SafeString:
+    """Return whether a danger was detected: yes is bad, no is good, and unknown is neither."""
+    return booleans.pill(value, booleans.DANGER)
 
 
 @register.simple_tag

@@ -48,8 +48,9 @@ class Terms:
 
 
 def velocity(*, price: Decimal | None, before: Decimal | None, minutes: Decimal | None) -> Decimal | None:
-    """Return percent a minute between two prices, signed: a crash is no rally (G3). None without a second price."""
-    if price is None or not before or not minutes:
+    """Return percent a minute between two prices, signed: a crash is no rally (G3). None without a second price, and
+    over no time."""
+    if price is None or not before or minutes is None or minutes <= 0:
         return None
     return (price - before) / before * 100 / minutes
 

@@ -61,11 +61,11 @@ def test_the_newest_snapshot_is_shown_with_its_wallets(held: Token, django_asser
 def test_the_largest_are_listed_with_their_share_and_what_they_are(held: Token) -> None:
     """Share of what circulates, most first; a class with its evidence, and not judged is not the same as nothing."""
     largest = context(held)["largest"]
-    assert [(holding.row.wallet_address, holding.share_pct) for holding, _ in largest] == [
+    assert [(holding.row.wallet_address, holding.share_pct) for holding, *_ in largest] == [
         (address("large"), Decimal(12)),
         (address("small"), Decimal(1)),
     ]
-    assert [tags for _, tags in largest] == [[words.Tag("Bot", "trades each 7 s")], None]
+    assert [tags for _, tags, _ in largest] == [[words.Tag("Bot", "trades each 7 s")], None]
 
 
 def test_groups_and_left_out_accounts_say_why(held: Token) -> None:
@@ -111,10 +111,37 @@ def test_truth_19_a_page_says_what_is_not_measured(held: Token, client: Client) 
     TokenHolder.objects.filter(wallet_address=address("vault")).update(wallet_address=vault)
     it = context(held)
     assert (bool(it["sizes"]), bool(it["classes"])) == (False, False)
-    largest = {holding.row.wallet_address: (holding.share_pct is None, tags) for holding, tags in it["largest"]}
+    largest = {holding.row.wallet_address: (holding.share_pct is None, tags) for holding, tags, _ in it["largest"]}
     assert largest[address("large")][0] is True
     assert [tag.label for tag in largest[vault][1]] == ["Program"]
     client.force_login(User.objects.create_superuser("operator"))
     page = client.get(reverse("admin:tokens_token_change", args=[held.pk])).content.decode()
     assert "Not measured: The known owners hold 0.0079 % of what circulates; a measure needs 80 %." in page
     assert "<small>at least</small> 200" in page
+
+
+def test_truth_23_an_account_that_is_left_out_is_labelled_and_has_no_share(held: Token, client: Client) -> None:
+    """A pool, a locker or an exchange that the books know is in the list by what it is; its balance is no share of anything."""
+    shown.holding(held, f"curve of {held}", current_balance=Decimal(870_000_000))
+    (curve, _, label), (largest, *_), _ = context(held)["largest"]
+    assert (curve.share_pct, curve.left_out_as, label) == (None, "curve", "Launch curve")
+    assert largest.share_pct == 12
+    client.force_login(User.objects.create_superuser("operator"))
+    page = client.get(reverse("admin:tokens_token_change", args=[held.pk])).content.decode()
+    assert "174.00 %" not in page
+    assert ">Launch curve</span>" in page
+
+
+def test_truth_23_shares_are_of_one_supply_and_never_more_than_all_of_it(held: Token) -> None:
+    """Balances are newer than the snapshot: what the holders have by now circulates by now."""
+    shown.holding(held, "whale", current_balance=Decimal(870_000_000))
+    shown.holding(held, f"curve of {held}", current_balance=Decimal(125_000_000))
+    shares = [holding.share_pct for holding, *_ in context(held)["largest"]]
+    held_now = Decimal(870_000_000 + 60_000_000 + 5_000_000)
+    assert shares == [
+        Decimal(870_000_000) / held_now * 100,
+        None,
+        Decimal(60_000_000) / held_now * 100,
+        Decimal(5_000_000) / held_now * 100,
+    ]
+    assert sum(share for share in shares if share is not None) <= 100

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from holders.domain import exclusions
 from holders.models import HolderSnapshot, HolderUpdate, TokenHolder
 from holders.selectors import distribution, holding, measures, spread
 from holders.services import balances, books, snapshots

@@ -27,7 +27,7 @@ def test_the_largest_come_with_share_creator_and_tags(sql: Callable[..., list[tu
     people.holding(pool, address("gone"), 0)
     assert sql(f"{TOP} ORDER BY current_balance DESC") == [
         (address("smart"), 500, Decimal(50), False, False, ["smart_money", "insider"]),
-        (address("creator"), 250, Decimal(25), True, False, []),
+        (address("creator"), 250, Decimal(25), True, False, None),
     ]
     assert sql("SELECT first_seen, last_seen FROM top_holders WHERE wallet_address = %s", address("smart")) == [
         (NOON, NOON)
@@ -60,4 +60,32 @@ def test_truth_19_an_account_that_is_left_out_has_no_share(sql: Callable[..., li
     assert sql("SELECT wallet_address, percentage_held FROM top_holders ORDER BY current_balance DESC") == [
         (pool.pool_address, None),
         (address("ann"), Decimal(50)),
+    ]
+
+
+def test_truth_23_left_out_accounts_have_a_label_and_no_share_and_the_others_at_most_all(
+    sql: Callable[..., list[tuple[Any, ...]]],
+) -> None:
+    """Of one supply: what circulated, or what the holders have by now where that is more; 174 % is nobody's share."""
+    pool = factories.pool(factories.token(creator_address=None))
+    excluded = [{"wallet": address("pool"), "reason": "pool", "balance": "870"}]
+    people.snapshot(pool, raw_distribution={"excluded": excluded})
+    (circulating,) = sql("SELECT circulating_supply FROM holder_snapshots")[0]
+    people.holding(pool, address("pool"), 2 * circulating)
+    people.holding(pool, address("whale"), circulating)
+    people.holding(pool, address("other"), circulating)
+    people.holding(pool, address("third"), circulating)
+    rows = sql("SELECT wallet_address, percentage_held, left_out_as FROM top_holders ORDER BY current_balance DESC, 1")
+    assert rows[0] == (address("pool"), None, "pool")
+    assert [(share, label) for _, share, label in rows[1:]] == [(Decimal("33.3333"), None)] * 3
+
+
+def test_truth_23_what_nobody_names_or_judged_is_unknown(sql: Callable[..., list[tuple[Any, ...]]]) -> None:
+    """Whether a wallet is the creator of a token whose creator is not known, and the tags of a wallet that nobody judged."""
+    pool = factories.pool(factories.token(creator_address=None))
+    people.holding(pool, address("anybody"), 5, flags=None)
+    people.holding(pool, address("judged"), 4, flags=[])
+    assert sql("SELECT is_creator, wallet_tags FROM top_holders ORDER BY current_balance DESC") == [
+        (None, None),
+        (None, []),
     ]

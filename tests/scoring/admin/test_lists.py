@@ -105,4 +105,4 @@ def test_the_page_of_a_score_explains_it_as_it_was(console: Client) -> None:
     score = shown.token_score(factories.token(symbol="WIF"), holder_score=Decimal(111), available_max=666)
     page = console.get(reverse("admin:scoring_tokenscore_change", args=[score.pk])).content.decode()
     assert "311 of 666 points that were to be had" in page
-    assert "Unknown: wash trading is not measured." in page
+    assert "Unknown: its risks were not judged. Its holders were not measured: its launch curve was never seen" in page

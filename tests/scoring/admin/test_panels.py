@@ -13,10 +13,11 @@ from scoring.admin import lines, panels
 from scoring.domain.points import Component, Part
 from scoring.domain.total import PartPoints
 from scoring.domain.verdicts import Facts
+from scoring.services import explain, totals
 from scoring.services.explain import PartExplained
 from tests import factories
 from tests.factories import NOON
-from tests.scoring import shown
+from tests.scoring import parts, shown
 from tokens.models import Token
 
 pytestmark = pytest.mark.django_db
@@ -49,11 +50,11 @@ def context(token: Token) -> Any:
 
 def test_the_newest_score_is_read_with_its_course(scored: Token, django_assert_num_queries: Any) -> None:
     """As many queries for one score as for hundreds: two for scores, one for the rows behind them, one for the policy, and
-    one that says why the social part is unknown."""
+    five that say why something is unknown: whether it was scored, pools, measured holders, the analysis, sources."""
     for seconds in range(200):
         shown.token_score(scored, calculated_at=NOON - 30 * MINUTE + timedelta(seconds=seconds))
     context(scored)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(9):
         it = context(scored)
     assert (it["score"].total_adjusted, it["score"].available_max, it["multiplier"]) == (358, 666, "1.15")
     assert [label for label, _ in it["multipliers"]] == ["Strong curve"]
@@ -162,8 +163,8 @@ def test_the_page_says_it_in_words(client: Client, scored: Token) -> None:
     for said in (
         'aria-label="358 of 666 points',
         "Strong curve × 1.15",
-        "Unknown: no source tells the sentiment.",
-        "No source has told how it is followed.",
+        "Unknown: no source tells the sentiment: no source was asked how it is followed",
+        "No source was asked how it is followed: the progress of its curve is not known.",
         "61 % of the wallets are bots",
         "Fell 33.3 %",
     ):
@@ -177,3 +178,15 @@ def test_the_page_says_it_in_words(client: Client, scored: Token) -> None:
         "It is not scored yet"
         in client.get(reverse("admin:tokens_token_change", args=[factories.token().pk])).content.decode()
     )
+
+
+def test_truth_23_no_raised_flag_is_not_said_to_be_no_flag(client: Client) -> None:
+    """Of a token of which only the market is known nobody could decide most flags, and the page says how many."""
+    token = factories.token()
+    parts.technical(token)
+    totals.refresh(mints=[token.mint_address], now=NOON)
+    client.force_login(User.objects.create_superuser("operator"))
+    page = client.get(reverse("admin:tokens_token_change", args=[token.pk])).content.decode()
+    undecided = sum(one.holds is None for one in explain.explain(token=token, now=NOON).flags)
+    assert undecided > 5
+    assert f"None is raised; {undecided} of them nobody could decide." in page

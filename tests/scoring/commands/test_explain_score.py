@@ -44,8 +44,8 @@ def test_a_person_reads_every_line_and_what_is_unknown() -> None:
     assert f"TOTAL {score.total_adjusted} of 666 (" in said
     assert f"HOLDERS {score.holder_score.normalize():f} of 333" in said
     assert "    Wallet age               31.00 of 31     The wallets' mean age in days is 120, above 90" in said
-    assert "SOCIAL unknown\n  No source has told how it is followed.\n" in said
-    assert "  Social momentum         unknown          no source tells the sentiment." in said
+    assert "SOCIAL unknown\n  No source was asked how it is followed: the progress of its curve is not known.\n" in said
+    assert "  Social momentum         unknown          no source tells the sentiment: no source was asked" in said
     assert said.endswith(f"Computed again from its stored inputs: {score.total_adjusted}, the same.\n")
 
 
@@ -69,7 +69,10 @@ def test_a_program_reads_the_same_as_json() -> None:
     assert (
         sum(Decimal(block["points"]) for block in holder["blocks"]) == score.holder_score == Decimal(holder["points"])
     )
-    assert (social["points"], social["why_unknown"]) == (None, "No source has told how it is followed.")
+    assert (social["points"], social["why_unknown"]) == (
+        None,
+        "No source was asked how it is followed: the progress of its curve is not known.",
+    )
 
 
 def test_a_past_score_is_explained_as_it_was() -> None:
@@ -78,7 +81,7 @@ def test_a_past_score_is_explained_as_it_was() -> None:
     found = json.loads(explained(token, "--json", "--at", NOON.isoformat()))
     assert (found["score"]["available_max"], found["parts"][1]["why_unknown"]) == (
         333,
-        "Its holders were not measured.",
+        "Its holders were not measured: its launch curve was never seen, whose progress asks for an analysis.",
     )
 
 
@@ -136,7 +139,7 @@ def test_why_there_is_no_score() -> None:
     with pytest.raises(CommandError) as refusal:
         explained(factories.token())
     assert refusal.value.returncode == 2
-    assert "Technical: Its market was not measured: it is measured when it trades." in str(refusal.value)
+    assert "Technical: Its market was not measured: no trade of it is known." in str(refusal.value)
     with pytest.raises(CommandError, match="No token") as refusal:
         call_command("explain_score", factories.address("nobody"))
     assert refusal.value.returncode == 2

@@ -352,3 +352,10 @@ def test_truth_20_a_curve_that_is_over_has_no_block() -> None:
     assert {line.reason for line in found.parts[1].components} == {
         "It has graduated: its curve is over and is not scored any more."
     }
+
+
+@pytest.mark.parametrize("minutes", [D(0), D(-10)])
+def test_truth_25_over_no_time_there_is_no_velocity(minutes: Decimal) -> None:
+    """A zero span is no division by zero, and a negative one does not turn the sign."""
+    assert market_cap.velocity(price=D(1), before=D(2), minutes=minutes) is None
+    assert curve.velocity((D(5),)) is None

@@ -342,3 +342,18 @@ def test_truth_21_the_days_volume_is_net_of_wash_volume() -> None:
         factories.sol_usd(NOW - timedelta(minutes=float(ago)), source="hermes" if kind == "buy" else "pyth")
         trade(pool, ago, "1", kind=kind, by=by, amount_in=10**9, amount_out=10**9)
     assert market(pool).volume_24h_usd == 150
+
+
+@pytest.mark.parametrize("interval", ["0", "-30 minutes", "1 mon -30 days", "infinity"])
+def test_truth_25_over_no_time_the_database_has_no_velocity(interval: str) -> None:
+    """A zero interval is no division by zero, a negative one does not turn the sign, an endless one is no standstill."""
+    pool = factories.pool(quote_target=100_000_000_000, real_sol_reserves=7_000_000_000)
+    trade(pool, "45", "2", quote_reserves=CONSTANT + 30_000_000_000)
+    trade(pool, "2", "1", kind="sell", quote_reserves=CONSTANT + 20_000_000_000)
+    rolled()
+    with connection.cursor() as cursor:
+        if interval == "infinity" and connection.pg_version < 170_000:
+            pytest.skip("PostgreSQL knows endless intervals from 17 on")
+        for function in ("calculate_market_cap_velocity", "calculate_progress_velocity"):
+            cursor.execute(f"SELECT {function}(%s, %s::interval, %s)", [pool.token.mint_address, interval, NOW])
+            assert cursor.fetchone() == (None,)

@@ -108,12 +108,45 @@ def test_what_changed_is_listed_in_words(console: Client, model: str) -> None:
     assert console.get(reverse(f"admin:tokens_{model}_change", args=[row.pk])).status_code == 200
 
 
+def test_truth_24_a_venue_is_live_only_while_a_feed_brings_something(console: Client) -> None:
+    """That nothing holds a venue up does not make it live; a quarantined one stays red."""
+    factories.cursor(verified_slot=1, last_block_time=NOON, observed_at=NOON)
+    VenueState.objects.create(
+        venue=Program.LAUNCHLAB, status=VenueStatus.QUARANTINED, quarantined_at=NOON, quarantine_reason="a test"
+    )
+    text = console.get(VENUES).content.decode()
+    assert text.count("Not watched") == 1
+    page = console.get(VENUES).context["cl"].model_admin
+    rows = {row.venue: page.state(row) for row in console.get(VENUES).context["cl"].result_list}
+    assert rows == {
+        "pumpfun": ("live", "Live"),
+        "pumpswap": ("not_watched", "Not watched"),
+        "launchlab": ("quarantined", "Quarantined"),
+    }
+
+
+def test_truth_25_a_stalled_comparison_is_red_on_the_page_of_venues(console: Client) -> None:
+    """Since when it did not come further; a venue that nobody watches has nothing to stall."""
+    factories.cursor(verified_slot=1, last_block_time=NOON, observed_at=NOON)
+    VenueState.objects.create(
+        venue=Program.PUMPFUN,
+        watched_from_slot=1,
+        settled_slot=2,
+        settled_at=NOON,
+        advanced_at=NOON - timedelta(days=2),
+    )
+    shows = console.get(VENUES).context["cl"]
+    told = {row.venue: shows.model_admin.compared_at(row) for row in shows.result_list}
+    assert told["pumpfun"] == ("stalled", "Stalled since 2026-07-01 12:00 UTC")
+    assert told["pumpswap"] == "—"
+
+
 def test_the_overview_tells_the_gravest_alert_first(console: Client) -> None:
-    """One critical alert makes the tile red and is what it says; acknowledged ones are silent."""
+    """One critical alert makes the tile red and is what it says; acknowledged ones are silent, and not over."""
     factories.alert(message="A fee recipient is new.")
     factories.alert(message="PumpSwap is quarantined.", severity=AlertSeverity.CRITICAL)
     tile = console.get(reverse("admin:index")).context["attention"][0]
     assert (tile.answer, tile.detail, tile.tone) == ("2 alerts", "PumpSwap is quarantined.", "bad")
     OperatorAlert.objects.update(acknowledged_at=NOON, acknowledged_by="ann")
     tile = console.get(reverse("admin:index")).context["attention"][0]
-    assert (tile.answer, tile.tone) == ("Nothing new", "good")
+    assert (tile.answer, tile.tone) == ("Nothing new", "warn")

@@ -11,7 +11,6 @@ from django.urls import reverse
 
 from tests import factories
 from tests.factories import NOON
-from tokens.choices import PriceOrigin
 from tokens.models import Pool, PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m, Token, Transaction
 
 pytestmark = pytest.mark.django_db
@@ -26,9 +25,9 @@ QUERIES = {
     "pricecandle1h": 7,
     "pricecandle1d": 7,
     "candledue": 7,
-    "solusdprice": 9 + len(PriceOrigin),
+    "solusdprice": 10,
     "quoteusdprice": 7,
-    "streamcursor": 17,
+    "streamcursor": 18,
     "rejectedmessage": 7,
 }
 """Queries of each list, session, operator and navigation included; streams have a desk above their list.

@@ -21,7 +21,7 @@ def test_alerts_come_newest_first_by_kind_severity_and_state(get: Get) -> None:
     factories.alert(subject="old", resolved_at=NOON)
     factories.alert(
         subject="new",
-        kind=AlertKind.REORG,
+        kind=AlertKind.FINALITY,
         severity=AlertSeverity.CRITICAL,
         first_seen_at=NOON + MINUTE,
         last_seen_at=NOON + MINUTE,

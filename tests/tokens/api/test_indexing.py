@@ -23,6 +23,9 @@ def test_nothing_was_read_yet(get: Get, time_machine: Any) -> None:
             {
                 "venue": venue,
                 "quarantined": False,
+                "watched": False,
+                "stalled": None,
+                "unmoved_seconds": None,
                 "watched_from_slot": None,
                 "settled_slot": None,
                 "settled_at": None,
@@ -58,6 +61,9 @@ def test_lag_waiting_work_and_gaps(get: Get, time_machine: Any) -> None:
     assert body.pop("venues")[0] == {
         "venue": "pumpfun",
         "quarantined": False,
+        "watched": True,
+        "stalled": False,
+        "unmoved_seconds": 16.0,
         "watched_from_slot": 419_999_901,
         "settled_slot": 419_999_980,
         "settled_at": "2026-07-03T12:00:15Z",

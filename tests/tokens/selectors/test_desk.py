@@ -44,7 +44,16 @@ def test_newest_price_wins_whatever_its_source() -> None:
     """Jupiter's price a minute later is newer than Hermes's."""
     factories.sol_usd(NOON)
     newer = factories.sol_usd(NOON + MINUTE, source=PriceOrigin.JUPITER)
-    assert desk.latest_sol_usd() == newer
+    assert desk.latest_sol_usd(now=NOON + MINUTE) == newer
+
+
+def test_truth_24_a_price_of_the_future_does_not_hide_the_one_that_holds() -> None:
+    """A sample of next year, imported by mistake, is nobody's price today."""
+    assert desk.latest_sol_usd(now=NOON) is None
+    factories.sol_usd(NOON + timedelta(days=365), price_usd=Decimal(9_999))
+    assert desk.latest_sol_usd(now=NOON) is None
+    holds = factories.sol_usd(NOON)
+    assert desk.latest_sol_usd(now=NOON) == holds
 
 
 def test_trades_a_minute_counts_quiet_minutes_too() -> None:

@@ -1,5 +1,6 @@
 """Who of several sources was there, was first, or missed something."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -76,3 +77,60 @@ def test_gaps_that_are_old_and_open() -> None:
     feeds.gap(source="gone", slot_to=None, cause=GapCause.DISCONNECT)
     feeds.ended_gap()
     assert reads.open_gaps_by_venue(found_before=NOON + timedelta(minutes=5)) == {"pumpfun": 1}
+
+
+def standings() -> Sequence[reads.Standing]:
+    return reads.standings(lags=indexing.lags(now=NOON), watches=indexing.watches(now=NOON))
+
+
+def standing(venue: Program = Program.PUMPFUN) -> tuple[str, bool]:
+    one = next(it for it in standings() if it.venue == venue)
+    return one.liveness.value, one.is_proven
+
+
+def test_truth_24_a_program_that_nobody_watches_is_not_watched() -> None:
+    """Neither a replayed file that is up to date nor a row of the venue makes a live feed."""
+    factories.cursor(last_block_time=NOON, observed_at=NOON)
+    feeds.venue(settled_slot=None, watched_from_slot=None, settled_at=None, settled_block_time=None)
+    assert [one.liveness.value for one in standings()] == ["not_watched"] * len(Program)
+    assert standing() == ("not_watched", False)
+
+
+@pytest.mark.parametrize(
+    ("block_age", "stored_age", "liveness", "proven"),
+    [
+        (2, 1, "live", True),
+        (60, 1, "live", True),
+        (61, 1, "behind", False),
+        (300, 61, "silent", False),
+        (-10, 0, "live", True),
+        (-11, 0, "clock_wrong", False),
+        (-3600, 0, "clock_wrong", False),
+    ],
+)
+def test_truth_24_only_what_came_a_moment_ago_is_live(
+    block_age: int, stored_age: int, liveness: str, proven: bool
+) -> None:
+    """Behind, silent and ahead of the clock are no life."""
+    feeds.cursor(last_block_time=NOON - timedelta(seconds=block_age), observed_at=NOON - timedelta(seconds=stored_age))
+    assert standing() == (liveness, proven)
+
+
+def test_truth_24_a_quiet_venue_is_proven_by_the_comparison() -> None:
+    """Nothing newer to bring: compared beyond the newest event within a minute, and no longer."""
+    feeds.cursor(last_block_time=NOON - timedelta(minutes=9), observed_at=NOON - timedelta(minutes=9))
+    state = feeds.venue(settled_slot=420_000_000, advanced_at=NOON - timedelta(seconds=60))
+    assert standing() == ("quiet", True)
+    type(state).objects.update(advanced_at=NOON - timedelta(seconds=61))
+    assert standing() == ("silent", False)
+    type(state).objects.update(advanced_at=NOON, settled_slot=419_999_999)
+    assert standing() == ("silent", False)
+
+
+def test_truth_24_feeds_that_are_all_away_are_no_life() -> None:
+    """One of two that is here speaks for the venue; without it the venue is away."""
+    feeds.cursor(last_block_time=NOON, observed_at=NOON)
+    feeds.gap(source="solana-logs", slot_to=None, cause=GapCause.DISCONNECT)
+    assert standing() == ("away", False)
+    feeds.cursor(source="helius", last_block_time=NOON, observed_at=NOON)
+    assert standing() == ("live", True)

@@ -24,6 +24,7 @@ def test_a_quiet_house_has_nothing_that_waits() -> None:
     assert seen() == {
         "stream_lag_seconds": [],
         "stream_silent_seconds": [],
+        "chain_comparison_age_seconds": [],
         "candles_due": [({"interval": label}, 0.0) for label in ("1m", "5m", "1h", "1d")],
         "candles_due_oldest_seconds": [({}, 0.0)],
         "tokens_traded": [({}, 0.0)],

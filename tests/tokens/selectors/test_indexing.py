@@ -73,3 +73,12 @@ def test_how_far_each_venue_is_compared() -> None:
     assert (first.open_gaps, first.oldest_gap_at, first.quarantined) == (2, NOON - timedelta(minutes=1), False)
     assert (second.behind_slots, second.open_gaps, second.quarantined) == (None, 0, True)
     assert (third.venue, third.state, third.behind) == (Program.LAUNCHLAB, None, None)
+
+
+def test_truth_24_a_feed_ahead_of_the_clock_does_not_keep_up() -> None:
+    """Ten seconds are how clocks differ; beyond that nobody knows how far behind it is."""
+    ahead = feeds.cursor(last_block_time=NOON + timedelta(seconds=10))
+    assert indexing.synced(indexing.lags(now=NOON)) is True
+    type(ahead).objects.update(last_block_time=NOON + timedelta(seconds=11))
+    (lag,) = indexing.lags(now=NOON)
+    assert (lag.synced, lag.has_wrong_clock) == (False, True)

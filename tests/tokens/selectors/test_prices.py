@@ -6,6 +6,7 @@ import pytest
 from tests import factories
 from tests.factories import NOON
 from tokens.choices import PriceOrigin
+from tokens.domain.programs import WRAPPED_SOL
 from tokens.selectors import prices
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +18,27 @@ def test_the_newest_sample_of_each_source(django_assert_num_queries: object) -> 
     older = factories.sol_usd(NOON - timedelta(minutes=1), source=PriceOrigin.HERMES)
     newer = factories.sol_usd(NOON + timedelta(minutes=1), source=PriceOrigin.BIRDEYE)
     with django_assert_num_queries(1):  # type: ignore[operator]
-        assert list(prices.latest_by_source()) == [older, newer]
+        assert list(prices.latest_by_source(until=NOON + timedelta(minutes=1))) == [older, newer]
+
+
+def test_truth_24_what_lies_ahead_is_no_newest_sample() -> None:
+    """Neither for the newest of each source, nor the newest minute, nor the last used price."""
+    factories.sol_usd(NOON + timedelta(seconds=1))
+    assert list(prices.latest_by_source(until=NOON)) == []
+    assert prices.find_newest_minute(until=NOON) is None
+    assert prices.find_used(mint=WRAPPED_SOL, since=NOON - timedelta(hours=1), until=NOON) is None
+    held = factories.sol_usd(NOON - timedelta(minutes=1))
+    assert list(prices.latest_by_source(until=NOON)) == [held]
+    assert prices.find_newest_minute(until=NOON) == NOON - timedelta(minutes=1)
+    assert prices.find_used(mint=WRAPPED_SOL, since=NOON - timedelta(hours=1), until=NOON) == held
+
+
+@pytest.mark.parametrize(
+    ("seconds", "holds"), [(-1, False), (0, True), (120, True), (121, False), (443 * 86_400, False)]
+)
+def test_truth_24_a_price_holds_for_two_minutes(seconds: int, holds: bool) -> None:
+    """Neither a price of the future nor one of 443 days ago is SOL's price."""
+    assert prices.holds(NOON - timedelta(seconds=seconds), now=NOON) is holds
 
 
 def test_t8_the_price_at_a_time() -> None:
