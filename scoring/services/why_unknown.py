@@ -259,6 +259,8 @@ def _why_not_asked(causes: Causes) -> str:
 
 
 def _technical_line(name: str, inputs: Inputs, causes: Causes) -> str:
+    if inputs.get("is_graduated") and name in ("velocity", "consistency", "position"):
+        return ""  # its curve is over, as the line says itself
     if name == "base":
         return _market_cap_cause(inputs, causes)
     progress = inputs.get("progress") or (None,)

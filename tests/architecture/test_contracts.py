@@ -84,6 +84,8 @@ BESIDE_ADAPTERS = {
     "public",
     "reconnection",
     "registry",
+    "replies",
+    "signatures",
     "stream_account",
     "subscriptions",
     "token_accounts",

@@ -1,13 +1,10 @@
 """Gathering a batch: takes events one by one and merges each into what is known of its token, pool and trade."""
 
 from tokens.choices import EventKind, Platform, PoolStatus, PoolType, Program, RejectionReason, TransactionType, Venue
-from tokens.domain import mayhem, programs
-from tokens.domain.curve import launchlab_target
+from tokens.domain import curve_starts, mayhem, programs
 from tokens.domain.events import ChainEvent, Reserves
 from tokens.domain.facts import (
     DEFAULT_DECIMALS,
-    STANDARD_OFFSETS,
-    STANDARD_ON_SALE,
     STANDARD_SUPPLY,
     STATUS_RANK,
     Gathered,
@@ -18,7 +15,6 @@ from tokens.domain.facts import (
     TokenFact,
     TradeFact,
     Unstorable,
-    standard_start,
     swapped,
 )
 from tokens.domain.programs import QUOTE_DECIMALS
@@ -204,7 +200,7 @@ class Gatherer:
             if is_mayhem := mayhem.is_mayhem(event):
                 self._token(fact.mint, Platform.PUMPFUN).is_mayhem = True
             if fact.initial_real_token is None or fact.base_supply is None:
-                _recognise_start(fact, after, is_mayhem=is_mayhem)
+                curve_starts.recognise_pumpfun(fact, after, is_mayhem=is_mayhem)
         invariant = quote * token
         order = (event.slot or 0, invariant, event.event_index, event.signature)
         if fact.newest is None or order > fact.newest:
@@ -212,7 +208,7 @@ class Gatherer:
             if (supply := event.fields.get("base_supply")) is not None and not fact.flipped:
                 fact.base_supply = supply
             if fact.initial_real_token is None and fact.venue is Venue.RAYDIUM_LAUNCHPAD:
-                _recognise_launchlab(fact, event)
+                curve_starts.recognise_launchlab(fact, event)
         return invariant
 
     def _reserves(self, event: ChainEvent) -> None:
@@ -258,7 +254,9 @@ class Gatherer:
             if start and start.real_token and start.virtual_quote and start.virtual_token:
                 fact.initial_real_token = start.real_token
                 if is_mayhem is False:
-                    fact.quote_target = _target(start.virtual_quote, start.virtual_token, start.real_token)
+                    fact.quote_target = curve_starts.quote_target(
+                        start.virtual_quote, start.virtual_token, start.real_token
+                    )
         else:
             fact.base_supply = fields.get("supply")
             fact.initial_real_token = fields.get("total_base_sell") or (after.real_token if after else None)
@@ -375,36 +373,3 @@ def _successor(event: ChainEvent, mint: str, quote_mint: str) -> str | None:
     if event.program is not Program.PUMPFUN or event.kind is not EventKind.BUY:
         return None
     return programs.graduated_pool(mint, quote_mint) if event.pool != programs.bonding_curve(mint) else None
-
-
-def _recognise_start(fact: PoolFact, state: Reserves, *, is_mayhem: bool | None) -> None:
-    """Tell the start of a standard coin from any state, so that its progress is known without its creation.
-
-    A mayhem coin starts with the tokens of any other; what it raises and what there is of it is not told by its reserves,
-    nor of a coin that may be one.
-    """
-    known = (state.virtual_quote, state.virtual_token, state.real_quote, state.real_token)
-    if None in known or fact.quote_mint != programs.WRAPPED_SOL:
-        return
-    vq, vt, rq, rt = known
-    quote_offset, token_offset = STANDARD_OFFSETS
-    if vt - rt != token_offset or (vq - rq != quote_offset and not is_mayhem):  # type: ignore[operator]
-        return
-    fact.initial_real_token = fact.initial_real_token or STANDARD_ON_SALE
-    if is_mayhem is False:
-        fact.quote_target = _target(*standard_start())
-        fact.base_supply = fact.base_supply or STANDARD_SUPPLY
-
-
-def _recognise_launchlab(fact: PoolFact, event: ChainEvent) -> None:
-    """Tell what a LaunchLab curve sells and raises from any trade: each repeats the curve's parameters."""
-    sold, base, quote = (event.fields.get(name) for name in ("total_base_sell", "virtual_base", "virtual_quote"))
-    fact.initial_real_token = sold
-    if sold is not None and base is not None and quote is not None:
-        fact.implied_target = launchlab_target(base, quote, sold)
-
-
-def _target(virtual_quote: int, virtual_token: int, on_sale: int) -> int | None:
-    """Return the quote that a curve has raised when its last token is sold, rounded up; ``None`` if it never empties."""
-    left = virtual_token - on_sale
-    return None if left <= 0 else -(-virtual_quote * virtual_token // left) - virtual_quote

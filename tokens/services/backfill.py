@@ -226,7 +226,7 @@ def leaves_trades(decoded: Decoded) -> bool:
     return any(event.kind in _TRADES for event in decoded.events)
 
 
-def concerns(decoded: Decoded, venue: Program) -> bool:
+def concerns(decoded: Decoded, *, venue: Program) -> bool:
     """Return whether a transaction of a block is one of the venue's: blocks hold those of all programs."""
     return any(event.program is venue for event in decoded.events)
 

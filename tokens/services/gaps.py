@@ -239,7 +239,7 @@ def _by_blocks(chain: ChainReader, venue: Program, gap: SlotGap, first: int, las
     linked to the one before."""
     for slot, payload in blocks.read(chain=chain, after_slot=first - 1, through_slot=last):
         blocked = backfill.block(slot=slot, payload=payload, finalized=True)
-        mine = {key: one for key, one in blocked.items() if backfill.concerns(one.decoded, venue)}
+        mine = {key: one for key, one in blocked.items() if backfill.concerns(one.decoded, venue=venue)}
         have = backfill.stored(venue=venue, signatures=mine.keys(), since=None)
         new = [one for key, one in mine.items() if not have.has(key, slot)]
         with transaction.atomic():

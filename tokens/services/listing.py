@@ -98,7 +98,7 @@ def _by_blocks(chain: ChainReader, venue: Program, settled: int, head: int) -> P
         last = missing.first - 1
     landed = {}
     for signature, received in found.items():
-        if backfill.concerns(received.decoded, venue):
+        if backfill.concerns(received.decoded, venue=venue):
             at = min((e.block_time for e in received.decoded.events if e.block_time is not None), default=None)
             time = None if at is None else _UNIX + timedelta(seconds=at)
             landed[signature] = Landed(signature, received.decoded.slot or 0, False, time)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as arrow
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from pyarrow import parquet
 
@@ -84,6 +85,8 @@ def _type(field: "models.Field[Any, Any]") -> arrow.DataType:
         return arrow.timestamp("us", "UTC")
     if isinstance(field, models.DurationField):
         return arrow.duration("us")
+    if isinstance(field, ArrayField):
+        return arrow.list_(_type(field.base_field))
     if isinstance(field, models.BooleanField):
         return arrow.bool_()
     return arrow.int64() if isinstance(field, models.IntegerField) else arrow.string()

@@ -219,16 +219,16 @@ def test_a_fresh_list_in_which_nothing_changed_is_not_fetched_again() -> None:
 
 def test_growth_is_against_the_same_source_an_hour_ago() -> None:
     """Three holders instead of two are fifty percent more; an hour-old list of another origin says nothing."""
-    curve = pool(base_supply=11 * 10**6)
-    take(curve, Lists(listed({ANN: 6, BOB: 4})))
-    take(curve, Lists(listed({ANN: 6, BOB: 4, CY: 1}, slot=SLOT + 1)), NOON + HOUR)
+    curve = pool(base_supply=1_011 * 10**6)
+    take(curve, Lists(named(curve, {ANN: 6, BOB: 4})))
+    take(curve, Lists(named(curve, {ANN: 6, BOB: 4, CY: 1}, slot=SLOT + 1)), NOON + HOUR)
     assert stored(curve, NOON + HOUR).holder_growth_rate == 50
     assert stored(curve).holder_growth_rate is None
 
 
 def test_scoring_reads_a_measured_snapshot_once() -> None:
     """A snapshot is to be scored from when its wallets are measured until scoring says that it is done."""
-    curve = pool(base_supply=10 * 10**6)
+    curve = pool(base_supply=1_010 * 10**6)
     mint = curve.token.mint_address
     take(curve, Lists(named(curve, {ANN: 6, BOB: 4})))
     assert measures.since(cursor=None, limit=9) == []
@@ -260,9 +260,9 @@ def test_processed_differences_are_forgotten_after_a_month() -> None:
 
 def test_truth_08_what_launch_wallets_hold_is_the_creators_share() -> None:
     """Who bought in the creation holds it for the creator, whomever the creation names: Ann's and Cy's are one share."""
-    curve = pool()
+    curve = pool(base_supply=1_001_000 * 10**6)
     Token.objects.update(launch_wallets=sorted([ANN, CY]))
-    take(curve, Lists(listed({ANN: 600_000, BOB: 300_000, CY: 100_000})))
+    take(curve, Lists(named(curve, {ANN: 600_000, BOB: 300_000, CY: 100_000})))
     assert stored(curve).creator_percentage == 70
 
 
@@ -270,14 +270,17 @@ def test_truth_08_what_launch_wallets_hold_is_the_creators_share() -> None:
 def test_truth_05_the_mayhem_agent_is_no_holder(by_list: bool) -> None:
     """Neither by a list from the chain nor by our own trades: it is left out with its reason, is nobody who traded, and is in no
     list of the largest."""
-    curve = pool()
+    sold = {"initial_real_token_reserves": 8 * 10**11, "real_token_reserves": 8 * 10**11 - 990 * 10**6}
+    curve = pool(base_supply=1_990 * 10**6, **sold)
     for who, tokens in ((MAYHEM_AGENT, 700), (ANN, 200), (BOB, 100)):
         trade(curve, who, tokens, at=NOON - timedelta(minutes=5))
     trade(curve, MAYHEM_AGENT, -10, slot=SLOT - 50, at=NOON - timedelta(minutes=4))
-    taken = take(curve, Lists(listed({MAYHEM_AGENT: 690, ANN: 200, BOB: 100})) if by_list else None)
+    taken = take(curve, Lists(named(curve, {MAYHEM_AGENT: 690, ANN: 200, BOB: 100})) if by_list else None)
     row = stored(curve)
-    assert (taken.total_holders, taken.excluded, row.top_1_balance) == (2, 1, 200)
-    assert row.raw_distribution["excluded"] == [{"wallet": MAYHEM_AGENT, "reason": "agent", "balance": "690.000000"}]
+    assert (taken.total_holders, row.circulating_supply, row.top_1_balance) == (2, 300, 200)
+    left_out = {"wallet": MAYHEM_AGENT, "reason": "agent", "balance": "690.000000"}
+    assert left_out in row.raw_distribution["excluded"]
+    assert taken.excluded == (2 if by_list else 1)
     assert (row.unique_buyers_1h, row.unique_sellers_1h, row.active_holders, row.new_holders_1h) == (2, 0, 2, 2)
     found = spread.of(token_mint=curve.token.mint_address)
     assert found is not None
@@ -304,7 +307,7 @@ def test_truth_05_whoever_the_agent_bought_beside_is_no_group() -> None:
     assert (began.slot, list(began.launch_buyers), list(began.bundles)) == (SLOT, [ANN], [])
 
 
-@pytest.mark.parametrize(("supply", "circulating"), [(2 * 10**12, 1_999_300), (None, 300)])
+@pytest.mark.parametrize(("supply", "circulating"), [(2 * 10**12, 1_999_295), (None, 300)])
 def test_truth_05_a_mayhem_coin_of_unknown_supply_is_measured_against_the_whole_list(
     supply: int | None, circulating: int
 ) -> None:
@@ -313,7 +316,7 @@ def test_truth_05_a_mayhem_coin_of_unknown_supply_is_measured_against_the_whole_
     curve.token.metadata, curve.token.initial_supply = {"is_mayhem_mode": True}, 2 * 10**12
     curve.token.creation_timestamp = NOON - timedelta(hours=23)
     curve.token.save()
-    answer = {MAYHEM_AGENT: 700, ANN: 200, BOB: 100, curve.pool_address: 0}
+    answer = {MAYHEM_AGENT: 700, ANN: 200, BOB: 100, curve.pool_address: 5}
     take(curve, Lists(listed(answer)))
     assert stored(curve).circulating_supply == circulating
     take(curve, Lists(listed(answer, slot=SLOT + 9)), NOON + HOUR)
@@ -436,8 +439,9 @@ def test_truth_19_a_vault_that_holds_everything_is_the_largest_holder() -> None:
     assert (row.top_1_percentage, row.program_percentage) == (Decimal("99.9960"), Decimal("99.9960"))
     assert row.gini_coefficient > Decimal("0.97")
     assert row.raw_distribution["top"][0]["is_program"] is True
-    fine = pool(base_supply=10**12)
+    fine = pool(base_supply=10**12 + 1)
     accounts = (
+        HeldAccount(address=fine.pool_address, owner=fine.pool_address, raw=1),
         HeldAccount(address=address("vault"), owner=VAULT, raw=10**12 - 40 * 999_999),
         *(HeldAccount(address=address(f"a{who}"), owner=who, raw=999_999) for who in dust),
     )
@@ -450,15 +454,16 @@ def test_truth_19_a_vault_that_holds_everything_is_the_largest_holder() -> None:
 
 def test_truth_19_a_multisigs_vault_is_people_and_a_known_locker_is_not(settings: Any) -> None:
     """60 % in a vault is the largest holding; once an operator names it a locker it is left out, with that reason."""
-    curve = pool()
-    answer = {VAULT: 600_000, ANN: 250_000, BOB: 150_000}
+    curve = pool(base_supply=1_000_001 * 10**6)
+    answer = {VAULT: 600_000, ANN: 250_000, BOB: 150_000, curve.pool_address: 1}
     take(curve, Lists(listed(answer)))
     assert (stored(curve).top_1_percentage, stored(curve).total_holders) == (60, 3)
     settings.HOLDER_LOCKERS = [VAULT]
     take(curve, Lists(listed(answer, slot=SLOT + 1)), NOON + 2 * HOUR)
     row = stored(curve, NOON + 2 * HOUR)
     assert (row.top_1_percentage, row.total_holders, row.circulating_supply) == (Decimal("62.5000"), 2, 400_000)
-    assert [(one["wallet"], one["reason"]) for one in row.raw_distribution["excluded"]] == [(VAULT, "locker")]
+    left_out = {one["wallet"]: one["reason"] for one in row.raw_distribution["excluded"]}
+    assert left_out == {VAULT: "locker", curve.pool_address: "curve"}
 
 
 def test_truth_19_when_all_of_it_is_in_the_curve_nobody_is_unevenly_anything() -> None:
@@ -492,7 +497,7 @@ def test_truth_19_the_canonical_curve_and_pool_of_a_pump_coin_are_known_without_
     """Their addresses follow from the mint: they are left out though we never saw them."""
     mint = "HcN4rDycUdKVkk5L5d8FXvSDA3TuM4LL7GuGXUjmpump"
     token = factories.token(mint_address=mint, initial_supply=10**12)
-    factories.pool(token, base_supply=10**12)
+    factories.pool(token, base_supply=10**12, pool_address=programs.bonding_curve(mint))
     own = {programs.bonding_curve(mint): 300_000, programs.graduated_pool(mint, programs.WRAPPED_SOL): 200_000}
     snapshots.take(token_mint=mint, source=Lists(listed({ANN: 300_000, BOB: 200_000, **own})), now=NOON)
     row = HolderSnapshot.objects.get()

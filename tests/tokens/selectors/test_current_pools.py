@@ -142,6 +142,7 @@ def _holding(token: Token) -> None:
     factories.transaction(
         pool, user_address=factories.address("ann"), type="buy", amount_in=0,
         amount_out=10**12, sol_amount=0, sol_amount_usd=0, token_amount=10**6, block_time=NOON - timedelta(days=2),
+        protocol_fee=0, platform_fee=0, creator_fee=0, share_fee=0, transaction_fee=0,
     )  # fmt: skip
 
 

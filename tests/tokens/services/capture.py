@@ -11,7 +11,7 @@ from tests.recordings import HERE
 from tokens.services import candles, prices, rejections
 from tokens.services.playback import Player
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 Message = tuple[str, bytes]
 
