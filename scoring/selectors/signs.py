@@ -176,7 +176,7 @@ _JOINT = """
 )
 """
 
-_PRICES = """
+_PRICES = f"""
 , minutes AS MATERIALIZED (
     SELECT a.n, c.bucket, c.high, least(c.open, min(c.low) OVER before) AS low_before,
         least(c.close, min(c.low) OVER after) AS low_after
@@ -199,7 +199,8 @@ _PRICES = """
     CROSS JOIN LATERAL (
         SELECT quote_reserves FROM transactions x
         WHERE x.token_id = a.token_id AND x.pool_id = p.id AND x.block_time <= a.at
-        ORDER BY x.block_time DESC, x.slot DESC, x.event_index DESC LIMIT 1
+        ORDER BY x.block_time DESC, x.slot DESC, {place_in_slot("x")} DESC, x.event_index DESC, x.signature COLLATE "C" DESC
+        LIMIT 1
     ) AS newest
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(amount_out), 0) AS quote FROM transactions x

@@ -302,6 +302,17 @@ def test_truth_05_the_agents_trades_are_no_demand() -> None:
     assert "mayhem agent's 2 trades over 22 are left out" in part.components[1].reason
 
 
+def test_truth_05_trades_of_a_mayhem_coin_in_one_slot_are_in_the_order_of_their_places() -> None:
+    """The product falls there as often as it grows: the newest price that was not the agent's is that of the last place."""
+    pool = factories.pool()
+    trade(pool, "9", "1")
+    for place, price, quote in ((1, "3", 9), (2, "4", 8), (3, "5", 7)):
+        reserves = {"quote_reserves": CONSTANT + quote * 10**9, "slot_place": place}
+        trade(pool, "2", price, **reserves, **({"user_address": MAYHEM_AGENT} if price == "3" else {}))
+    facts = market(pool).facts
+    assert [facts.left_out_trades, facts.price, facts.demand_price] == [1, 5, 5]
+
+
 def test_truth_05_where_only_the_agent_trades_nobody_does() -> None:
     """Buys of the agent alone are no trade of anybody: no ratio, no speed, no points for calm."""
     pool = factories.pool()
