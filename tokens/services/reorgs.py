@@ -17,7 +17,7 @@ from tokens.domain.numbers import PRICE_FORMING_RAW
 from tokens.models import ChainReorg, StreamSighting
 from tokens.selectors.slots import place_in_slot
 from tokens.services import candles
-from tokens.services.ingest import followups, parents
+from tokens.services.ingest import followups, parents, places
 
 log = structlog.get_logger(__name__)
 
@@ -123,9 +123,12 @@ def take_back(
         cursor.execute(_LOCK_POOLS, asked)
         cursor.execute(_POOLS, asked)
         pools = [pool for (pool,) in cursor.fetchall()]
+        cursor.execute(_PLACED, asked)
+        placed = cursor.fetchall()
         cursor.execute(_REMOVE_TRADES, asked)
         trades, slot_from, slot_to, asked["since"] = cursor.fetchone()
         asked["pools"] = pools
+        places.write_again(placed, now=now)
         cursor.execute(_FORKED, asked)
         forked = [token for (token,) in cursor.fetchall()]
         for statement in (_UNDO_GRADUATION, _UNDO_CREATION, _FORGET_MILESTONES, _RESTATE, _EMPTY):
@@ -175,6 +178,12 @@ SELECT p.id FROM pools p WHERE p.token_id = ANY(%(tokens)s) AND p.id IN (
     UNION SELECT q.id FROM pools q JOIN tokens t ON t.id = q.token_id
           WHERE t.creation_signature = ANY(%(dropped)s) OR t.graduation_signature = ANY(%(dropped)s)
 )
+"""
+
+# Of mayhem coins: what is left of a slot has other places then.
+_PLACED = """
+SELECT DISTINCT token_id, pool_id, slot, block_time FROM transactions
+WHERE signature = ANY(%(dropped)s) AND signature || ' ' || slot = ANY(%(places)s) AND real_token_reserves IS NOT NULL
 """
 
 # A transaction that landed again keeps the rows of where it landed.
