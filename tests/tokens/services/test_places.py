@@ -369,6 +369,21 @@ def test_truth_05_a_dropped_fork_leaves_the_places_of_a_run_without_it(lost: tup
     assert told() == expected
 
 
+def test_truth_05_a_dropped_trade_after_the_agents_day_leaves_the_supply_of_the_trade_before() -> None:
+    """Its age made the supply unknown; without it the newest trade is of the day in which the agent burns nothing."""
+    curve = Curve().create().trade(50 * 10**12, slot=SLOT + 3)
+    curve.trade(10**12, slot=SLOT + 3 * DAY + 60)
+    store(*curve.events)
+    assert Pool.objects.get().base_supply is None
+    last = curve.events[-1]
+    reorgs.take_back(
+        venue=Program.PUMPFUN, dropped=[reorgs.Dropped(last.signature, last.slot or 0, None)], now=NOW
+    )
+    pool = Pool.objects.get()
+    assert (pool.base_supply, pool.last_signature) == (2 * 10**15, curve.events[1].signature)
+    assert pool.market_cap == round((pool.latest_price or 0) * 2 * 10**9, 20)
+
+
 def test_truth_05_a_late_earlier_trade_tells_where_a_round_trip_began() -> None:
     """A round trip alone in its slot may begin at either end; what came before it decides, whenever it comes."""
     curve = Curve().create().trade(50 * 10**12, slot=SLOT + 3)
