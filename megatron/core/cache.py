@@ -102,12 +102,16 @@ class ReadThrough(Generic[Value]):
         return found | self._fly(missing, now)
 
     def write_through(self, ids: Iterable[UUID], *, now: datetime) -> int:
-        """Read anew those of ``ids`` that Redis holds, and replace them; return how many. For after a commit."""
+        """Read anew those of ``ids`` that Redis holds, and replace them, or drop those that have no value any more; return
+        how many. For after a commit."""
         wanted = list(dict.fromkeys(ids))
         held = self._held(wanted)
         if not held:
             return 0
-        self._store(self._load(ids=held, now=now))
+        values = self._load(ids=held, now=now)
+        self._store(values)
+        if gone := [self._key(key) for key in held if key not in values]:
+            ask(lambda redis: redis.delete(*gone))
         return len(held)
 
     def _key(self, key: UUID) -> str:

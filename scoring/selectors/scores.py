@@ -65,10 +65,10 @@ def history(*, token: Token, after: datetime | None = None, before: datetime | N
 
 
 def find_score(*, token: Token, at: datetime | None = None) -> TokenScore | None:
-    """Return the score that held at ``at`` (None: now) with its token; ``None`` when there was none yet."""
+    """Return the score that held at ``at`` (None: now) with its token; ``None`` when there was none yet, and when by now
+    no part is known any more."""
     found = TokenScore.objects.filter(token=token).select_related("token")
-    if at is not None:
-        found = found.filter(calculated_at__lte=at)
+    found = found.filter(latest__isnull=False) if at is None else found.filter(calculated_at__lte=at)
     return found.order_by("-calculated_at", "-id").first()
 
 

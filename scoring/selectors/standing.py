@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from scoring.models import RiskMetric, SelloffEvent, TokenScore
 from scoring.selectors import scores
@@ -25,13 +26,19 @@ Point = tuple[datetime, int, Decimal | None, Decimal | None, Decimal | None]
 
 
 def newest(*, token: Token, limit: int, and_before: datetime) -> tuple[Sequence[TokenScore], TokenScore | None]:
-    """Return a token's ``limit`` latest scores, the newest first, and the one that held at ``and_before``. One query."""
+    """Return a token's ``limit`` latest scores, the newest first, and the one that held at ``and_before``; none if by now no
+    part is known any more. One query."""
     # The newest is explained by its inputs, which histories leave out.
-    latest = scores.history(token=token).defer(None).order_by(*NEWEST)[:limit]
+    latest = _known(scores.history(token=token))[:limit]
     # Half-open: what began at that moment held then.
-    held = scores.history(token=token, before=and_before + timedelta(microseconds=1)).defer(None).order_by(*NEWEST)[:1]
+    held = _known(scores.history(token=token, before=and_before + timedelta(microseconds=1)))[:1]
     rows = sorted({row.pk: row for row in latest.union(held, all=True)}.values(), key=_when, reverse=True)
     return rows[:limit], next((row for row in rows if row.calculated_at <= and_before), None)
+
+
+def _known(history: QuerySet[TokenScore]) -> QuerySet[TokenScore]:
+    """Return the scores of a token that has a newest one."""
+    return history.defer(None).filter(token__latest_score__isnull=False).order_by(*NEWEST)
 
 
 def course(*, token: Token, until: datetime) -> Sequence[Point]:

@@ -28,21 +28,24 @@ def refresh(*, mints: Collection[str], now: datetime) -> int:
     their parts: call it once, last.
 
     An unchanged total writes nothing. Two workers never compute the same token at once: the second waits, and then sees
-    what the first one wrote. Mints that are no token, and tokens of which no part is known, are passed over.
+    what the first one wrote. Mints that are no token are passed over. A token of which no part is known any more has no
+    total from then on: its history stays, and nothing of it is the newest.
     """
     policy, written = policies.active(), 0
     for tokens in _batches(_tokens(mints)):
         _lock(tokens)
-        rows = [
-            row
-            for one in reads.gathered(tokens=tokens, terms=policy.total)
-            if (row := _changed(one, policy, now)) is not None
-        ]
+        rows, unknown = [], []
+        for one in reads.gathered(tokens=tokens, terms=policy.total):
+            found = total.score(one.inputs, policy.total)
+            if found is None:
+                unknown += [] if one.standing is None else [one.token_id]
+            elif (row := _changed(one, found, policy, now)) is not None:
+                rows.append(row)
         _write(rows)
-        _forget_the_unknown(tokens)
-        written += len(rows)
-        if rows:
-            changed = [row["token_id"] for row in rows]
+        _forget_the_unknown(tokens, unknown)
+        changed = [*(row["token_id"] for row in rows), *unknown]
+        written += len(changed)
+        if changed:
             transaction.on_commit(partial(cache.scored, ids=changed, now=now), robust=True)
     return written
 
@@ -57,11 +60,8 @@ def details_of(found: Total) -> dict[str, Any]:
     }
 
 
-def _changed(one: Gathered, policy: Policy, now: datetime) -> dict[str, Any] | None:
-    """Return the row to write; None when nothing is known, or the standing one says the same."""
-    found = total.score(one.inputs, policy.total)
-    if found is None:
-        return None
+def _changed(one: Gathered, found: Total, policy: Policy, now: datetime) -> dict[str, Any] | None:
+    """Return the row to write; None when the standing one says the same."""
     row: dict[str, Any] = {
         "technical_score": found.technical,
         "holder_score": found.holder,
@@ -155,6 +155,10 @@ def _lock(tokens: list[UUID]) -> None:
             held = len(cursor.fetchall())
 
 
-def _forget_the_unknown(tokens: list[UUID]) -> None:
+def _forget_the_unknown(tokens: list[UUID], unknown: list[UUID]) -> None:
+    """Let ``tokens`` without a total have none in the lists, and ``unknown`` ones none any more."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM latest_token_scores WHERE token_id = ANY(%s) AND score_id IS NULL", [tokens])
+        cursor.execute(
+            "DELETE FROM latest_token_scores WHERE token_id = ANY(%s) AND (score_id IS NULL OR token_id = ANY(%s))",
+            [tokens, unknown],
+        )

@@ -137,6 +137,13 @@ def test_a_writer_replaces_only_what_is_there(rows: Rows, redis: Redis) -> None:
     assert rows.reads == [[ONE]]
 
 
+def test_a_writer_drops_what_has_no_value_any_more(rows: Rows, redis: Redis) -> None:
+    """A key that the database no longer knows is not shown until it runs out."""
+    redis.set(f"count:of:{NONE}", '{"count": "7"}', ex=30)
+    assert through(rows).write_through([NONE, ONE], now=NOON) == 1
+    assert redis.keys("*") == []
+
+
 def test_many_readers_of_one_key_read_it_once(rows: Rows, redis: Redis) -> None:
     """Twenty threads that miss together wait for the first one's read."""
     rows.pause.clear()

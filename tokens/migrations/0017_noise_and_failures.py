@@ -3,6 +3,14 @@
 from django.db import migrations, models
 
 
+# What the code before knows no word for.
+WITHOUT_NOISE_AND_FAILURES = """
+UPDATE rejected_messages SET status = CASE status WHEN 'noise' THEN 'discarded' ELSE status END,
+       reason = CASE reason WHEN 'failed' THEN 'not_storable' ELSE reason END
+ WHERE status = 'noise' OR reason = 'failed'
+"""
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -18,6 +26,7 @@ class Migration(migrations.Migration):
             model_name='rejectedmessage',
             name='rejected_reason_known',
         ),
+        migrations.RunSQL(migrations.RunSQL.noop, WITHOUT_NOISE_AND_FAILURES),
         migrations.AlterField(
             model_name='rejectedmessage',
             name='reason',

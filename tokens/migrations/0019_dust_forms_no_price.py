@@ -65,6 +65,24 @@ SELECT DISTINCT 60, t.token_id, time_bucket('1 minute', t.block_time), now()
 ON CONFLICT (interval, token_id, bucket) DO NOTHING
 """
 
+# Volume that ranks is net of the wash volume of a day, which the minutes of before do not know.
+MARK_LAST_DAY = """
+INSERT INTO candles_due (interval, token_id, bucket, marked_at)
+SELECT 60, token_id, bucket, now() FROM price_candles_1m WHERE bucket > now() - interval '25 hours'
+ON CONFLICT (interval, token_id, bucket) DO NOTHING
+"""
+
+# The code before gives every candle a price: it computes these again.
+WITHOUT_PRICELESS = """
+INSERT INTO candles_due (interval, token_id, bucket, marked_at)
+SELECT 60, token_id, bucket, now() FROM price_candles_1m WHERE bucket >= '2020-01-01' AND open IS NULL
+ON CONFLICT (interval, token_id, bucket) DO NOTHING;
+DELETE FROM price_candles_1m WHERE bucket >= '2020-01-01' AND open IS NULL;
+DELETE FROM price_candles_5m WHERE open IS NULL;
+DELETE FROM price_candles_1h WHERE open IS NULL;
+DELETE FROM price_candles_1d WHERE open IS NULL;
+"""
+
 FORGET_SPOT = """
 UPDATE pools SET latest_price = NULL, latest_price_usd = NULL, market_cap = NULL, market_cap_usd = NULL
  WHERE latest_price IS NOT NULL AND least(virtual_sol_reserves, virtual_token_reserves) < 100
@@ -198,6 +216,7 @@ class Migration(migrations.Migration):
             name='open',
             field=megatron.core.fields.PriceField(null=True),
         ),
+        migrations.RunSQL(migrations.RunSQL.noop, WITHOUT_PRICELESS),
         migrations.AddConstraint(
             model_name='pricecandle1d',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('close__isnull', True), ('high__isnull', True), ('low__isnull', True), ('open__isnull', True)), models.Q(('close__isnull', False), ('high__isnull', False), ('low__isnull', False), ('open__isnull', False)), _connector='OR'), name='candle_1d_prices_whole'),
@@ -219,5 +238,6 @@ class Migration(migrations.Migration):
         ),
         Retention("price_candles_1m_cagg", 90 * timedelta(days=1)),
         migrations.RunSQL(MARK, migrations.RunSQL.noop),
+        migrations.RunSQL(MARK_LAST_DAY, migrations.RunSQL.noop),
         migrations.RunSQL(FORGET_SPOT, migrations.RunSQL.noop),
     ]

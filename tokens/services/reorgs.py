@@ -13,11 +13,13 @@ from django.db import connection, transaction
 from megatron.core import metrics, nudges
 from tokens.choices import Program
 from tokens.domain.events import ChainEvent
+from tokens.domain.mayhem import SUPPLY_RAW, TRADED_FOR
 from tokens.domain.numbers import PRICE_FORMING_RAW
 from tokens.models import ChainReorg, StreamSighting
+from tokens.selectors.mayhem import is_mayhem
 from tokens.selectors.slots import place_in_slot
 from tokens.services import candles
-from tokens.services.ingest import followups, parents
+from tokens.services.ingest import followups, parents, places
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +60,13 @@ WHERE p.pool_type = 'graduated' AND p.token_id IN (
     SELECT token_id FROM pools curve JOIN tokens t ON t.id = curve.token_id
     WHERE t.graduation_signature = ANY(%(dropped)s) OR curve.migration_signature = ANY(%(dropped)s)
        OR (curve.migration_slot = ANY(%(slots)s) AND curve.migration_signature IS NULL))
+UNION
+SELECT earliest.signature FROM tokens t CROSS JOIN LATERAL (
+    SELECT x.signature FROM transactions x JOIN pools p ON p.id = x.pool_id AND p.pool_type <> 'permissionless'
+    WHERE x.token_id = t.id AND x.signature || ' ' || x.slot <> ALL(%(places)s) ORDER BY x.block_time, x.slot LIMIT 1
+) AS earliest
+WHERE t.id IN (SELECT token_id FROM transactions WHERE signature = ANY(%(dropped)s))
+  AND (t.creator_named_slot = ANY(%(slots)s) OR t.creation_signature = ANY(%(dead)s))
 """
 
 # Most of what lands again left rows there too, or came and left none. A row that has none there would go and never come: an
@@ -81,7 +90,12 @@ WHERE kept.signature IS NULL AND NOT EXISTS (
 def witnesses(*, dropped: Collection[Dropped]) -> set[str]:
     """Return the transactions that must be stored again with :func:`take_back`: what they say is undone along with what the
     dropped ones said, because a row does not tell which of them said it."""
-    asked: dict[str, Any] = {"dropped": [one.signature for one in dropped], "slots": [one.slot for one in dropped]}
+    asked: dict[str, Any] = {
+        "dropped": [one.signature for one in dropped],
+        "slots": [one.slot for one in dropped],
+        "places": [f"{one.signature} {one.slot}" for one in dropped],
+        "dead": [one.signature for one in dropped if not one.alive],
+    }
     with connection.cursor() as cursor:
         cursor.execute(_WITNESSES, asked)
         return {signature for (signature,) in cursor.fetchall()} - {one.signature for one in dropped if not one.alive}
@@ -114,6 +128,7 @@ def take_back(
         "places": sorted({f"{one.signature} {one.slot}" for one in dropped}),
         "dead": sorted({one.signature for one in dropped if not one.alive}),
         "now": now,
+        "mayhem": TRADED_FOR,
         "mints": sorted({event.mint for event in again if event.mint is not None}),
         "addresses": sorted({event.pool for event in again if event.pool is not None}),
     }
@@ -123,9 +138,13 @@ def take_back(
         cursor.execute(_LOCK_POOLS, asked)
         cursor.execute(_POOLS, asked)
         pools = [pool for (pool,) in cursor.fetchall()]
+        cursor.execute(_UNDO_NAMED_CREATOR, asked)
+        cursor.execute(_PLACED, asked)
+        placed = cursor.fetchall()
         cursor.execute(_REMOVE_TRADES, asked)
         trades, slot_from, slot_to, asked["since"] = cursor.fetchone()
         asked["pools"] = pools
+        places.write_again(placed, now=now)
         cursor.execute(_FORKED, asked)
         forked = [token for (token,) in cursor.fetchall()]
         for statement in (_UNDO_GRADUATION, _UNDO_CREATION, _FORGET_MILESTONES, _RESTATE, _EMPTY):
@@ -177,6 +196,12 @@ SELECT p.id FROM pools p WHERE p.token_id = ANY(%(tokens)s) AND p.id IN (
 )
 """
 
+# Of mayhem coins: what is left of a slot has other places then.
+_PLACED = """
+SELECT DISTINCT token_id, pool_id, slot, block_time FROM transactions
+WHERE signature = ANY(%(dropped)s) AND signature || ' ' || slot = ANY(%(places)s) AND real_token_reserves IS NOT NULL
+"""
+
 # A transaction that landed again keeps the rows of where it landed.
 _MARK_REMOVED = candles.marking("""
 SELECT DISTINCT 60, token_id, time_bucket(interval '1 minute', block_time), %(now)s::timestamptz FROM gone
@@ -214,6 +239,12 @@ UPDATE tokens SET creation_signature = NULL, creation_timestamp = NULL, creator_
 WHERE creation_signature = ANY(%(dropped)s)
 """
 
+# Whom a trade of the fork named as creator, the earliest trade that is left may name too: it is one of the witnesses.
+_UNDO_NAMED_CREATOR = """
+UPDATE tokens SET creator_address = NULL, creator_named_slot = NULL
+WHERE creator_named_slot = ANY(%(slots)s) AND id IN (SELECT token_id FROM transactions WHERE signature = ANY(%(dropped)s))
+"""
+
 _FORGET_MILESTONES = "DELETE FROM pool_milestones WHERE signature = ANY(%(dropped)s)"
 
 # On a pool the distance between virtual and real reserves stays, so the newest trade left tells both; of a mayhem coin, where
@@ -228,7 +259,10 @@ WITH newest AS (
     ORDER BY t.pool_id, t.slot DESC, {place_in_slot("t")} DESC, t.event_index DESC,
              t.signature COLLATE "C" DESC
 ), priced AS (
-    SELECT n.*, p.base_supply, k.decimals,
+    -- What there is of a mayhem coin its age tells, as in merging.of_mayhem.
+    SELECT n.*, k.decimals,
+           CASE WHEN NOT ({is_mayhem("k")} AND p.platform = 'pumpfun' AND p.pool_type = 'initial') THEN p.base_supply
+                WHEN n.block_time < k.creation_timestamp + %(mayhem)s THEN {SUPPLY_RAW} END AS base_supply,
            CASE WHEN least(n.token, n.quote) >= {PRICE_FORMING_RAW}
                 THEN round(n.quote * power(10::numeric, 20 + k.decimals - p.quote_decimals) / n.token) / 1e20 END AS price
     FROM newest n JOIN pools p ON p.id = n.pool_id JOIN tokens k ON k.id = p.token_id
@@ -238,7 +272,8 @@ UPDATE pools p SET
     real_token_reserves = coalesce(n.real_token_reserves, p.real_token_reserves + n.token - p.virtual_token_reserves),
     virtual_sol_reserves = n.quote, virtual_token_reserves = n.token,
     last_slot = n.slot, last_event_index = n.event_index, last_signature = n.signature, last_trade_at = n.block_time,
-    latest_price = n.price, market_cap = round(n.price * n.base_supply / power(10::numeric, n.decimals), 20),
+    base_supply = n.base_supply, latest_price = n.price,
+    market_cap = round(n.price * n.base_supply / power(10::numeric, n.decimals), 20),
     latest_price_usd = NULL, market_cap_usd = NULL
 FROM priced n WHERE p.id = n.pool_id
 """

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from scoring.models import LatestTokenScore, TokenScore
-from scoring.selectors import scores
+from scoring.selectors import scores, standing
 from scoring.services import totals
 from tests import factories
 from tests.factories import NOON
@@ -179,6 +179,27 @@ def test_what_is_no_token_or_has_no_part_is_passed_over() -> None:
     token = factories.token()
     assert totals.refresh(mints=[token.mint_address, factories.address("nobody")], now=NOON) == 0
     assert LatestTokenScore.objects.count() == 0
+
+
+def test_truth_19_a_total_of_which_no_part_is_known_any_more_stands_no_longer() -> None:
+    """Lists, the token's page and the explanation have none; the history stays, and a part that is known again makes one."""
+    token = factories.token()
+    parts.holder(token)
+    refreshed(token)
+    unknown = dict.fromkeys(("distribution_score", "quality_score", "activity_score"))
+    parts.holder(token, at=parts.later(5), available_max=0, data_completeness=0, **unknown)
+    assert refreshed(token, minutes=5) == 1
+    assert refreshed(token, minutes=6) == 0
+    assert not LatestTokenScore.objects.exists()
+    assert (scores.find_score(token=token), standing.newest(token=token, limit=4, and_before=parts.later(6))) == (
+        None,
+        ([], None),
+    )
+    assert scores.find_score(token=token, at=parts.later(1)) is not None
+    assert TokenScore.objects.count() == 1
+    parts.technical(token, at=parts.later(10))
+    assert refreshed(token, minutes=10) == 1
+    assert (newest(token).holder_score, newest(token).calculated_at) == (None, parts.later(10))
 
 
 @pytest.mark.community

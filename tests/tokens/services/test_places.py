@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
@@ -347,6 +347,41 @@ def test_truth_05_a_dropped_fork_leaves_a_mayhem_coin_where_its_last_trade_left_
     assert priced[2] == events[last].signature
     assert [one for one, _ in placed] == [event.signature for event in events[1 : last + 1]]
     assert gaps() == []
+
+
+@pytest.mark.parametrize("lost", [(1,), (2,), (1, 2), (2, 3), (5,), (3, 4, 5), (6,), (1, 2, 3, 4, 5)])
+def test_truth_05_a_dropped_fork_leaves_the_places_of_a_run_without_it(lost: tuple[int, ...]) -> None:
+    """What is left of a slot, and the slot after it, is in the places that it has without what was taken back."""
+    events = agent_between()
+    curve = Curve()
+    curve.quote, curve.token, curve.real_quote, curve.real_token = _held(events[-1])
+    curve.events = list(events)
+    curve.trade(-(10 * 10**12), slot=SLOT + 8, reset=20 * 10**9).trade(10 * 10**12, slot=SLOT + 8, reset=20 * 10**9)
+    events = curve.events
+    with undone():
+        store(*(event for place, event in enumerate(events) if place not in lost))
+        expected = told()
+    store(*events)
+    dropped = [reorgs.Dropped(events[place].signature, events[place].slot or 0, None) for place in lost]
+    soon = datetime.fromtimestamp(SECOND, UTC) + timedelta(hours=1)  # while its minute's trades are kept
+    reorgs.take_back(venue=Program.PUMPFUN, dropped=dropped, now=soon)
+    candles.roll_all(now=soon)
+    assert told() == expected
+
+
+def test_truth_05_a_dropped_trade_after_the_agents_day_leaves_the_supply_of_the_trade_before() -> None:
+    """Its age made the supply unknown; without it the newest trade is of the day in which the agent burns nothing."""
+    curve = Curve().create().trade(50 * 10**12, slot=SLOT + 3)
+    curve.trade(10**12, slot=SLOT + 3 * DAY + 60)
+    store(*curve.events)
+    assert Pool.objects.get().base_supply is None
+    last = curve.events[-1]
+    reorgs.take_back(
+        venue=Program.PUMPFUN, dropped=[reorgs.Dropped(last.signature, last.slot or 0, None)], now=NOW
+    )
+    pool = Pool.objects.get()
+    assert (pool.base_supply, pool.last_signature) == (2 * 10**15, curve.events[1].signature)
+    assert pool.market_cap == round((pool.latest_price or 0) * 2 * 10**9, 20)
 
 
 def test_truth_05_a_late_earlier_trade_tells_where_a_round_trip_began() -> None:

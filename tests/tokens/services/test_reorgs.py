@@ -3,13 +3,16 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from megatron.clients.errors import TryLater
 from tests.cluster.chain import Fork
 from tests.faults import rows
+from tests.tokens.services.building import address, received, trade
+from tests.tokens.services.capture import NOW
 from tests.tokens.services.live import VENUE, Feed, World, world
 from tokens.models import ChainReorg, PoolMilestone, PriceCandle1m, StreamCursor, StreamSighting, Token, Transaction
-from tokens.services import backfill, candles, finality
+from tokens.services import backfill, candles, finality, ingest, reorgs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -184,3 +187,23 @@ def test_a_fork_is_not_taken_back_by_a_node_that_lags_behind_what_came_since() -
     forked.node.step += 200
     finality.settle(venue=VENUE, chain=forked.rpc, now=forked.later())
     assert rows.differences(_only_curves(rows.snapshot()), _only_curves(rows.expected(forked.chain, forked.now))) == []
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_truth_08_whom_a_trade_of_a_fork_named_is_forgotten(again: bool) -> None:
+    """Its creator goes with it; the earliest trade that is left is asked for and names one again."""
+    first, other = (
+        trade(number, fields={"creator": address(name)}) for number, name in enumerate(("of the fork", "of the chain"))
+    )
+    for event in (other, first):
+        ingest.store(batch=[received(event)], feed="test", now=NOW)
+    assert Token.objects.get().creator_address == address("of the fork")
+    dropped = [reorgs.Dropped(first.signature, first.slot or 0, None)]
+    assert other.signature in reorgs.witnesses(dropped=dropped)
+    with transaction.atomic():
+        reorgs.take_back(venue=VENUE, dropped=dropped, now=NOW, again=[other] if again else [])
+        if again:
+            ingest.store(batch=[received(other)], feed="test", now=NOW)
+    token = Token.objects.get()
+    expected = (address("of the chain"), other.slot) if again else (None, None)
+    assert (token.creator_address, token.creator_named_slot) == expected

@@ -1,7 +1,7 @@
 """Trades of mayhem coins that share a slot: put in the order in which they ran, which their own amounts tell."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -142,19 +142,38 @@ class _Row(NamedTuple):
 
 _Slot = tuple[Any, int]
 """A pool's id and a slot."""
+Key = tuple[Any, Any, int, datetime]
+"""A token's id, its pool's id, and a slot with its time."""
 
 
 def write(new: Iterable[TradeFact], sides: dict[str, Sides], *, now: datetime) -> None:
     """Find the places of mayhem coins' trades in the slots of ``new`` ones, and what follows from them: milestones, candles
     and the pools' newest state. Must run inside the batch's transaction, which holds the pools."""
-    keys = {(sides[fact.pool], fact.slot, fact.block_time) for fact in new if fact.real is not None}
+    ordered = _placed(
+        {
+            (sides[fact.pool].token_id, sides[fact.pool].pool_id, fact.slot, datetime.fromtimestamp(fact.block_time, UTC))
+            for fact in new
+            if fact.real is not None
+        },
+        now,
+    )
+    _restate(ordered)
+
+
+def write_again(keys: Collection[Key], *, now: datetime) -> None:
+    """Find the places of what is left in slots of which trades of mayhem coins were taken back, and of what came next."""
+    _placed(keys, now)
+
+
+def _placed(keys: Collection[Key], now: datetime) -> dict[_Slot, list[_Row]]:
+    """Write the places of the trades in the slots ``keys`` and in the next ones; return them in their order."""
     if not keys:
-        return
-    times = [datetime.fromtimestamp(at, UTC) for _, _, at in keys]
+        return {}
+    times = [at for *_, at in keys]
     asked: dict[str, Any] = {
-        "tokens": [side.token_id for side, _, _ in keys],
-        "pools": [side.pool_id for side, _, _ in keys],
-        "slots": [slot for _, slot, _ in keys],
+        "tokens": [token for token, *_ in keys],
+        "pools": [pool for _, pool, *_ in keys],
+        "slots": [slot for _, _, slot, _ in keys],
         "ats": times,
         "start": min(times) - _APART,
         "until": max(now, *times) + _AHEAD,
@@ -168,7 +187,7 @@ def write(new: Iterable[TradeFact], sides: dict[str, Sides], *, now: datetime) -
     known = {key: rows for key, rows in slots.items() if all(row.real_token is not None for row in rows)}
     ordered = _ordered(known)
     _place(ordered, now)
-    _restate(ordered)
+    return ordered
 
 
 def _ordered(slots: dict[_Slot, list[_Row]]) -> dict[_Slot, list[_Row]]:
