@@ -180,7 +180,7 @@ class AlertKind(TextChoices):
     PROGRAM_CHANGED = "program_changed", "Program or its settings changed"
     QUARANTINE = "quarantine", "Venue quarantined"
     GAP = "gap", "Gap that does not heal"
-    STREAM = "stream", "Stream away"
+    STREAM = "stream", "Stream away, or a message failed"
     FINALITY = "finality", "Chain comparison stalled"
     PRICE_SOURCE = "price_source", "Price source not used"
     PRICE_STALE = "price_stale", "No fresh price"

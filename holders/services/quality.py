@@ -224,6 +224,8 @@ def _row(
         "diamond_hands_ratio": _ratio(counted.diamonds, holders) if counted.traders else None,
     }
     silent = counted.silent if counted.traders or sampled else None
+    # Who funded a wallet only a look-up tells: without any, none found is not none there.
+    insiders = [it.holder.balance for it in judged if WalletClass.INSIDER in it.classes]
     row = WalletQualityMetric(
         token_mint=snapshot.token_mint,
         snapshot_time=snapshot.snapshot_time,
@@ -248,7 +250,7 @@ def _row(
             ages=counted.ages, sizes=counted.sizes, holders=holders, alike=counted.alike, silent=silent
         ),
         velocity_score=_rounded(counted.velocity, 6) if counted.traders or sampled else None,
-        insider_percentage=_share(snapshot, (it.holder.balance for it in judged if WalletClass.INSIDER in it.classes)),
+        insider_percentage=_share(snapshot, insiders) if insiders or enriched else None,
         creator_percentage=snapshot.creator_percentage,
         clusters=len(groups),
         clustered_percentage=_share(snapshot, _balances(groups, judged).values()),

@@ -12,7 +12,7 @@ from django.utils.text import Truncator
 from megatron.core import display, health, skew
 from megatron.core.clock import utc_now
 from scoring.selectors import desk as scored
-from tokens.choices import AlertSeverity, Program
+from tokens.choices import AlertSeverity, Program, RejectionStatus
 from tokens.models import StreamCursor
 from tokens.selectors import alerts, desk, feeds, indexing, prices
 from tokens.selectors.feeds import Liveness
@@ -96,9 +96,11 @@ def _rejections(cursors: Sequence[StreamCursor]) -> Tile:
         return Tile(question, f"{sum(row.count for row in waiting):,} wait", reasons, "warn", link)
     if not cursors:
         return Tile(question, "None waits", "Nothing came yet", "", link)
-    noise = sum(indexing.noise_by_reason().values())
-    told = f"Everything else was stored; {noise:,} noise" if noise else "Everything that came was stored"
-    return Tile(question, "None waits", told, "good", link)
+    aside = desk.rejections_set_aside()
+    named = ((RejectionStatus.NOISE, "noise"), (RejectionStatus.DISCARDED, "discarded"))
+    told = ", ".join(f"{aside[status]:,} {name}" for status, name in named if status in aside)
+    detail = f"Everything else was stored; {told}" if told else "Everything that came was stored"
+    return Tile(question, "None waits", detail, "good", link)
 
 
 def _candles(now: datetime, newest_at: datetime | None) -> Tile:
@@ -190,6 +192,9 @@ def _missing(now: datetime, watches: Sequence[Watch]) -> Tile:
         return Tile(question, "Not known", "The chain's time lies ahead of ours: a clock is wrong", "bad", link)
     if lag > UNSETTLED:
         return Tile(question, "Not known", f"{slowest.venue.label} was compared {display.span(lag)} ago", "warn", link)
+    if young := {watch.venue.label: watch.open_gaps for watch in watches if watch.open_gaps}:
+        told = ", ".join(f"{count} of {label}" for label, count in young.items())
+        return Tile(question, f"{sum(young.values())} open", f"Found lately or not over yet: {told}", "warn", link)
     detail = f"Compared with the chain up to {display.lag(lag)} ago"
     if unwatched := [watch.venue.label for watch in watches if not watch.watched]:
         return Tile(question, "None known", f"{detail}; not watched: {', '.join(unwatched)}", "", link)

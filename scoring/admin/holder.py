@@ -1,6 +1,7 @@
 """How tokens are held: holder scores with their reasons, the frozen ones, and what speaks against a token."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -14,6 +15,7 @@ from megatron.core.admin import FactAdmin
 from megatron.core.admin.reading import chunked_object
 from megatron.core.booleans import DANGER, NEUTRAL, pill
 from megatron.core.clock import utc_now
+from megatron.core.display import compact
 from megatron.core.templatetags.console import ago, copyable
 from scoring.models import HolderScore, HolderScoreFreeze, RiskMetric
 
@@ -192,7 +194,7 @@ def _lines(breakdown: Iterable[Mapping[str, Any]]) -> SafeString:
     told = []
     for part in breakdown:
         for line in part["components"]:
-            points = "unknown" if line["points"] is None else line["points"]
+            points = "unknown" if line["points"] is None else compact(Decimal(line["points"]))
             told.append((f"{_name(part['name'])}, {_name(line['name']).lower()}: {points}", line["reason"]))
     return _list(told)
 

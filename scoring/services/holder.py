@@ -5,7 +5,7 @@ token is frozen once is a rule of ``holder_score_freezes``, and that nothing is 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -79,7 +79,8 @@ def _judge(
     holder_rules, risk_rules = holder.Rules.of(policy.holder), risk.Rules.of(policy.risk)
     figures = signs.read(asked=[(one.token_mint, one.snapshot_time) for one in read], rules=risk_rules)
     scores, risks = [], []
-    for one, seen in zip(read, figures, strict=True):
+    for one, found_signs in zip(read, figures, strict=True):
+        seen = _without_guesses(found_signs, one)
         facts = _holder_facts(one)
         score = holder.score(facts, holder_rules)
         is_scored = _why_not(one, known.get(one.token_mint, _UNKNOWN), policy) is None
@@ -89,6 +90,12 @@ def _judge(
         found = risk.assess(risk_facts, seen, risk_rules)
         risks.append(_risk_row(one, risk_facts, seen, found, policy.version))
     return scores, risks
+
+
+def _without_guesses(seen: Signs, measured: Measures) -> Signs:
+    """Return the signs with insiders unknown where none was found and no wallet was looked up: trades do not tell who funded
+    a wallet, so nobody has looked."""
+    return replace(seen, insiders=None) if seen.insiders == 0 and not measured.wallets_enriched else seen
 
 
 def _known(mints: Iterable[str]) -> dict[str, _Known]:

@@ -21,7 +21,7 @@ from megatron.core import health
 from tests import factories, feeds
 from tests.factories import NOON
 from tests.scoring import shown
-from tokens.choices import GapCause, Program
+from tokens.choices import GapCause, Program, RejectionStatus
 from tokens.models import VenueState
 
 STATIC = Path(settings.BASE_DIR) / "megatron" / "static"
@@ -110,6 +110,32 @@ def test_a_house_on_live_feeds_says_what_is_missing_and_who_is_away(console: Cli
     assert told["Is any trade missing?"] == ("1 open", "bad")
     assert told["Are the feeds alive?"] == ("1 away", "bad")
     assert told["Did the chain fork?"] == ("1 time", "")
+
+
+def test_truth_24_a_gap_that_was_found_lately_is_no_proof_that_none_is_missing(console: Client) -> None:
+    """Compared a moment ago, and a stretch of slots is open: it is counted, however young, and nothing is green."""
+    watch_everything()
+    feeds.gap()
+    assert answers(console)["Is any trade missing?"] == ("1 open", "warn")
+    feeds.gap(source="helius", slot_to=None, cause=GapCause.DISCONNECT)
+    assert answers(console)["Is any trade missing?"] == ("2 open", "warn")
+    feeds.ended_gap()
+    assert answers(console)["Is any trade missing?"] == ("2 open", "warn")
+
+
+def test_truth_24_what_was_discarded_was_not_stored(console: Client) -> None:
+    """Messages that an operator discarded, or that nobody can mend, are counted where the rest is said to be stored."""
+    watch_everything()
+
+    def told() -> str:
+        tiles = console.get(reverse("admin:index")).context["attention"]
+        return next(tile.detail for tile in tiles if tile.question == "Was a message rejected?")
+
+    assert told() == "Everything that came was stored"
+    factories.rejected(status=RejectionStatus.DISCARDED, resolved_at=NOON)
+    assert told() == "Everything else was stored; 1 discarded"
+    factories.rejected(digest="f" * 64, status=RejectionStatus.NOISE, resolved_at=NOON)
+    assert told() == "Everything else was stored; 1 noise, 1 discarded"
 
 
 def test_truth_24_a_program_that_nobody_watches_is_named_and_not_green(console: Client) -> None:

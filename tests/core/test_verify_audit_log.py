@@ -33,16 +33,17 @@ def tamper(statement: str) -> None:
 
 def test_truth_25_a_whole_log_is_said_with_its_newest_hash() -> None:
     """How many entries, and the hash to note: a cut at the end shows against it."""
-    write(1)
+    alone = write(1)
+    assert said() == f"The audit log holds. 1 entry, the newest has the hash {alone}."
     newest = write(2)
     assert said() == f"The audit log holds. 2 entries, the newest has the hash {newest}."
     assert json.loads(said("--json")) == {"ok": True, "entries": 2, "newest_hash": newest}
 
 
 def test_truth_25_an_empty_log_is_not_called_whole() -> None:
-    """Nothing to verify is said as that."""
+    """Nothing to verify is said as that, to a program too: ``ok`` is neither true nor false."""
     assert said() == "0 entries: nothing was written to the audit log yet, or all of it is gone."
-    assert json.loads(said("--json")) == {"ok": True, "entries": 0, "newest_hash": None}
+    assert json.loads(said("--json")) == {"ok": None, "entries": 0, "newest_hash": None}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='operatoralert',
             name='kind',
-            field=models.CharField(choices=[('drift', 'Events changed'), ('fee_recipient', 'New fee recipient'), ('program_changed', 'Program or its settings changed'), ('quarantine', 'Venue quarantined'), ('gap', 'Gap that does not heal'), ('stream', 'Stream away'), ('finality', 'Chain comparison stalled'), ('price_source', 'Price source not used'), ('price_stale', 'No fresh price'), ('credits', 'Provider credits run low')], max_length=40),
+            field=models.CharField(choices=[('drift', 'Events changed'), ('fee_recipient', 'New fee recipient'), ('program_changed', 'Program or its settings changed'), ('quarantine', 'Venue quarantined'), ('gap', 'Gap that does not heal'), ('stream', 'Stream away, or a message failed'), ('finality', 'Chain comparison stalled'), ('price_source', 'Price source not used'), ('price_stale', 'No fresh price'), ('credits', 'Provider credits run low')], max_length=40),
         ),
         migrations.AlterField(
             model_name='venuestate',

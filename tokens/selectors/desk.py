@@ -74,6 +74,13 @@ def waiting_rejections() -> Sequence[Rejections]:
     return [Rejections(RejectionReason(reason), count, oldest) for reason, count, oldest in rows]
 
 
+def rejections_set_aside() -> Mapping[RejectionStatus, int]:
+    """Return how many messages are kept that will not be stored, by status (noise, discarded), those without any left out."""
+    aside = RejectedMessage.objects.filter(status__in=(RejectionStatus.NOISE, RejectionStatus.DISCARDED))
+    rows = aside.values_list("status").annotate(count=Count("id")).order_by("status")
+    return {RejectionStatus(status): count for status, count in rows}
+
+
 def count_waiting_rejections() -> int:
     """Return how many messages wait, at most :data:`COUNT_LIMIT`."""
     return RejectedMessage.objects.filter(status=RejectionStatus.WAITING)[:COUNT_LIMIT].count()

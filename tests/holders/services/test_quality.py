@@ -120,6 +120,18 @@ def test_insiders_snipers_bundlers_and_the_creator_are_told_with_why(curve: Pool
     assert TokenHolder.objects.get(wallet_address=insider).is_insider
 
 
+@pytest.mark.parametrize(("is_looked_up", "share"), [(False, None), (True, 0)])
+def test_truth_23_without_a_look_up_the_share_of_insiders_is_unknown(
+    curve: Pool, is_looked_up: bool, share: int | None
+) -> None:
+    """Trades do not tell who funded a wallet: none found by them is not none there; one look-up is an answer."""
+    buyer = hold(curve, "buyer", 30, bought_at=BORN + HOUR)
+    if is_looked_up:
+        people.analysis(buyer)
+    row = measure(curve)
+    assert (row.wallets_enriched, row.insider_percentage) == (int(is_looked_up), share)
+
+
 def test_one_transaction_with_two_buyers_has_one_payer(curve: Pool) -> None:
     """The same signature, another place in it."""
     one = hold(curve, "one", 10, signature=factories.signature("both"), event_index=0)

@@ -15,7 +15,7 @@ from scoring.admin.score import LatestTokenScoreAdmin
 from scoring.models import LatestTokenScore
 from tests import factories
 from tests.factories import NOON
-from tests.scoring import shown
+from tests.scoring import holder_rows, shown
 
 pytestmark = pytest.mark.django_db
 
@@ -106,3 +106,17 @@ def test_the_page_of_a_score_explains_it_as_it_was(console: Client) -> None:
     page = console.get(reverse("admin:scoring_tokenscore_change", args=[score.pk])).content.decode()
     assert "311 of 666 points that were to be had" in page
     assert "Unknown: its risks were not judged. Its holders were not measured: its launch curve was never seen" in page
+
+
+def test_truth_23_lines_of_a_risk_are_rounded_for_eyes_and_unknown_is_said(console: Client) -> None:
+    """28 digits of a division are no precision; what is unknown is that word and no 0."""
+    lines = [
+        {"name": "sold", "points": "14.28571428571428571428571428", "most": "50", "reason": "One of seven", "inputs": {}},
+        {"name": "sells", "points": "0", "most": "50", "reason": "None", "inputs": {}},
+        {"name": "alike", "points": None, "most": "50", "reason": "Nobody was asked", "inputs": {}},
+    ]
+    risks = holder_rows.risk_metric(breakdown=[{"name": "volatility", "components": lines, "most": "100"}])
+    page = console.get(reverse("admin:scoring_riskmetric_change", args=[risks.pk])).content.decode()
+    assert "Volatility, sold: 14.29</strong>. One of seven" in page
+    assert "Volatility, sells: 0</strong>. None" in page
+    assert "Volatility, alike: unknown</strong>. Nobody was asked" in page

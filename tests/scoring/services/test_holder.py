@@ -22,6 +22,7 @@ from scoring.services import holder as service
 from scoring.services import policies, totals
 from tests import factories
 from tests.factories import NOON
+from tests.holders import people
 from tests.scoring import parts
 from tests.scoring.holder_rows import snapshot
 from tokens.models import Token
@@ -275,6 +276,23 @@ def test_g4_two_workers_freeze_once(policy: None, token: Token) -> None:
     assert sorted(done) == [0, 1]
     assert HolderScoreFreeze.objects.get().score_time == NOON - MINUTE
     assert HolderScore.objects.filter(is_frozen=True).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("looked_up", "seen", "words"),
+    [(0, None, "Unknown: nobody has looked for insiders"), (1, False, "There are no insiders")],
+)
+def test_truth_23_without_a_look_up_nobody_has_looked_for_insiders(
+    token: Token, looked_up: int, seen: bool | None, words: str
+) -> None:
+    """Trades do not tell who funded a wallet: judged by them alone a holder is no insider, and no proof that none sells."""
+    people.holding(token.pools.get(), factories.address("judged"), flagged_at=NOON, flags={})
+    snapshot(token.mint_address)
+    people.quality(token_mint=token.mint_address, snapshot_time=NOON, wallets_sampled=1, wallets_enriched=looked_up)
+    service.score_measured(now=NOON + MINUTE)
+    risks = RiskMetric.objects.get()
+    assert (risks.insider_selling, risks.evidence["insider_selling"]["words"]) == (seen, words)
+    assert risks.inputs["signs"]["insiders"] == (None if seen is None else "0")
 
 
 def test_truth_19_of_too_few_known_holders_nothing_is_safe(token: Token) -> None:

@@ -33,8 +33,11 @@ class Command(DoorCommand):
                 raise CommandError(str(broken)) from broken
         newest = audit.newest()
         if as_json:
-            self.show({"ok": True, "entries": entries, "newest_hash": newest and newest.hash}, as_json=True)
+            # Of nothing nobody can say whether it is whole.
+            ok = None if newest is None else True
+            self.show({"ok": ok, "entries": entries, "newest_hash": newest and newest.hash}, as_json=True)
         elif newest is None:
             self.stdout.write("0 entries: nothing was written to the audit log yet, or all of it is gone.")
         else:
-            self.stdout.write(f"The audit log holds. {entries:,} entries, the newest has the hash {newest.hash}.")
+            noun = "entry" if entries == 1 else "entries"
+            self.stdout.write(f"The audit log holds. {entries:,} {noun}, the newest has the hash {newest.hash}.")
