@@ -17,9 +17,9 @@ _MOST_MONEY: Final = 10**18
 """Base units: a billion SOL, of which there are 0.6, and more dollars than any coin of six decimals has issued."""
 _MOST_SUPPLY: Final = 2 * 10**15
 """Base units of the largest supply of pump.fun's coins (mayhem)."""
-_FAR: Final = 100
-"""How many times what its reserves ask for a trade may pay. The programs' own formula is met to two base units; the mayhem
-agent pays up to a fifth more or less."""
+_FAR: Final = 2
+"""How many times what its reserves ask for a trade may pay, and a fee may be of what its rate asks. The programs' own formulas
+are met to two base units; the mayhem agent pays up to a fifth more or less."""
 _DUST: Final = 1_000
 """Base units by which what is paid and what the reserves ask may differ, however little that is."""
 _NOTHING: Final = Reserves()
@@ -36,7 +36,7 @@ def doubt(program: Program, said: Facts | ChainEvent, fields: Mapping[str, Any],
     return (
         _money(said)
         or (_contradiction(said, fields) if program is Program.PUMPFUN else "")
-        or (_trade(program, said) if said.kind in _TRADES else "")
+        or (_trade(program, said, fields) if said.kind in _TRADES else "")
         or (chain.doubt(block_time=said.block_time) or _overdrawn(said, fields) if grown else "")
     )
 
@@ -86,16 +86,48 @@ def _contradiction(said: Facts | ChainEvent, fields: Mapping[str, Any]) -> str:
     events have less room than those of other programs."""
     in_sol = said.quote_mint == programs.WRAPPED_SOL
     if said.kind in _TRADES and "quote_amount" in fields:
-        if _differ(fields["sol_amount"], fields["quote_amount"] if in_sol else 0):
+        if _differ(fields.get("sol_amount", 0), fields["quote_amount"] if in_sol else 0):
             return "has amounts in SOL and in its quote that contradict each other"
         for unit in ("virtual", "real"):
-            sol, quoted = fields[f"{unit}_sol_reserves"], fields.get(f"{unit}_quote_reserves", 0)
+            sol, quoted = fields.get(f"{unit}_sol_reserves", 0), fields.get(f"{unit}_quote_reserves", 0)
             if sol and _differ(sol, quoted if in_sol else 0):
                 return "has reserves in SOL and in its quote that contradict each other"
+    if said.kind in _TRADES and (doubt := _no_curve(said, fields) or _fee_off_its_rate(said, fields)):
+        return doubt
     after = said.reserves.after or _NOTHING
     quote, token = after.virtual_quote or 0, after.virtual_token or 0
     if said.quote_mint in programs.QUOTE_MINTS and token and quote * _MOST_SUPPLY > _MOST_MONEY * token:
         return "makes its coin worth more than there is money"
+    return ""
+
+
+def _no_curve(said: Facts | ChainEvent, fields: Mapping[str, Any]) -> str:
+    """A curve counts with some of each side before and after a trade, and, unless an agent sets it anew, with more than it has.
+
+    A trade in another quote whose bytes end before they name it is left with nothing in SOL.
+    """
+    for held in (said.reserves.before, said.reserves.after):
+        if held is None:
+            continue
+        if 0 in (held.virtual_quote, held.virtual_token):
+            return "has a curve of nothing"
+        if fields.get("mayhem_mode") is not True and (
+            (held.real_quote or 0) > (held.virtual_quote or held.real_quote or 0)
+            or (held.real_token or 0) > (held.virtual_token or held.real_token or 0)
+        ):
+            return "holds more than its curve counts with"
+    return ""
+
+
+def _fee_off_its_rate(said: Facts | ChainEvent, fields: Mapping[str, Any]) -> str:
+    """Hold the fee against the rate that the event names beside it; whoever is spared one pays none."""
+    for fee, rate in (
+        (said.fees.protocol, fields.get("fee_basis_points")),
+        (said.fees.creator, fields.get("creator_fee_basis_points")),
+    ):
+        asked = (said.quote_amount_raw or 0) * (rate or 0) // 10_000
+        if fee and asked and not (fee <= _FAR * asked + _DUST and asked <= _FAR * fee + _DUST):
+            return "has a fee far from its rate"
     return ""
 
 
@@ -104,15 +136,24 @@ def _differ(sol: int, quoted: int) -> bool:
     return abs(sol - quoted) > _DUST or (quoted == 0) != (sol == 0)
 
 
-def _trade(program: Program, said: Facts | ChainEvent) -> str:
+def _trade(program: Program, said: Facts | ChainEvent, fields: Mapping[str, Any]) -> str:
     paid, got, reserves = said.quote_amount_raw or 0, said.token_amount_raw or 0, said.reserves
     if _fees_exceed(said.fees, paid):
         return "has fees above what was paid"
+    if program is Program.PUMPSWAP and _shares_differ(said, fields):
+        return "has amounts with and without its fee that contradict each other"
     if program is Program.LAUNCHLAB or reserves.before is None or reserves.after is None:
         return ""  # LaunchLab has curves of other shapes, too
     if not _follows(reserves.before, reserves.after):
         return "has reserves that do not follow from its amounts"
     return "" if _is_priced(reserves.before, reserves.after, paid, got) else "pays what its reserves do not ask for"
+
+
+def _shares_differ(said: Facts | ChainEvent, fields: Mapping[str, Any]) -> bool:
+    """PumpSwap says of each trade what is paid with the fee of those who provide the pool, and what is left without."""
+    paid, fee = said.quote_amount_raw or 0, said.fees.lp or 0
+    more, less = fields.get("quote_amount_in_with_lp_fee"), fields.get("quote_amount_out_without_lp_fee")
+    return (more is not None and abs(more - paid - fee) > _DUST) or (less is not None and abs(less - paid + fee) > _DUST)
 
 
 def _overdrawn(said: Facts | ChainEvent, fields: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from megatron.core import chain
+from tokens.choices import EventKind, Program
 from tokens.domain import programs
 from tokens.domain.decode import plausibility
 from tokens.domain.decode.events import EVENTS
@@ -19,6 +20,8 @@ _WORDS: Final = frozenset({"layout", "origin", "instruction"})
 _WORD: Final = re.compile(r"[\w./]{1,80}", re.ASCII)
 _STATED: Final = frozenset({"destination", "curve_type"})
 """Fields that our reading adds to a program's own: words."""
+_LAUNCHES: Final = frozenset({EventKind.CREATE, EventKind.COMPLETE, EventKind.MIGRATE})
+"""What only the program of a curve emits."""
 
 
 def _kinds() -> dict[str, set[str]]:
@@ -41,6 +44,8 @@ def checked(events: Iterable[ChainEvent]) -> tuple[ChainEvent, ...]:
     fields that contradict each other, and for those of another type than the program's."""
     found = tuple(events)
     for event in found:
+        if event.kind in _LAUNCHES and event.program is Program.PUMPSWAP:
+            raise Undecodable("bad_event", f"{event.kind.label} is no event of {event.program.label}")
         if not chain.is_signature(event.signature):
             raise Undecodable("bad_event", f"no signature: {event.signature[:100]!r}")
         for name in ("mint", "pool", "user", "quote_mint"):
@@ -78,7 +83,8 @@ def _typed(event: ChainEvent) -> None:
         if kinds is not None and not any(_is(kind, value) for kind in kinds):
             raise Undecodable("bad_event", f"{name} is no {' or '.join(sorted(kinds))}: {str(value)[:100]!r}")
     for name in _WORDS & event.raw.keys():
-        if _WORD.fullmatch(str(event.raw[name])) is None:
+        word = event.raw[name]
+        if not isinstance(word, str) or _WORD.fullmatch(word) is None:
             raise Undecodable("bad_event", f"{name} is no word")
     if not _is("u64", event.raw.get("unknown_bytes", 0)):
         raise Undecodable("bad_event", "unknown_bytes is no number")

@@ -90,6 +90,13 @@ def test_truth_04_a_trade_that_agrees_with_itself_is_read() -> None:
         {"token_amount": 10**15},
         {"virtual_token_reserves": 1},
         {"sol_amount": 2 * 10**18, "quote_amount": 2 * 10**18},
+        {"virtual_sol_reserves": 0, "virtual_quote_reserves": 0},
+        {"virtual_token_reserves": 0, "real_token_reserves": 0},
+        {"real_sol_reserves": 30_100_000_001, "real_quote_reserves": 30_100_000_001},
+        {"real_token_reserves": 1_069_435_215_946_845},
+        {"fee_basis_points": 95 << 8},
+        {"creator_fee_basis_points": 30 << 8},
+        {"sol_amount": 3 * 10**8, "quote_amount": 3 * 10**8, "real_sol_reserves": 10**9, "real_quote_reserves": 10**9},
     ],
     ids=str,
 )
@@ -98,6 +105,50 @@ def test_truth_04_fields_that_contradict_each_other_are_refused(changes: dict[st
     for more in (b"", bytes(16)):
         with pytest.raises(Undecodable, match="bad_event"):
             said(pump_trade(**changes) + more)
+
+
+@pytest.mark.parametrize("quote", [programs.USDC, key("another coin")])
+def test_truth_04_bytes_that_end_before_the_quote_are_no_trade_of_nothing(quote: str) -> None:
+    """A coin in another quote has zeros in SOL: cut anywhere, it is refused or read as it is, never as a trade in SOL."""
+    whole = pump_trade(sol_amount=0, virtual_sol_reserves=0, real_sol_reserves=0, quote_mint=quote)
+    for length in range(9, len(whole)):
+        try:
+            events = said(whole[:length])
+        except Undecodable:
+            continue
+        assert [(event.quote_mint, event.quote_amount_raw) for event in events] == [(quote, 10**8)], length
+
+
+def _swap(name: str, **changes: Any) -> bytes:
+    """Return the bytes of a PumpSwap trade of about 1 SOL in a pool that a boost made a fifth dearer."""
+    pool = {"pool_base_token_reserves": 2 * 10**14, "pool_quote_token_reserves": 90 * 10**9, "pool": key("pool")}
+    fees = {"lp_fee_basis_points": 20, "lp_fee": 2 * 10**6, "protocol_fee_basis_points": 5, "protocol_fee": 5 * 10**5}
+    who = {"timestamp": BLOCK_TIME, "user": USER, "protocol_fee_recipient": key("recipient"), "coin_creator": key("c")}
+    if name == "BuyEvent":
+        moved = {"quote_amount_in": 10**9, "base_amount_out": 1_851_851_851_851}
+        moved["quote_amount_in_with_lp_fee"] = 1_002_000_000
+    else:
+        moved = {"quote_amount_out": 10**9, "base_amount_in": 1_886_792_452_830}
+        moved["quote_amount_out_without_lp_fee"] = 998_000_000
+    boost = {"virtual_quote_reserves": 17 * 10**9, "base_supply": 10**15}
+    return payload(Program.PUMPSWAP, name, **(pool | fees | who | moved | boost | changes))
+
+
+@pytest.mark.parametrize(("name", "amount"), [("BuyEvent", "quote_amount_in"), ("SellEvent", "quote_amount_out")])
+def test_truth_04_a_swap_agrees_with_its_reserves_and_with_what_is_left_of_it(name: str, amount: str) -> None:
+    """What is paid, with and without the pool's fee, and what the reserves ask are one; a tail shifted by a byte is not."""
+    (event,) = said(_swap(name), programs.PUMPSWAP)
+    assert event.quote_amount_raw == 10**9
+    told = amount + ("_with_lp_fee" if name == "BuyEvent" else "_without_lp_fee")
+    for changes in (
+        {told: 0},
+        {told: 10**9 << 8},
+        {amount: 3 * 10**9, told: 3 * 10**9 + (2 * 10**6 if name == "BuyEvent" else -2 * 10**6)},
+        {"virtual_quote_reserves": 17 * 10**9 << 8},
+        {"lp_fee": 5 * 10**8},
+    ):
+        with pytest.raises(Undecodable, match="bad_event"):
+            said(_swap(name, **changes), programs.PUMPSWAP)
 
 
 def test_truth_04_a_shifted_tail_is_refused() -> None:

@@ -107,12 +107,13 @@ def test_pump_first_trades() -> None:
     event = _read(
         Program.PUMPFUN,
         payload(
-            Program.PUMPFUN, "TradeEvent", 8, mint=MINT, user=USER, sol_amount=2, token_amount=3, virtual_sol_reserves=9
-        ),
+            Program.PUMPFUN, "TradeEvent", 8, mint=MINT, user=USER, sol_amount=2, token_amount=3, virtual_sol_reserves=9,
+            virtual_token_reserves=12,
+        ),  # fmt: skip
     )
     assert (event.raw["layout"], event.fees, event.kind) == ("TradeEvent/8", Fees(), EventKind.SELL)
-    assert event.reserves.after == Reserves(virtual_quote=9, virtual_token=0)
-    assert event.reserves.before is None  # three tokens sold into a curve that ends with none: no chain wrote that
+    assert event.reserves.after == Reserves(virtual_quote=9, virtual_token=12)
+    assert event.reserves.before == Reserves(virtual_quote=11, virtual_token=9)
 
 
 def test_pump_migration() -> None:
@@ -486,7 +487,8 @@ def test_withdraw_of_2024(before: list[str]) -> None:
 
 def test_administrative_event_of_a_new_layout() -> None:
     """A changed layout of an event without consequence is counted and does not hold up the trade beside it."""
-    values = {"mint": MINT, "user": USER, "timestamp": 5}
+    curve = {f"virtual_{side}_reserves": 9 for side in ("sol", "token", "quote")}
+    values = {"mint": MINT, "user": USER, "timestamp": 5, **curve}
     strange = discriminator("ExtendAccountEvent", "event") + bytes(13)
     decoded = _run(
         Call(programs.PUMP, [], discriminator("buy"), [strange, payload(Program.PUMPFUN, "TradeEvent", **values)])
