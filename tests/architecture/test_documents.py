@@ -43,6 +43,16 @@ def test_every_path_in_a_document_exists(document: Path) -> None:
     assert [name for name in sorted(names) if _is_a_file(name) and not _near(name, document)] == []
 
 
+@pytest.mark.parametrize("name", ["units.md", "runbook.md", "api.md", "sizing.md"])
+def test_nothing_is_said_twice_in_a_table(name: str) -> None:
+    """A merge that keeps both sides leaves the old words beside the new ones."""
+    said: set[str] = set()
+    for line in (ROOT / "docs" / name).read_text().splitlines():
+        first = line.split("|")[1].strip() if line.startswith("|") else ""
+        assert first not in said, first
+        said = {*said, first} if first else set()
+
+
 def test_every_test_in_the_invariants_exists() -> None:
     """Each promise names tests, and each of them is there."""
     rows = re.findall(r"^\| (I\d+) \| .+? \| (.+) \|$", (ROOT / "docs" / "invariants.md").read_text(), re.MULTILINE)

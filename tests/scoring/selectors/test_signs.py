@@ -211,6 +211,16 @@ def test_liquidity_is_taken_out_of_graduated_pools_only(curve: Pool) -> None:
     assert (found.pools, found.removed_raw, found.reserve_raw) == (1, 60, 30)
 
 
+def test_truth_09_what_is_left_of_a_pool_is_that_of_its_newest_trade_in_the_slot(curve: Pool) -> None:
+    """By the one order inside a slot, not by a trade's place in its own transaction."""
+    pool = factories.pool(curve.token, pool_type=PoolType.GRADUATED, platform=Venue.PUMPSWAP)
+    for index, left in ((200_001, 40), (1, 50)):
+        factories.transaction(
+            pool, block_time=NOON - HOUR, slot=420_000_000, event_index=index, quote_reserves=left, token_reserves=1
+        )
+    assert read(curve.token).reserve_raw == 50
+
+
 def test_traders_are_counted_by_how_they_trade(curve: Pool) -> None:
     """Two with eleven trades each are alike, one with six buys and six sales trips round, sellers of the day are counted."""
     for wallet in ("a", "b"):
