@@ -1,6 +1,6 @@
 """The overview: each tile answers a question and leads to the list behind the answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -173,19 +173,16 @@ def _missing(now: datetime, watches: Sequence[Watch]) -> Tile:
     question = "Is any trade missing?"
     link = f"{reverse('admin:tokens_slotgap_changelist')}?open=yes"
     if old := feeds.open_gaps_by_venue(found_before=now - OLD_GAP):
-        told = ", ".join(f"{count} of {Program(venue).label}" for venue, count in old.items())
-        return Tile(question, f"{sum(old.values())} open", f"Gaps that do not heal: {told}", "bad", link)
+        by_label = {Program(venue).label: count for venue, count in old.items()}
+        return _open_gaps(question, "Gaps that do not heal", by_label, "bad", link)
     watched = [watch for watch in watches if watch.watched]
     if not watched:
         return Tile(question, "Not known", "No venue is compared with the chain", "", link)
     for watch in watched:
-        if watch.quarantined:
-            return Tile(question, "Not known", f"{watch.venue.label} is quarantined and not compared", "bad", link)
-        if watch.is_stalled:
-            said = (
-                f"{watch.venue.label} was not compared with the chain for {display.span(watch.unmoved or timedelta())}"
-            )
-            return Tile(question, "Not known", said, "bad", link)
+        if watch.quarantined or watch.is_stalled:
+            since = f"was not compared with the chain for {display.span(watch.unmoved or timedelta())}"
+            said = "is quarantined and not compared" if watch.quarantined else since
+            return Tile(question, "Not known", f"{watch.venue.label} {said}", "bad", link)
     slowest = max(watched, key=lambda watch: watch.uncompared or timedelta())
     lag = slowest.uncompared or timedelta()
     if skew.is_clock_wrong(min(watch.uncompared or timedelta() for watch in watched)):
@@ -193,12 +190,16 @@ def _missing(now: datetime, watches: Sequence[Watch]) -> Tile:
     if lag > UNSETTLED:
         return Tile(question, "Not known", f"{slowest.venue.label} was compared {display.span(lag)} ago", "warn", link)
     if young := {watch.venue.label: watch.open_gaps for watch in watches if watch.open_gaps}:
-        told = ", ".join(f"{count} of {label}" for label, count in young.items())
-        return Tile(question, f"{sum(young.values())} open", f"Found lately or not over yet: {told}", "warn", link)
+        return _open_gaps(question, "Found lately or not over yet", young, "warn", link)
     detail = f"Compared with the chain up to {display.lag(lag)} ago"
     if unwatched := [watch.venue.label for watch in watches if not watch.watched]:
         return Tile(question, "None known", f"{detail}; not watched: {', '.join(unwatched)}", "", link)
     return Tile(question, "None known", detail, "good", link)
+
+
+def _open_gaps(question: str, what: str, by_label: Mapping[str, int], tone: str, link: str) -> Tile:
+    told = ", ".join(f"{count} of {label}" for label, count in by_label.items())
+    return Tile(question, f"{sum(by_label.values())} open", f"{what}: {told}", tone, link)
 
 
 def _forks(now: datetime, watches: Sequence[Watch]) -> Tile:

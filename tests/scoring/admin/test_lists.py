@@ -111,7 +111,13 @@ def test_the_page_of_a_score_explains_it_as_it_was(console: Client) -> None:
 def test_truth_23_lines_of_a_risk_are_rounded_for_eyes_and_unknown_is_said(console: Client) -> None:
     """28 digits of a division are no precision; what is unknown is that word and no 0."""
     lines = [
-        {"name": "sold", "points": "14.28571428571428571428571428", "most": "50", "reason": "One of seven", "inputs": {}},
+        {
+            "name": "sold",
+            "points": "14.28571428571428571428571428",
+            "most": "50",
+            "reason": "One of seven",
+            "inputs": {},
+        },
         {"name": "sells", "points": "0", "most": "50", "reason": "None", "inputs": {}},
         {"name": "alike", "points": None, "most": "50", "reason": "Nobody was asked", "inputs": {}},
     ]
