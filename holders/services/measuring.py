@@ -134,6 +134,8 @@ def _supplied(token: Token, pool: Pool | None, found: Found, *, held: int, out: 
     """Return the base units that somebody may hold, ``None`` when neither the supply nor the whole list is known, or when
     they contradict each other."""
     supply = _supply(token, pool, now)
+    if supply is not None and held > supply:
+        return None  # wallets that sold what they never bought here: others hold less than our trades say
     if found.origin == HolderOrigin.TRADES:
         supply = _sold(pool, supply)
     elif supply is None and not found.missing:

@@ -104,9 +104,11 @@ def score(
     velocity_pct_h: Decimal | None,
     steady: Decimal | None,
     is_graduated: bool = False,
+    is_silent: bool = False,
 ) -> Part:
     """Return the three lines. ``steady`` is :func:`consistency`. What is not known is unknown, except that no movement
-    to measure is no velocity. A curve that is over (``is_graduated``) has no points to be had (G16)."""
+    to measure is no velocity. A curve that is over (``is_graduated``) has no points to be had, and one in which nobody traded for
+    an hour (``is_silent``) is not steady (G16)."""
     if progress_pct is None or is_graduated:
         lines = (
             ("velocity", terms.velocity.most),
@@ -120,7 +122,7 @@ def score(
         return Part("bonding_curve", tuple(Component(n, None, most, reason, unknown) for n, most in lines), terms.most)
     lines_known = (
         _velocity(terms, progress_pct, velocity_pct_h),
-        _consistency(terms, steady),
+        _consistency(terms, steady, is_silent=is_silent),
         _position(terms, progress_pct),
     )
     return Part("bonding_curve", lines_known, terms.most)
@@ -137,8 +139,11 @@ def _velocity(terms: Terms, progress_pct: Decimal, pct_h: Decimal | None) -> Com
     return Component("velocity", rounded(read.points * factor.points), terms.velocity.most, reason, inputs)
 
 
-def _consistency(terms: Terms, steady: Decimal | None) -> Component:
+def _consistency(terms: Terms, steady: Decimal | None, *, is_silent: bool) -> Component:
     inputs = {"progress_consistency": text(steady)}
+    if is_silent:
+        reason = "No trade of the last hour forms a price: silence is no steadiness."
+        return Component("consistency", Decimal(0), terms.consistency, reason, inputs | {"is_silent": "true"})
     if steady is None:
         reason = "The progress of the last half hour is not known."
         return Component("consistency", None, terms.consistency, reason, inputs)

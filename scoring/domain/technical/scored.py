@@ -109,6 +109,7 @@ def score(terms: Terms, facts: Facts) -> Technical:
                 velocity_pct_h=found.progress_velocity_pct_h,
                 steady=found.progress_consistency,
                 is_graduated=facts.is_graduated,
+                is_silent=facts.is_silent,
             ),
             trading.score(
                 terms.trading_health,

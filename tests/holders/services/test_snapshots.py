@@ -520,6 +520,16 @@ def test_truth_19_holders_of_more_than_was_sold_are_not_believed(sold: int, is_m
     assert row.circulating_supply == max(sold, 600 if sold < 1_000 else 800)
 
 
+def test_truth_19_nobody_holds_more_than_there_is() -> None:
+    """Our trades leave two wallets with more than the supply, which others brought and sold: what circulates is unknown."""
+    curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=2 * 10**11)
+    trade(curve, ANN, 600_000)
+    trade(curve, BOB, 500_000)
+    take(curve, None)
+    row = stored(curve)
+    assert (row.circulating_supply, row.is_measured, row.top_1_percentage) == (None, False, None)
+
+
 def test_truth_19_reserves_above_what_was_on_sale_say_nothing_of_what_was_sold() -> None:
     """A curve cannot hold more than it began with: what circulates is unknown then, not what we happen to know."""
     curve = pool(initial_real_token_reserves=8 * 10**11, real_token_reserves=9 * 10**11)

@@ -343,6 +343,16 @@ def test_truth_20_silence_gives_no_selloff_points() -> None:
     assert score(TERMS, Facts(is_silent=True)).parts[3].points is None
 
 
+def test_truth_20_a_silent_curve_is_not_steady() -> None:
+    """Nothing fell because nobody traded: no points of 12.5 for steadiness, and its place on the curve counts as before."""
+    facts = Facts(price=D(1), progress=(D(20),) * 7)
+    loud, silent = (score(TERMS, replace(facts, is_silent=is_silent)).parts[1] for is_silent in (False, True))
+    points = [{line.name: line.points for line in part.components} for part in (loud, silent)]
+    assert [found["consistency"] for found in points] == [D("12.5"), 0]
+    assert points[0]["position"] == points[1]["position"] > 0
+    assert silent.available == loud.available
+
+
 def test_truth_20_a_curve_that_is_over_has_no_block() -> None:
     """After graduation the curve's 83 points are neither given nor to be had."""
     facts = Facts(price=D(1), progress=(D(100),) * 7, is_graduated=True)
