@@ -11,6 +11,7 @@ from django.db import connection
 from scoring.domain.technical.facts import Facts
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.selectors.counting import FORMS_PRICE
+from tokens.selectors.slots import place_in_slot
 
 # Everything is to the minute. A fall is measured from the highest price of its window (G13): the highest of the minutes that
 # had not ended when it began, or the price that it began with: the close of the newest minute that had ended by then, of a
@@ -42,7 +43,7 @@ WITH asked AS MATERIALIZED (
     FROM hour GROUP BY token_id
 ), seen AS MATERIALIZED (
     SELECT t.token_id, t.user_address, t.user_address = %(agent)s AS by_agent, t.type = 'buy' AS buys, t.sol_amount AS sol,
-        t.block_time, t.slot, coalesce(t.quote_reserves * t.token_reserves, 0) AS invariant, t.event_index,
+        t.block_time, t.slot, {place} AS invariant, t.event_index, t.signature,
         CASE WHEN {forms} THEN t.price_per_token END AS price,
         coalesce(t.sol_amount, t.price_per_token * t.token_amount) AS value,
         CASE WHEN t.type = 'buy' THEN t.sol_amount ELSE -t.sol_amount END AS flow, t.block_time > %(m1)s AS is_new,
@@ -64,7 +65,7 @@ WITH asked AS MATERIALIZED (
     FROM (
         SELECT DISTINCT ON (token_id, bucket) token_id, time_bucket('1 minute', block_time) AS bucket, price AS close
         FROM trades JOIN agent USING (token_id) WHERE price IS NOT NULL
-        ORDER BY token_id, bucket, slot DESC, invariant DESC, event_index DESC
+        ORDER BY token_id, bucket, slot DESC, invariant DESC, event_index DESC, signature COLLATE "C" DESC
     ) AS minute
     GROUP BY token_id
 ), traders AS (
@@ -156,6 +157,7 @@ _BANDS = {f"{side}_{band}": (side, band) for side in ("buys", "NOT buys") for ba
 _STATEMENT = _FACTS.format(
     ended="bucket > %(m11)s AND bucket <= %(m1)s",
     forms=FORMS_PRICE,
+    place=place_in_slot("t"),
     bands=", ".join(
         f'sum(value) FILTER (WHERE {side} AND band = {band}) AS "{name}"' for name, (side, band) in _BANDS.items()
     ),

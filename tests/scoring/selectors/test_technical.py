@@ -302,6 +302,15 @@ def test_truth_05_the_agents_trades_are_no_demand() -> None:
     assert "mayhem agent's 2 trades over 22 are left out" in part.components[1].reason
 
 
+def test_truth_05_the_price_of_demand_is_that_of_the_last_place_in_the_slot() -> None:
+    """After the agent set the virtual quote anew the later trade has the smaller product: its place tells the order."""
+    pool = factories.pool(factories.token(creation_timestamp=NOW - timedelta(hours=9)))
+    trade(pool, "9", "1", user_address=MAYHEM_AGENT)
+    trade(pool, "2", "5", slot=7, quote_reserves=CONSTANT + 40_000_000_000, slot_place=1)
+    trade(pool, "2", "3", slot=7, by="other", quote_reserves=CONSTANT + 20_000_000_000, slot_place=2)
+    assert market(pool).facts.demand_price == 3
+
+
 def test_truth_05_where_only_the_agent_trades_nobody_does() -> None:
     """Buys of the agent alone are no trade of anybody: no ratio, no speed, no points for calm."""
     pool = factories.pool()
