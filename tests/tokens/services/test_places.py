@@ -376,9 +376,7 @@ def test_truth_05_a_dropped_trade_after_the_agents_day_leaves_the_supply_of_the_
     store(*curve.events)
     assert Pool.objects.get().base_supply is None
     last = curve.events[-1]
-    reorgs.take_back(
-        venue=Program.PUMPFUN, dropped=[reorgs.Dropped(last.signature, last.slot or 0, None)], now=NOW
-    )
+    reorgs.take_back(venue=Program.PUMPFUN, dropped=[reorgs.Dropped(last.signature, last.slot or 0, None)], now=NOW)
     pool = Pool.objects.get()
     assert (pool.base_supply, pool.last_signature) == (2 * 10**15, curve.events[1].signature)
     assert pool.market_cap == round((pool.latest_price or 0) * 2 * 10**9, 20)

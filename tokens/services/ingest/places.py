@@ -151,7 +151,12 @@ def write(new: Iterable[TradeFact], sides: dict[str, Sides], *, now: datetime) -
     and the pools' newest state. Must run inside the batch's transaction, which holds the pools."""
     ordered = _placed(
         {
-            (sides[fact.pool].token_id, sides[fact.pool].pool_id, fact.slot, datetime.fromtimestamp(fact.block_time, UTC))
+            (
+                sides[fact.pool].token_id,
+                sides[fact.pool].pool_id,
+                fact.slot,
+                datetime.fromtimestamp(fact.block_time, UTC),
+            )
             for fact in new
             if fact.real is not None
         },
