@@ -153,7 +153,9 @@ def _shares_differ(said: Facts | ChainEvent, fields: Mapping[str, Any]) -> bool:
     """PumpSwap says of each trade what is paid with the fee of those who provide the pool, and what is left without."""
     paid, fee = said.quote_amount_raw or 0, said.fees.lp or 0
     more, less = fields.get("quote_amount_in_with_lp_fee"), fields.get("quote_amount_out_without_lp_fee")
-    return (more is not None and abs(more - paid - fee) > _DUST) or (less is not None and abs(less - paid + fee) > _DUST)
+    return (more is not None and abs(more - paid - fee) > _DUST) or (
+        less is not None and abs(less - paid + fee) > _DUST
+    )
 
 
 def _overdrawn(said: Facts | ChainEvent, fields: Mapping[str, Any]) -> str:

@@ -107,9 +107,16 @@ def test_pump_first_trades() -> None:
     event = _read(
         Program.PUMPFUN,
         payload(
-            Program.PUMPFUN, "TradeEvent", 8, mint=MINT, user=USER, sol_amount=2, token_amount=3, virtual_sol_reserves=9,
+            Program.PUMPFUN,
+            "TradeEvent",
+            8,
+            mint=MINT,
+            user=USER,
+            sol_amount=2,
+            token_amount=3,
+            virtual_sol_reserves=9,
             virtual_token_reserves=12,
-        ),  # fmt: skip
+        ),
     )
     assert (event.raw["layout"], event.fees, event.kind) == ("TradeEvent/8", Fees(), EventKind.SELL)
     assert event.reserves.after == Reserves(virtual_quote=9, virtual_token=12)
