@@ -252,7 +252,7 @@ def test_a_herald_costs_no_question_and_hides_nothing() -> None:
     heralded = [
         msgspec.json.encode(
             {"signature": one.signature, "mint": key("mint"), "txType": "buy", "traderPublicKey": key("u"),
-             "tokenAmount": 1000.5, "solAmount": 0.25, "bondingCurveKey": key("curve"), "pool": "pump",
+             "tokenAmount": 1000.5, "solAmount": 0.031, "bondingCurveKey": key("curve"), "pool": "pump",
              "vTokensInBondingCurve": 1_000_000.0, "vSolInBondingCurve": 31.0, "marketCapSol": 30.0}
         )
         for one in said
