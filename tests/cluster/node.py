@@ -55,7 +55,7 @@ class Node:
         self.denied: set[int] = set()
         """Slots whose block ``getBlock`` was asked for and did not give, because it lags or lies."""
         self.unread: list[tuple[int, int]] = []
-        """Of each odd item of a list: the slots of the older and of the newer one beside it; of the newest, how far the list goes."""
+        """Of each odd item of a list: the slots of the older and of the newer one beside it, or how far the list goes."""
         self._behind = behind
         self._blocks: dict[object, msgspec.Raw] = {}
         self._writing = threading.Lock()
