@@ -174,6 +174,15 @@ def test_the_newest_slot_depends_on_how_settled_it_must_be(node: SolanaRpc) -> N
     assert (node.get_slot(finalized=False), node.get_slot(finalized=True)) == (435948490, 435948458)
 
 
+def test_the_oldest_block_that_a_node_keeps_is_its_own_word() -> None:
+    """Asked for by its own method; what is no slot is malformed."""
+    caller, asked = reader(result(435_000_000), result(-1))
+    assert caller.get_first_slot() == 435_000_000
+    assert json.loads(asked[0].content)["method"] == "getFirstAvailableBlock"
+    with pytest.raises(Malformed):
+        caller.get_first_slot()
+
+
 def test_signatures_are_listed_newest_first(node: SolanaRpc) -> None:
     """With whether they failed, and the time where the node has it; absent bounds are not sent."""
     found = node.get_signatures(PROGRAM, before=None, until="1" * 88, limit=2, finalized=True, min_slot=435948400)

@@ -30,7 +30,7 @@ _NOT_GIVEN = (
 
 
 class Liar:
-    """Turns a node's true answers into those of a plan; the slots of which something was kept back are the node's ``denied``."""
+    """Turns a node's true answers into those of a plan; what was kept back is the node's ``denied`` and ``unread``."""
 
     def __init__(self, plan: FaultPlan, node: Node) -> None:
         self._plan, self._node = plan, node
@@ -60,7 +60,8 @@ class Liar:
 
     def _getSignaturesForAddress(self, params: list[Any], truth: list[Any]) -> list[Any]:  # noqa: N802  # the RPC's own names
         page = [item for item in truth if item["slot"] >= self._node.first_slot]
-        before = (params[1] if len(params) > 1 else {}).get("before")
+        options = params[1] if len(params) > 1 else {}
+        before = options.get("before")
         if before is not None and self._lies(STUCK):
             return list(self._last.get("page", page))
         if before is not None and self._lies(BACK):
@@ -74,11 +75,18 @@ class Liar:
             self._last["first"] = page
         if page and self._lies(ODD_ITEM):
             place = random.Random(f"{self._plan.seed} {len(page)}").randrange(len(page))
-            # It may be anywhere down to the older one beside it, for all that anybody can tell.
-            older = page[min(place + 1, len(page) - 1)]["slot"]
-            self._node.denied.update(range(older, page[place]["slot"] + 1))
+            if place + 1 < len(page):  # else it comes again: the next page begins before the last one that was read
+                # It may be anywhere between the two beside it, for all that anybody can tell.
+                newer = page[place - 1]["slot"] if place else self._slot_of(before, options)
+                self._node.unread.append((page[place + 1]["slot"], newer))
             page = [*page[:place], _ODD[place % len(_ODD)], *page[place + 1 :]]
         return page
+
+    def _slot_of(self, signature: str | None, options: dict[str, Any]) -> int:
+        """Return where a signature landed as far as the node has come, or that slot itself."""
+        view = self._plan.chain.view(self._node.head(options.get("commitment", "finalized")))
+        found = None if signature is None else view.find(signature)
+        return view.slot if found is None else found.slot
 
     def _getSignatureStatuses(self, _params: list[Any], truth: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         value = truth["value"]
@@ -98,6 +106,7 @@ class Liar:
         return truth
 
     def _getBlocks(self, _params: list[Any], truth: list[int]) -> list[int]:  # noqa: N802
+        # What is left out here is asked for by its child: it is no reason for a gap.
         return [slot for slot in truth if slot >= self._node.first_slot and not self._hides("listed", slot)]
 
     def _getBlock(self, params: list[Any], truth: Any) -> Any:  # noqa: N802
@@ -106,6 +115,7 @@ class Liar:
             self._node.denied.add(slot)
             raise RpcError(*_NOT_GIVEN[0])
         if self._hides("given", slot):
+            self._node.denied.add(slot)
             place = slot % (len(_NOT_GIVEN) + 1)
             if place == len(_NOT_GIVEN):
                 return None
@@ -117,10 +127,7 @@ class Liar:
             return False
         with self._lock:
             self._hidden[f"{how} {slot}"] += 1
-            hides = self._hidden[f"{how} {slot}"] <= MOST_HIDDEN
-        if hides:
-            self._node.denied.add(slot)
-        return hides
+            return self._hidden[f"{how} {slot}"] <= MOST_HIDDEN
 
     def _lies(self, kind: str) -> bool:
         with self._lock:

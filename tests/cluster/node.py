@@ -53,7 +53,9 @@ class Node:
         self.lie: Callable[[str, list[Any], Any], Any] = lambda _method, _params, truth: truth
         """Asked with every result that is true: what is answered instead, or an :class:`RpcError` that it raises."""
         self.denied: set[int] = set()
-        """Slots of which it was asked for the block and did not give it, because it lags or lies."""
+        """Slots whose block ``getBlock`` was asked for and did not give, because it lags or lies."""
+        self.unread: list[tuple[int, int]] = []
+        """Of each odd item of a list: the slots of the older and of the newer one beside it, or how far the list goes."""
         self._behind = behind
         self._blocks: dict[object, msgspec.Raw] = {}
         self._writing = threading.Lock()
@@ -140,7 +142,6 @@ class Node:
 
     def _block(self, slot: int, view: View) -> Block:
         if slot > view.slot:
-            self.denied.add(slot)
             raise RpcError(-32004, f"Block not available for slot {slot}")
         found = view.block(slot)
         if found is None:
@@ -149,7 +150,10 @@ class Node:
 
     def _getBlock(self, slot: int, options: dict[str, Any] | None = None) -> msgspec.Raw:  # noqa: N802
         options = options or {}
-        found = self._block(slot, self._view(options, CONFIRMED))
+        view = self._view(options, CONFIRMED)
+        if slot > view.slot:
+            self.denied.add(slot)
+        found = self._block(slot, view)
         details = options.get("transactionDetails", "full")
         if details == "full":
             for landing in found.landings:

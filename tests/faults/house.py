@@ -12,6 +12,7 @@ from megatron.clients.reconnection import Reconnection
 from megatron.clients.solana_rpc import SolanaRpc
 from megatron.clients.solana_ws import SolanaLogs
 from megatron.clients.websocket import Limits
+from megatron.core import queue
 from tests.cluster.cluster import Cluster
 from tests.cluster.weather import Weather
 from tokens.choices import Program
@@ -27,6 +28,9 @@ TALLY_SECONDS = 0.2
 STEPS_BETWEEN = 12
 """Blocks that may be played before the monitors have stored what they got. Less than the 32 slots to finality, as on the
 real chain, where these are many seconds."""
+IDLE_ROUNDS = 2 * queue.LONGEST_PAUSE // finality.QUIET
+"""Rounds, each of a minute, in which nothing gets on before the house is said to stand still: whatever is to be done again is
+due again in half of them. Rounds and not seconds, so that a busy machine does not look like a house that stands still."""
 
 
 class Clock:
@@ -37,6 +41,10 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self._base + FAST * timedelta(seconds=time.monotonic() - self._began)
+
+    def skip(self, pause: timedelta) -> None:
+        """Let a pause in which nobody does anything be over."""
+        self._base += pause
 
 
 class House:
@@ -122,24 +130,51 @@ class House:
         while time.monotonic() < until and any(now <= then for now, then in zip(self._flushes, before, strict=True)):
             time.sleep(0.003)
 
-    def settle(self, through_slot: int, *, patience: float = 40.0) -> str:
-        """Make rounds until all venues are compared up to a slot and nothing is left to do; return what is left if
-        something is after ``patience`` seconds."""
+    def settle(self, through_slot: int) -> str:
+        """Make rounds until all venues are compared up to a slot and nothing is left to do; return what is left when
+        :data:`IDLE_ROUNDS` rounds on end have brought nothing further."""
         self._stop_rounds.set()
         self._rounds.join()
-        until = time.monotonic() + patience
-        while (left := self._left(through_slot)) and time.monotonic() < until and not self.failures:
+        idle, reached = 0, self._reached(through_slot)
+        while (left := self._left(through_slot)) and idle < IDLE_ROUNDS and not self.failures:
             self._cluster.play(steps=2)  # a chain does not end: empty blocks make the last ones final
+            self.clock.skip(finality.QUIET)
             self.round()
+            now_reached = self._reached(through_slot)
+            idle = 0 if now_reached != reached else idle + 1
+            reached = now_reached
         candles.roll_all(now=self.clock())
-        return left
+        return f"{left}; {self._reasons()}" if left else ""
+
+    def _reached(self, through_slot: int) -> object:
+        """Return what changes when work gets on: how far each venue is compared and each gap healed, and how much waits."""
+        slots = VenueState.objects.order_by("venue").values_list("settled_slot", flat=True)
+        return (
+            [min(slot or 0, through_slot) for slot in slots],
+            list(
+                SlotGap.objects.filter(finished_at=None, slot_from__lte=through_slot)
+                .order_by("id")
+                .values_list("id", "healed_to")
+            ),
+            RejectedMessage.objects.filter(status="waiting").count(),
+        )
+
+    def _reasons(self) -> str:
+        """Return in words why venues are not compared and gaps not healed, as the house itself knows."""
+        venues = VenueState.objects.order_by("venue").values_list("venue", "settled_slot", "comparison_error")
+        open_gaps = SlotGap.objects.filter(finished_at=None).order_by("slot_from")
+        told = [f"{venue} at {slot}: {error or 'no error'}" for venue, slot, error in venues]
+        return "; ".join(
+            [*told, *(f"{gap} ({gap.attempts} attempts): {gap.last_error or 'no error'}" for gap in open_gaps)]
+        )
 
     def _left(self, through_slot: int) -> str:
         unsettled = VenueState.objects.exclude(settled_slot__gte=through_slot)
         # What was cut on a fork and never landed again waits for good.
         waiting = RejectedMessage.objects.filter(status="waiting").exclude(reason="undecodable")
         waiting = waiting.exclude(waits_for__in=self._never)
-        open_gaps = SlotGap.objects.filter(finished_at=None)
+        # The chain goes on, and so do the lies about its empty blocks: those are nobody's trades.
+        open_gaps = SlotGap.objects.filter(finished_at=None, slot_from__lte=through_slot)
         left = {
             "venues not watched": len(VENUES) - VenueState.objects.filter(settled_slot__isnull=False).count(),
             "venues not settled": unsettled.count(),

@@ -37,8 +37,8 @@ COMPARED: tuple[type[Model], ...] = (
 )
 AUDIT = frozenset({"created_at", "updated_at"})
 """When we wrote a row is no fact about the chain."""
-BY_SOURCE = frozenset({"transaction_fee", "transaction_index"})
-"""Known where the whole transaction was read, not from its log."""
+BY_SOURCE = frozenset({"transaction_fee", "transaction_index", "base_vault", "quote_vault"})
+"""Known where the whole transaction was read, not from its log: a pool's vaults only its instructions name."""
 Rows = dict[str, dict[Any, dict[str, Any]]]
 
 

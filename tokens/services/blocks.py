@@ -1,12 +1,15 @@
 """Consecutive blocks of the finalized chain, each linked to the one before it: what a node lacks is not taken for skipped."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
 from megatron.clients.errors import Malformed, NotGiven, TryLater
 from megatron.clients.ports import ChainReader
+from megatron.core import chain as bounds
+from megatron.core import clock
 
 MOST_LEFT_OUT = 100
 """So many blocks in a row that a list left out are read by their links."""
@@ -16,16 +19,18 @@ _AHEAD = (64, 4_096, 400_000)
 
 class _Head(msgspec.Struct, rename="camel"):
     parent_slot: int
+    block_time: int | None = None
 
 
 _head = msgspec.json.Decoder(_Head)
 
 
 class Block(NamedTuple):
-    """One block as ``getBlock`` gives it."""
+    """One block as ``getBlock`` gives it. ``block_time`` is ``None`` where the block has none, or one that cannot be."""
 
     slot: int
     payload: bytes
+    block_time: datetime | None = None
 
 
 class Unlinked(TryLater):
@@ -69,20 +74,26 @@ def _linked(chain: ChainReader, last: int, slot: int) -> Iterator[Block]:
             raise Unlinked(last + 1, wanted, str(error)) from error
         if payload is None:
             raise Unlinked(last + 1, wanted, f"the node says that slot {wanted}, which has a block, has none")
-        parent = _parent(wanted, payload)
-        found.append(Block(wanted, payload))
-        wanted = parent
+        head = _parse_head(wanted, payload)
+        found.append(Block(wanted, payload, _moment(head.block_time)))
+        wanted = head.parent_slot
     yield from reversed(found)
 
 
-def _parent(slot: int, payload: bytes) -> int:
+def _parse_head(slot: int, payload: bytes) -> _Head:
     try:
-        parent = _head.decode(payload).parent_slot
+        head = _head.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"What should be the block of slot {slot} names no parent: {error}.") from error
-    if not 0 <= parent < slot:
-        raise Malformed(f"The block of slot {slot} names slot {parent} as its parent.")
-    return parent
+    if not 0 <= head.parent_slot < slot:
+        raise Malformed(f"The block of slot {slot} names slot {head.parent_slot} as its parent.")
+    return head
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    if seconds is None or bounds.doubt(block_time=seconds, now=clock.utc_now()):
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _next(chain: ChainReader, slot: int) -> int:

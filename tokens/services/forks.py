@@ -18,6 +18,8 @@ from tokens.services.reorgs import Dropped
 SLACK = timedelta(minutes=1)
 """How far a fork's clock may be from the chain's: a row of the slots in question is not looked for further away."""
 _STATUSES = 256
+_FIRST_PASS = timedelta(hours=1)
+"""How far before the first known time of a venue its rows may be that no pass has judged: a list goes back minutes."""
 
 # What a token remembers of its launch and its graduation has no slot of its own; it is judged where its transaction was last
 # seen, and not before a node must know that slot: one that lags says of every newer one that there is none. What it said
@@ -68,7 +70,7 @@ def doubtful(
         "launches": venue is not Program.PUMPSWAP,
         "first": page.first - 1,
         "last": page.last,
-        "since": min([*times, *filter(None, [since])]) - SLACK,
+        "since": min(times) - _FIRST_PASS if since is None else min([*times, since]) - SLACK,
         "until": max(times) + SLACK,
         "venue": venue.value,
         "passed": max(times) - SLACK,

@@ -1,16 +1,19 @@
 """The finalized chain between two slots, as far as one venue is concerned: read from the list of its program, or from blocks."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from megatron.clients.errors import TryLater
 from megatron.clients.ports import ChainReader, Landed
 from tokens.choices import Program
 from tokens.domain import programs
 from tokens.services import backfill, blocks, gaps, ingest
 
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_SKIPPED = 16
+"""So many slots in a row are asked for a time before the node is said to have none."""
 
 
 class Hole(NamedTuple):
@@ -33,6 +36,8 @@ class Page:
     """Transactions that came with the list, where it was made from blocks."""
     later: Mapping[str, Landed] = field(default_factory=dict)
     """What is listed beyond the last slot: of a fork's transactions some landed there."""
+    clock: Sequence[tuple[int, datetime]] = ()
+    """Slots of the page and the times of their blocks, where these are known without a transaction of the venue."""
     hole: Hole | None = None
     """Where the comparison must stop, on this page or just behind it."""
 
@@ -51,7 +56,8 @@ class Page:
             if end >= first:
                 landed = {key: one for key, one in self.landed.items() if first <= one.slot <= end}
                 later = {key: one for key, one in self.landed.items() if one.slot > end}
-                yield Page(first, end, landed, self.failed, self.blocks, later, self._hole_of(end))
+                clock = [(slot, at) for slot, at in self.clock if first <= slot <= end]
+                yield Page(first, end, landed, self.failed, self.blocks, later, clock, self._hole_of(end))
                 first = end + 1
 
     def _hole_of(self, end: int) -> Hole | None:
@@ -59,9 +65,10 @@ class Page:
         return self.hole if self.hole is not None and (self.hole.first <= end or end == self.last) else None
 
     def times_through(self, slot: int) -> list[datetime]:
-        """Return the times of what landed up to a slot."""
+        """Return the times of what landed, and of the blocks that were read, up to a slot."""
         landed = (one for one in self.landed.values() if one.slot <= slot)
-        return [one.block_time for one in landed if one.block_time is not None]
+        times = [one.block_time for one in landed if one.block_time is not None]
+        return times + [at for at_slot, at in self.clock if at_slot <= slot]
 
 
 def read(*, chain: ChainReader, venue: Program, after_slot: int, through_slot: int) -> Page:
@@ -76,23 +83,39 @@ def _by_list(chain: ChainReader, venue: Program, settled: int, head: int) -> Pag
     landed, unread = backfill.listed(
         chain=chain, address=programs.ADDRESSES[venue], after_slot=settled, through_slot=head, finalized=True
     )
+    timed = any(one.block_time is not None for one in landed if not one.failed)
     return Page(
         settled + 1,
         head,
         {one.signature: one for one in landed if not one.failed},
         {one.signature for one in landed if one.failed},
+        clock=() if timed else _clock(chain, settled, head),
         hole=None if unread is None else Hole(*unread, "a transaction is listed in a form that cannot be read"),
     )
+
+
+def _clock(chain: ChainReader, settled: int, head: int) -> Sequence[tuple[int, datetime]]:
+    """Return the newest slot that has a block and its time: where nothing landed that says it, a fork may have had something
+    all the same, and is looked for between times. Raises ``TryLater`` where no slot up to ``head`` has a time."""
+    for slot in range(head, max(settled, head - _MOST_SKIPPED), -1):
+        if (at := chain.get_block_time(slot)) is not None:
+            return [(slot, at)]
+    if head - settled < _MOST_SKIPPED:
+        return ()  # all were skipped, perhaps: nothing of a fork can be told from so little, and a later pass is longer
+    raise TryLater(f"None of the slots up to {head} has a time.")
 
 
 def _by_blocks(chain: ChainReader, venue: Program, settled: int, head: int) -> Page:
     """Read some blocks, oldest first: after a long absence the list of an address would be read from its newest end."""
     last = min(head, settled + gaps.BLOCKS_AT_ONCE)
     found: dict[str, ingest.Received] = {}
+    clock: list[tuple[int, datetime]] = []
     hole: Hole | None = None
     try:
         for block in blocks.read(chain=chain, after_slot=settled, through_slot=last):
             found |= backfill.block(slot=block.slot, payload=block.payload, finalized=True)
+            if block.block_time is not None:
+                clock.append((block.slot, block.block_time))
     except blocks.Unlinked as missing:
         hole = Hole(missing.first, missing.last, str(missing))
         last = missing.first - 1
@@ -102,4 +125,4 @@ def _by_blocks(chain: ChainReader, venue: Program, settled: int, head: int) -> P
             at = min((e.block_time for e in received.decoded.events if e.block_time is not None), default=None)
             time = None if at is None else _UNIX + timedelta(seconds=at)
             landed[signature] = Landed(signature, received.decoded.slot or 0, False, time)
-    return Page(settled + 1, last, landed, blocks=found, hole=hole)
+    return Page(settled + 1, last, landed, blocks=found, clock=clock, hole=hole)

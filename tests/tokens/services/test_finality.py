@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -159,6 +159,28 @@ def test_after_a_long_absence_it_goes_block_by_block(small: World, monkeypatch: 
     assert passes > 2
     kept = rows.snapshot()["transactions"]
     assert rows.differences({"transactions": kept}, {"transactions": _expected(small)}) == []
+
+
+@pytest.mark.parametrize("by_blocks", [False, True])
+@pytest.mark.parametrize("block_time_known", [False, True])
+def test_truth_11_what_a_fork_had_is_judged_where_the_chain_has_nothing_of_the_venue(
+    small: World, monkeypatch: pytest.MonkeyPatch, by_blocks: bool, block_time_known: bool
+) -> None:
+    """Trades of a venue of which the finalized slots hold nothing are taken back: its other transactions do not say until when
+    to look for them, the blocks do."""
+    heard(small)
+    assert Transaction.objects.exists()
+    known = datetime.fromtimestamp(small.chain.main[0].block_time, UTC) if block_time_known else None
+    VenueState.objects.update(settled_block_time=known)
+    # To the chain that the node shows now, all of it was a fork's.
+    monkeypatch.setitem(programs.ADDRESSES, VENUE, programs.WRAPPED_SOL)
+    monkeypatch.setattr(backfill, "concerns", lambda *_: False)
+    monkeypatch.setattr(small.rpc, "get_statuses", lambda asked: (2**40, [None] * len(asked)))
+    if by_blocks:
+        monkeypatch.setattr(gaps, "REACH", 20)
+    while watched_slot() < small.chain.last_slot:
+        assert settled(small) is not None
+    assert not Transaction.objects.filter(pool__platform=programs.VENUES[VENUE]).exists()
 
 
 @pytest.mark.parametrize("most", [3, 40])
