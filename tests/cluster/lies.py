@@ -19,7 +19,7 @@ from tests.cluster.node import Node, RpcError
 
 MOST_HIDDEN = 2
 """How often a block is denied by each method that could tell of it."""
-_ODD = (None, 5, "x", [], {}, {"signature": 7, "slot": "x"}, {"slot": -1, "err": 5})
+_ODD: tuple[Any, ...] = (None, 5, "x", [], {}, {"signature": 7, "slot": "x"}, {"slot": -1, "err": 5})
 _ODD_STATUSES = _ODD[1:]
 _NOT_GIVEN = (
     (-32001, "Block cleaned up, does not exist on node"),
