@@ -80,8 +80,10 @@ traders AS (
 
 _SIDES = "bool_or(buys) AS bought, NOT bool_and(buys) AS sold"
 
+# Where no trade has a USD value, the wash volume has none either.
 _SUMS = f""",
-        {counting.WASH_SOL} AS wash_sol, {counting.WASH_USD} AS wash_usd"""
+        {counting.WASH_SOL} AS wash_volume_sol,
+        CASE WHEN count(bought_for_usd) + count(sold_for_usd) > 0 THEN {counting.WASH_USD} END AS wash_volume_usd"""
 
 # Rooms above hear of it in the transaction of the candles: what they are told of, they can read.
 _HEARD = """
@@ -134,12 +136,7 @@ WITH due AS MATERIALIZED (
 ), {_TRADERS.format(figures=counting.GROUP_FIGURES, sums=_SUMS)}, flat AS (
     -- A minute without a trade that forms a price stands where its last trade left the pool.
     SELECT DISTINCT ON (token_id, bucket) token_id, bucket, spot
-    FROM traded JOIN summed USING (token_id, bucket) WHERE first_slot IS NULL AND spot IS NOT NULL
-    ORDER BY token_id, bucket, {_REVERSED}
-), shown AS (
-    SELECT token_id, bucket, spot, wash_sol AS wash_volume_sol,
-        CASE WHEN volume_usd IS NOT NULL THEN wash_usd END AS wash_volume_usd
-    FROM traders JOIN summed USING (token_id, bucket) LEFT JOIN flat USING (token_id, bucket)
+    FROM traded WHERE spot IS NOT NULL ORDER BY token_id, bucket, {_REVERSED}
 ), {_HEARD}, {_GONE}
 """
 
@@ -155,7 +152,10 @@ WITH due AS MATERIALIZED (
 ), summed AS MATERIALIZED (
     SELECT token_id, bucket, max(high) AS high, min(low) AS low, max(high_usd) AS high_usd, min(low_usd) AS low_usd,
         sum(volume_token) AS volume_token, sum(volume_sol) AS volume_sol, sum(volume_usd) AS volume_usd,
-        sum(trade_count) AS trade_count
+        sum(trade_count) AS trade_count,
+        -- Minutes from before it was computed have no wash volume, and then nothing longer has one.
+        CASE WHEN bool_and(wash_volume_sol IS NOT NULL) THEN sum(wash_volume_sol) END AS wash_volume_sol,
+        CASE WHEN bool_and(wash_volume_sol IS NOT NULL) THEN sum(wash_volume_usd) END AS wash_volume_usd
     FROM minutes GROUP BY token_id, bucket
 ), edges AS (
     SELECT token_id, bucket,
@@ -164,12 +164,8 @@ WITH due AS MATERIALIZED (
         (array_agg(open_usd ORDER BY minute) FILTER (WHERE open_usd IS NOT NULL))[1] AS open_usd,
         (array_agg(close_usd ORDER BY minute DESC) FILTER (WHERE close_usd IS NOT NULL))[1] AS close_usd
     FROM minutes GROUP BY token_id, bucket
-), shown AS (
-    -- Minutes from before it was computed have no wash volume, and then nothing longer has one.
-    SELECT token_id, bucket, NULL::numeric AS spot,
-        CASE WHEN bool_and(wash_volume_sol IS NOT NULL) THEN sum(wash_volume_sol) END AS wash_volume_sol,
-        CASE WHEN bool_and(wash_volume_sol IS NOT NULL) THEN sum(wash_volume_usd) END AS wash_volume_usd
-    FROM minutes GROUP BY token_id, bucket
+), flat AS (
+    SELECT NULL::uuid AS token_id, NULL::timestamptz AS bucket, NULL::numeric AS spot WHERE false
 ), traded AS (
     SELECT d.token_id, d.bucket, t.type = 'buy' AS buys, t.user_address
     {_DUE_TRADES}
@@ -183,8 +179,8 @@ INSERT INTO {table} AS c (id, token_id, bucket, open, high, low, close, open_usd
 SELECT event_id(bucket, token_id::text), token_id, bucket, coalesce(open, spot), coalesce(high, spot), coalesce(low, spot),
        coalesce(close, spot), open_usd, high_usd, low_usd, close_usd,
        volume_token, volume_sol, volume_usd, wash_volume_sol, wash_volume_usd, trade_count, buyer_count, seller_count
-FROM summed LEFT JOIN edges USING (token_id, bucket) JOIN traders USING (token_id, bucket)
-JOIN shown USING (token_id, bucket)
+FROM summed LEFT JOIN edges USING (token_id, bucket) LEFT JOIN traders USING (token_id, bucket)
+LEFT JOIN flat USING (token_id, bucket)
 ORDER BY token_id, bucket
 ON CONFLICT (token_id, bucket) DO UPDATE SET
     open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,

@@ -187,7 +187,6 @@ def _sifted(batch: Sequence[Received], now: datetime) -> tuple[Sequence[Received
         decoded = received.decoded
         reasons = [doubt for event in decoded.events if (doubt := plausibility.impossible(event, now))]
         if doubt := chain.doubt(slot=decoded.slot, block_time=decoded.block_time, now=now) or "; ".join(reasons[:3]):
-            log.info("ingest.impossible", source=received.source, signature=decoded.signature, detail=doubt)
             refused.append(refusal(received, RejectionReason.NOT_STORABLE, f"It {doubt}"))
             continue
         if noise := {said for event in decoded.events if (said := plausibility.noise(event))}:
