@@ -9,7 +9,6 @@ import msgspec
 from megatron.clients.errors import Malformed, NotGiven, TryLater
 from megatron.clients.ports import ChainReader
 from megatron.core import chain as bounds
-from megatron.core import clock
 
 MOST_LEFT_OUT = 100
 """So many blocks in a row that a list left out are read by their links."""
@@ -41,27 +40,27 @@ class Unlinked(TryLater):
         self.first, self.last = first, last
 
 
-def read(*, chain: ChainReader, after_slot: int, through_slot: int) -> Iterator[Block]:
+def read(*, chain: ChainReader, after_slot: int, through_slot: int, now: datetime) -> Iterator[Block]:
     """Yield the blocks behind ``after_slot`` up to ``through_slot``, ascending; all that there are, once it ends.
 
     A node says of a slot that was skipped and of a block that it lacks the same, and its list may leave one out. So each block
     must name the one before as its parent; one that is left out is asked for by its child, and how the stretch ends the
-    next block behind it tells. Raises :class:`Unlinked` where a parent is not to be had, and ``TryLater`` from a node that has
+    next block behind it tells. A time that lies beyond ``now`` is none. Raises :class:`Unlinked` where a parent is not to be had, and ``TryLater`` from a node that has
     not come as far.
     """
     last = after_slot
     if through_slot > after_slot:
         for slot in chain.get_blocks(after_slot + 1, through_slot):
-            for block in _linked(chain, last, slot):
+            for block in _linked(chain, last, slot, now):
                 yield block
                 last = block.slot
     if last < through_slot:
-        for block in _linked(chain, last, _next(chain, through_slot)):
+        for block in _linked(chain, last, _next(chain, through_slot), now):
             if block.slot <= through_slot:
                 yield block
 
 
-def _linked(chain: ChainReader, last: int, slot: int) -> Iterator[Block]:
+def _linked(chain: ChainReader, last: int, slot: int, now: datetime) -> Iterator[Block]:
     """Yield the blocks between ``last``, the newest that is linked, and ``slot``, which has one, ascending."""
     found: list[Block] = []
     wanted = slot
@@ -75,7 +74,7 @@ def _linked(chain: ChainReader, last: int, slot: int) -> Iterator[Block]:
         if payload is None:
             raise Unlinked(last + 1, wanted, f"the node says that slot {wanted}, which has a block, has none")
         head = _parse_head(wanted, payload)
-        found.append(Block(wanted, payload, _moment(head.block_time)))
+        found.append(Block(wanted, payload, _moment(head.block_time, now)))
         wanted = head.parent_slot
     yield from reversed(found)
 
@@ -90,8 +89,8 @@ def _parse_head(slot: int, payload: bytes) -> _Head:
     return head
 
 
-def _moment(seconds: int | None) -> datetime | None:
-    if seconds is None or bounds.doubt(block_time=seconds, now=clock.utc_now()):
+def _moment(seconds: int | None, now: datetime) -> datetime | None:
+    if seconds is None or bounds.doubt(block_time=seconds, now=now):
         return None
     return datetime.fromtimestamp(seconds, UTC)
 

@@ -140,7 +140,7 @@ def _settle(state: VenueState, lease: _Lease, venue: Program, chain: ChainReader
     head = min(chain.get_slot(finalized=True), _heard_to(venue, now))
     if head <= settled:
         return None
-    page = listing.read(chain=chain, venue=venue, after_slot=settled, through_slot=head)
+    page = listing.read(chain=chain, venue=venue, after_slot=settled, through_slot=head, now=now)
     if page.last < page.first:
         _stop(venue, page, now)
     done: Settled | None = None

@@ -237,7 +237,7 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
 def _by_blocks(chain: ChainReader, venue: Program, gap: SlotGap, first: int, last: int, now: datetime) -> None:
     """Store what the blocks of ``[first, last]`` have and we do not. Each block is noted with what it brought, as soon as it is
     linked to the one before."""
-    for read in blocks.read(chain=chain, after_slot=first - 1, through_slot=last):
+    for read in blocks.read(chain=chain, after_slot=first - 1, through_slot=last, now=now):
         slot = read.slot
         blocked = backfill.block(slot=slot, payload=read.payload, finalized=True)
         mine = {key: one for key, one in blocked.items() if backfill.concerns(one.decoded, venue=venue)}

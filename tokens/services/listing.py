@@ -71,11 +71,11 @@ class Page:
         return times + [at for at_slot, at in self.clock if at_slot <= slot]
 
 
-def read(*, chain: ChainReader, venue: Program, after_slot: int, through_slot: int) -> Page:
+def read(*, chain: ChainReader, venue: Program, after_slot: int, through_slot: int, now: datetime) -> Page:
     """Return what the finalized chain has of ``venue`` after a slot, up to another or less far, and where the first hole in it
     is. Raises ``TryLater``."""
     if through_slot - after_slot > gaps.REACH:
-        return _by_blocks(chain, venue, after_slot, through_slot)
+        return _by_blocks(chain, venue, after_slot, through_slot, now)
     return _by_list(chain, venue, after_slot, through_slot)
 
 
@@ -105,14 +105,14 @@ def _clock(chain: ChainReader, settled: int, head: int) -> Sequence[tuple[int, d
     raise TryLater(f"None of the slots up to {head} has a time.")
 
 
-def _by_blocks(chain: ChainReader, venue: Program, settled: int, head: int) -> Page:
+def _by_blocks(chain: ChainReader, venue: Program, settled: int, head: int, now: datetime) -> Page:
     """Read some blocks, oldest first: after a long absence the list of an address would be read from its newest end."""
     last = min(head, settled + gaps.BLOCKS_AT_ONCE)
     found: dict[str, ingest.Received] = {}
     clock: list[tuple[int, datetime]] = []
     hole: Hole | None = None
     try:
-        for block in blocks.read(chain=chain, after_slot=settled, through_slot=last):
+        for block in blocks.read(chain=chain, after_slot=settled, through_slot=last, now=now):
             found |= backfill.block(slot=block.slot, payload=block.payload, finalized=True)
             if block.block_time is not None:
                 clock.append((block.slot, block.block_time))

@@ -1,6 +1,7 @@
 """Blocks that follow one another, whatever a node leaves out of its lists or does not give."""
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ from megatron.clients.errors import Malformed, TryLater
 from megatron.clients.solana_rpc import SolanaRpc
 from tests.tokens.services.live import reader
 from tokens.services import blocks
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 BLOCKS = (100, 101, 104, 105, 109, 110)
 """The slots of a small chain; the others were skipped."""
@@ -56,7 +59,7 @@ def read(chain: SolanaRpc, *, after: int = 99, through: int = 110) -> tuple[list
     """Return the slots that were read, and where the chain is not linked any more."""
     slots: list[int] = []
     try:
-        slots.extend(block.slot for block in blocks.read(chain=chain, after_slot=after, through_slot=through))
+        slots.extend(block.slot for block in blocks.read(chain=chain, after_slot=after, through_slot=through, now=NOW))
     except blocks.Unlinked as missing:
         return slots, missing
     return slots, None
@@ -92,7 +95,7 @@ def test_truth_11_the_next_block_proves_how_a_stretch_ends() -> None:
     assert (slots, missing is not None) == ([], True)
     assert read(node(), after=105, through=108) == ([], None)
     with pytest.raises(TryLater):
-        list(blocks.read(chain=node(), after_slot=110, through_slot=112))
+        list(blocks.read(chain=node(), after_slot=110, through_slot=112, now=NOW))
 
 
 @pytest.mark.parametrize("parent", [105, 106, -1])
@@ -115,5 +118,5 @@ def test_truth_11_a_whole_chain_is_linked() -> None:
 
     small = world()
     first, last = small.chain.first_slot, small.chain.last_slot
-    found = blocks.read(chain=reader(small.node), after_slot=first - 1, through_slot=last)
+    found = blocks.read(chain=reader(small.node), after_slot=first - 1, through_slot=last, now=NOW)
     assert [block.slot for block in found] == [block.slot for block in small.chain.main]
