@@ -45,8 +45,8 @@ def read(*, chain: ChainReader, after_slot: int, through_slot: int, now: datetim
 
     A node says of a slot that was skipped and of a block that it lacks the same, and its list may leave one out. So each block
     must name the one before as its parent; one that is left out is asked for by its child, and how the stretch ends the
-    next block behind it tells. A time that lies beyond ``now`` is none. Raises :class:`Unlinked` where a parent is not to be had, and ``TryLater`` from a node that has
-    not come as far.
+    next block behind it tells. A time that lies beyond ``now`` is none. Raises :class:`Unlinked` where a parent is not to be
+    had, and ``TryLater`` from a node that has not come as far.
     """
     last = after_slot
     if through_slot > after_slot:

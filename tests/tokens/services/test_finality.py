@@ -174,7 +174,7 @@ def test_truth_11_what_a_fork_had_is_judged_where_the_chain_has_nothing_of_the_v
     VenueState.objects.update(settled_block_time=known)
     # To the chain that the node shows now, all of it was a fork's.
     monkeypatch.setitem(programs.ADDRESSES, VENUE, programs.WRAPPED_SOL)
-    monkeypatch.setattr(backfill, "concerns", lambda *_: False)
+    monkeypatch.setattr(backfill, "concerns", lambda *_, **__: False)
     monkeypatch.setattr(small.rpc, "get_statuses", lambda asked: (2**40, [None] * len(asked)))
     if by_blocks:
         monkeypatch.setattr(gaps, "REACH", 20)
