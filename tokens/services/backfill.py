@@ -56,7 +56,8 @@ def listed(*, chain: ChainReader, address: str, after_slot: int, through_slot: i
     """Return the transactions of ``address`` with ``after_slot`` < slot ≤ ``through_slot``, failed ones too.
 
     The end is a transaction at or before ``after_slot``, or an empty page of
-    a node that still has the blocks behind that slot: what a node has forgotten is not the chain's beginning. Raises
+    a node that still has the blocks behind that slot, and that is empty again afterwards: what a node has forgotten is not the
+    chain's beginning. Raises
     ``TryLater`` from one that has forgotten more, that has not come as far as ``through_slot``, or whose list is too long,
     and ``Malformed`` for pages that do not go on.
     """
@@ -65,8 +66,16 @@ def listed(*, chain: ChainReader, address: str, after_slot: int, through_slot: i
     )
     if not (found.has_reached or found.has_ended):
         raise TryLater(f"{address}: {found.pages} pages of transactions do not reach back to slot {after_slot}.")
-    if not found.has_reached and (oldest := chain.get_first_slot()) > after_slot + 1:
-        raise TryLater(f"{address}: the list ends, but the node has no blocks between {after_slot} and {oldest}.")
+    if not found.has_reached:
+        if (oldest := chain.get_first_slot()) > after_slot + 1:
+            raise TryLater(f"{address}: the list ends, but the node has no blocks between {after_slot} and {oldest}.")
+        # Another node may have said so, or the same one after it had caught up: the end must still be one.
+        last = next((one.signature for one in reversed(found.landed) if one.is_read), None)
+        page = chain.get_signatures(
+            address, before=last, until=None, limit=pages.PAGE, finalized=finalized, min_slot=through_slot
+        )
+        if any(after_slot < one.slot <= through_slot for one in page):
+            raise TryLater(f"{address}: the list went on behind the empty page with which it ended.")
     inside = [one for one in reversed(found.landed) if one.is_read and after_slot < one.slot <= through_slot]
     return Listed(inside, _unread(found.landed, after_slot, through_slot))
 

@@ -213,6 +213,30 @@ def test_truth_10_a_node_that_has_forgotten_moves_nothing(small: World) -> None:
     assert (watched_slot(), Transaction.objects.count()) == (before, stored)
 
 
+def test_truth_10_a_node_that_remembers_again_is_asked_again(small: World) -> None:
+    """It answers the list as one that has forgotten, and what it still has as one that has not (two nodes behind one address): the
+    end of the list is asked for once more, and nothing is passed."""
+    lost = trades(small.landings())[10]
+    heard(small, without=[lost.signature])
+    before, oldest, firsts = watched_slot(), lost.slot + 5, []
+
+    def forgetful(method: str, _params: Any, truth: Any) -> Any:
+        if method == "getFirstAvailableBlock":
+            firsts.append(truth)
+        if method == "getSignaturesForAddress" and not firsts:
+            return [item for item in truth if item["slot"] >= oldest]
+        return truth
+
+    small.node.lie = forgetful
+    with pytest.raises(TryLater, match="went on behind the empty page"):
+        settled(small)
+    assert watched_slot() == before
+    small.node.lie = lambda _method, _params, truth: truth
+    done = settled(small)
+    assert done is not None
+    assert done.missing == 1
+
+
 def test_truth_12_a_page_that_comes_again_ends_the_pass(small: World) -> None:
     """It is a fault, told at once: nothing is asked for without end, and nothing is passed."""
     heard(small)
