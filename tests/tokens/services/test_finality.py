@@ -214,8 +214,8 @@ def test_truth_10_a_node_that_has_forgotten_moves_nothing(small: World) -> None:
 
 
 def test_truth_10_a_node_that_remembers_again_is_asked_again(small: World) -> None:
-    """It answers the list as one that has forgotten, and what it still has as one that has not (two nodes behind one address): the
-    end of the list is asked for once more, and nothing is passed."""
+    """It answers the list as one that has forgotten, and what it still has as one that has not (two nodes behind one address):
+    the end of the list is asked for once more, and nothing is passed."""
     lost = trades(small.landings())[10]
     heard(small, without=[lost.signature])
     before, oldest, firsts = watched_slot(), lost.slot + 5, []
