@@ -55,11 +55,10 @@ class Listed(NamedTuple):
 def listed(*, chain: ChainReader, address: str, after_slot: int, through_slot: int, finalized: bool) -> Listed:
     """Return the transactions of ``address`` with ``after_slot`` < slot ≤ ``through_slot``, failed ones too.
 
-    The end is a transaction at or before ``after_slot``, or an empty page of
-    a node that still has the blocks behind that slot, and that is empty again afterwards: what a node has forgotten is not the
-    chain's beginning. Raises
-    ``TryLater`` from one that has forgotten more, that has not come as far as ``through_slot``, or whose list is too long,
-    and ``Malformed`` for pages that do not go on.
+    The end is a transaction at or before ``after_slot``, or an empty page of a node that still has the blocks behind that slot,
+    and that is empty again afterwards: what a node has forgotten is not the chain's beginning. Raises ``TryLater`` from one that
+    has forgotten more, that has not come as far as ``through_slot``, or whose list is too long, and ``Malformed`` for pages that
+    do not go on.
     """
     found = pages.list_back(
         chain, address, after_slot=after_slot, min_slot=through_slot, finalized=finalized, most_pages=MOST_PAGES

@@ -1,4 +1,4 @@
-"""The cellar's own pages: the audit log and the API keys; and others' pages, whose yes and no are read as ours are."""
+"""Pages of the audit log and the API keys, and of other packages' models, whose booleans are shown as ours are."""
 
 from typing import TYPE_CHECKING, Any
 
