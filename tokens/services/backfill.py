@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
-import structlog
 from django.db import connection, transaction
 
 from megatron.clients import signatures as pages
@@ -19,8 +18,6 @@ from tokens.choices import Commitment, EventKind, Program, RejectionReason, Reje
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
 from tokens.models import RejectedMessage, VenueState
 from tokens.services import ingest, quarantine, streams
-
-log = structlog.get_logger(__name__)
 
 MOST_PAGES = 2_000
 """A list of two million transactions, or of as many pages as a node makes of less, is not read to its end."""
@@ -146,17 +143,28 @@ class Fetched:
 
     received: list[ingest.Received] = field(default_factory=list)
     unresolved: list[Landed] = field(default_factory=list)
+    unread: list[ingest.Received] = field(default_factory=list)
+    """Answers that cannot be read as far as to say of what: they are kept, and nothing is given by them."""
 
     @property
     def telling(self) -> list[ingest.Received]:
         """Return those that say something about a launchpad, or cannot be read."""
-        return [one for one in self.received if one.decoded.events or one.decoded.outcome is Outcome.UNDECODABLE]
+        told = (one for one in self.received if one.decoded.events or one.decoded.outcome is Outcome.UNDECODABLE)
+        return [*told, *self.unread]
 
 
-def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool) -> Fetched:
+class Blocked(NamedTuple):
+    """The transactions of a block that can be read, by signature, and what in it cannot: that may be anybody's."""
+
+    found: dict[str, ingest.Received]
+    unread: list[ingest.Received]
+
+
+def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool, now: datetime) -> Fetched:
     """Ask for transactions, by the block where one slot misses many. ``finalized`` says how settled the list was.
 
-    What the node does not give now, or gives in a form that cannot be read, is ``unresolved`` and harms nothing beside it.
+    What the node does not give now, or gives in a form that cannot be read, is ``unresolved`` and harms nothing beside it: an
+    answer counts only if it names the transaction that was asked for.
     Raises ``Refused`` when the node refuses everything that it is asked: then it is not the transaction.
     """
     by_slot: dict[int, list[Landed]] = defaultdict(list)
@@ -172,15 +180,21 @@ def fetch(*, chain: ChainReader, wanted: Iterable[Landed], finalized: bool) -> F
         if answers and all(isinstance(answer, Refused) for answer in answers):
             raise next(answer for answer in answers if isinstance(answer, Refused))
         for slot, payload in zip(sorted(whole), answers, strict=False):
-            found = block(slot=slot, payload=payload, finalized=finalized) if isinstance(payload, bytes) else {}
+            found: dict[str, ingest.Received] = {}
+            if isinstance(payload, bytes):
+                found, unread = block(slot=slot, payload=payload, finalized=finalized, now=now)
+                fetched.unread += unread
             fetched.received += [found[one.signature] for one in by_slot[slot] if one.signature in found]
             fetched.unresolved += [one for one in by_slot[slot] if one.signature not in found]
         for landed, payload in zip(single, answers[len(whole) :], strict=True):
-            received = _received(payload, landed.signature, finalized=finalized) if isinstance(payload, bytes) else []
+            received: list[ingest.Received] = []
+            if isinstance(payload, bytes):
+                received, unread = _received(payload, landed.signature, finalized=finalized, now=now)
+                fetched.unread += unread
             # A node that is behind may know it from where a fork had it; a confused one answers for another.
             if (
                 not received
-                or any(one.decoded.signature not in (None, landed.signature) for one in received)
+                or any(one.decoded.signature != landed.signature for one in received)
                 or (finalized and any(one.decoded.slot not in (None, landed.slot) for one in received))
             ):
                 fetched.unresolved.append(landed)
@@ -235,8 +249,8 @@ def leaves_trades(decoded: Decoded) -> bool:
 
 
 def concerns(decoded: Decoded, *, venue: Program) -> bool:
-    """Return whether a transaction of a block is one of the venue's: blocks hold those of all programs."""
-    return any(event.program is venue for event in decoded.events)
+    """Return whether a transaction of a block is one of the venue's, readable or not: blocks hold those of all programs."""
+    return decoded.refused_by is venue or any(event.program is venue for event in decoded.events)
 
 
 def tells_a_fact(decoded: Decoded) -> bool:
@@ -244,13 +258,13 @@ def tells_a_fact(decoded: Decoded) -> bool:
     return any(event.kind in _FACTS or event.fields.get("pool_status") for event in decoded.events)
 
 
-def block(*, slot: int, payload: bytes, finalized: bool) -> dict[str, ingest.Received]:
-    """Return the transactions of a block that concern a launchpad, by signature. ``finalized`` says how settled it is."""
+def block(*, slot: int, payload: bytes, finalized: bool, now: datetime) -> Blocked:
+    """Return the transactions of a block that concern a launchpad. ``finalized`` says how settled it is."""
     if payload.startswith(b"{"):
         # A block does not say its own slot; with it the bytes can be read again by themselves.
         payload = b'{"slot":%d,' % slot + payload[1:]
-    received = _received(payload, str(slot), finalized=finalized)
-    return {one.decoded.signature: one for one in received if one.decoded.signature is not None}
+    received, unread = _received(payload, str(slot), finalized=finalized, now=now)
+    return Blocked({one.decoded.signature: one for one in received if one.decoded.signature is not None}, unread)
 
 
 def _asked(question: Callable[[Any], bytes | None], key: str | int) -> bytes | Refused | None:
@@ -262,17 +276,23 @@ def _asked(question: Callable[[Any], bytes | None], key: str | int) -> bytes | R
         return None
 
 
-def _received(payload: bytes, what: str, *, finalized: bool) -> list[ingest.Received]:
+def _received(
+    payload: bytes, what: str, *, finalized: bool, now: datetime
+) -> tuple[list[ingest.Received], list[ingest.Received]]:
+    """Return the transactions of an answer that say of what they are, and the rest of it."""
+    source = f"{FEED}:{what}"
     try:
         decoded = decode_message(payload)
     except Undecodable as refusal:
-        decoded = [Decoded(outcome=Outcome.UNDECODABLE, reason=refusal.reason, detail=refusal.detail)]
-    except Exception as error:  # ours: the bytes are kept, and the stretch around them is gone through
-        log.exception("backfill.error", what=what)
-        detail = f"{type(error).__name__}: {error}"[:300]
-        decoded = [Decoded(outcome=Outcome.UNDECODABLE, reason="failed", detail=detail)]
+        decoded = [refusal.decoded()]
+    except Exception as error:  # noqa: BLE001  # ours, told with its traceback: the bytes are kept, and what they hold is asked for again
+        detail = ingest.failures.tell(error, source=source, now=now)
+        decoded = [Decoded(outcome=Outcome.UNDECODABLE, reason=RejectionReason.FAILED, detail=detail)]
     commitment = Commitment.FINALIZED if finalized else Commitment.CONFIRMED
-    return [
-        ingest.Received(msgspec.structs.replace(one, commitment=commitment), f"{FEED}:{what}", payload)
-        for one in decoded
-    ]
+    received: list[ingest.Received] = []
+    unread: list[ingest.Received] = []
+    for one in decoded:
+        is_unread = one.outcome is Outcome.UNDECODABLE and (one.signature is None or one.refused_by is None)
+        told = ingest.Received(msgspec.structs.replace(one, commitment=commitment), source, payload)
+        (unread if is_unread else received).append(told)
+    return received, unread

@@ -163,7 +163,7 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
     dropped, sure, unknown = forks.doubtful(venue=venue, page=page, since=state.settled_block_time, chain=chain)
     heard = _heard_to(venue, now)
     again = forks.said_again(venue=venue, dropped=dropped, page=page, heard=heard, chain=chain) if dropped else {}
-    fetched = _fetch(chain, page, missing, again)
+    fetched = _fetch(chain, page, missing, again, now)
     if not again.keys().isdisjoint(one.signature for one in fetched.unresolved):
         # What a fork said is not taken back before all that stands beside it can be said again.
         raise TryLater("A fork was dropped, and what must be stored again is not given.")
@@ -195,7 +195,7 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
         if dropped:
             events = [event for one in fetched.received for event in one.decoded.events]
             reorgs.take_back(venue=venue, dropped=dropped, now=now, again=events)
-        if fetched.received:
+        if fetched.telling:
             new = backfill.keep(venue=venue, fetched=fetched, now=now)
             lost = [one for one in lost if one.signature in new]
         _count(venue, open_gaps, lost, now)
@@ -243,13 +243,17 @@ def _heard_to(venue: Program, now: datetime) -> int:
     return _EVER if slowest is None else int(slowest) - 1  # of the last slot there may be more to come
 
 
-def _fetch(chain: ChainReader, page: Page, missing: Sequence[Landed], again: Mapping[str, Place]) -> backfill.Fetched:
+def _fetch(
+    chain: ChainReader, page: Page, missing: Sequence[Landed], again: Mapping[str, Place], now: datetime
+) -> backfill.Fetched:
     """Return the transactions that are to be stored: what is missing, and what must be stored again."""
     final = {one.signature: one for one in missing} | {key: one.landed for key, one in again.items() if one.final}
     wanted = [one for key, one in sorted(final.items()) if key not in page.blocks]
-    fetched = backfill.fetch(chain=chain, wanted=wanted, finalized=True)
-    newer = backfill.fetch(chain=chain, wanted=[one.landed for one in again.values() if not one.final], finalized=False)
+    fetched = backfill.fetch(chain=chain, wanted=wanted, finalized=True, now=now)
+    elsewhere = [one.landed for one in again.values() if not one.final]
+    newer = backfill.fetch(chain=chain, wanted=elsewhere, finalized=False, now=now)
     fetched.received += newer.received
+    fetched.unread += newer.unread
     fetched.unresolved += newer.unresolved
     fetched.received += [page.blocks[key] for key in sorted(final) if key in page.blocks]
     return fetched

@@ -221,7 +221,7 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
     )
     have = backfill.stored(venue=venue, signatures=[one.signature for one in landed], since=None)
     fetched = backfill.fetch(
-        chain=chain, wanted=[one for one in landed if not one.failed and one not in have], finalized=finalized
+        chain=chain, wanted=[one for one in landed if not one.failed and one not in have], finalized=finalized, now=now
     )
     with transaction.atomic():
         note(gap=gap, count=len(backfill.keep(venue=venue, fetched=fetched, now=now)))
@@ -239,13 +239,15 @@ def _by_blocks(chain: ChainReader, venue: Program, gap: SlotGap, first: int, las
     linked to the one before."""
     for read in blocks.read(chain=chain, after_slot=first - 1, through_slot=last, now=now):
         slot = read.slot
-        blocked = backfill.block(slot=slot, payload=read.payload, finalized=True)
-        mine = {key: one for key, one in blocked.items() if backfill.concerns(one.decoded, venue=venue)}
+        found, unread = backfill.block(slot=slot, payload=read.payload, finalized=True, now=now)
+        mine = {key: one for key, one in found.items() if backfill.concerns(one.decoded, venue=venue)}
         have = backfill.stored(venue=venue, signatures=mine.keys(), since=None)
-        new = [one for key, one in mine.items() if not have.has(key, slot)]
+        new = backfill.Fetched([one for key, one in mine.items() if not have.has(key, slot)], unread=unread)
         with transaction.atomic():
-            count = len(backfill.keep(venue=venue, fetched=backfill.Fetched(new), now=now)) if new else 0
-            note(gap=gap, count=count, healed_to=slot)
+            count = len(backfill.keep(venue=venue, fetched=new, now=now)) if new.received or unread else 0
+            note(gap=gap, count=count, healed_to=slot if not unread else None)
+        if unread:
+            raise NotThereYet(f"The block of slot {slot} holds what cannot be read.", retry_after=PAUSE)
     note(gap=gap, count=0, healed_to=last)
 
 

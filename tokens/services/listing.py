@@ -113,7 +113,14 @@ def _by_blocks(chain: ChainReader, venue: Program, settled: int, head: int, now:
     hole: Hole | None = None
     try:
         for block in blocks.read(chain=chain, after_slot=settled, through_slot=last, now=now):
-            found |= backfill.block(slot=block.slot, payload=block.payload, finalized=True)
+            readable, unread = backfill.block(slot=block.slot, payload=block.payload, finalized=True, now=now)
+            if unread:
+                hole, last = (
+                    Hole(block.slot, block.slot, f"The block of slot {block.slot} cannot be read"),
+                    block.slot - 1,
+                )
+                break
+            found |= readable
             if block.block_time is not None:
                 clock.append((block.slot, block.block_time))
     except blocks.Unlinked as missing:

@@ -1,16 +1,23 @@
 """What a list of the chain proves: how far back it goes, and what in it nobody can read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 
 from megatron.clients.errors import Malformed, Refused, TryLater
 from megatron.clients.ports import Landed
 from tests.factories import NOON, signature
-from tests.tokens.services.live import World, trades, world
+from tests.tokens.services.live import VENUE, World, trades, world
+from tokens.choices import RejectionReason
 from tokens.domain import programs
-from tokens.services import backfill
+from tokens.domain.decode import Decoded
+from tokens.models import OperatorAlert, RejectedMessage, SlotGap, Transaction, VenueState
+from tokens.services import backfill, finality, gaps
+
+pytestmark = pytest.mark.django_db
 
 ADDRESS = programs.PUMP
 ALL = [Landed(signature(f"{n}"), 1_000 - n, False, NOON) for n in range(30)]
@@ -106,7 +113,7 @@ def test_truth_13_one_transaction_that_is_not_given_harms_no_other(
         return truly(name)
 
     monkeypatch.setattr(small.rpc, "get_transaction", answer)
-    found = backfill.fetch(chain=small.rpc, wanted=asked, finalized=True)
+    found = backfill.fetch(chain=small.rpc, wanted=asked, finalized=True, now=small.now)
     assert found.unresolved == [asked[1]]
     assert {one.decoded.signature for one in found.received} == {asked[n].signature for n in (0, 2, 3)}
 
@@ -119,7 +126,7 @@ def test_truth_13_a_node_that_refuses_everything_is_told(small: World, monkeypat
 
     monkeypatch.setattr(small.rpc, "get_transaction", answer)
     with pytest.raises(Refused, match="the key"):
-        backfill.fetch(chain=small.rpc, wanted=wanted(small), finalized=True)
+        backfill.fetch(chain=small.rpc, wanted=wanted(small), finalized=True, now=small.now)
 
 
 def test_truth_13_the_answer_for_another_transaction_is_not_taken(
@@ -130,5 +137,103 @@ def test_truth_13_the_answer_for_another_transaction_is_not_taken(
     truly = small.rpc.get_transaction
     swapped = {asked[0].signature: asked[1].signature, asked[1].signature: asked[0].signature}
     monkeypatch.setattr(small.rpc, "get_transaction", lambda name: truly(swapped[name]))
-    found = backfill.fetch(chain=small.rpc, wanted=asked, finalized=False)
+    found = backfill.fetch(chain=small.rpc, wanted=asked, finalized=False, now=small.now)
     assert (found.received, found.unresolved) == ([], asked)
+
+
+ODD_ANSWERS = [b"[]", b'"x"', b"{}", b'{"meta":{}}', b"5", b'{"slot":1,"transaction":null}', b"\xff"]
+
+
+@pytest.mark.parametrize("odd", ODD_ANSWERS)
+def test_truth_13_an_answer_that_names_no_transaction_gives_none(
+    small: World, monkeypatch: pytest.MonkeyPatch, odd: bytes
+) -> None:
+    """It is asked for again, and a gap around it does not count as healed; the bytes are kept once, however often they come."""
+    asked = wanted(small)
+    truly = small.rpc.get_transaction
+    monkeypatch.setattr(small.rpc, "get_transaction", lambda name: odd if name == asked[1].signature else truly(name))
+    found = backfill.fetch(chain=small.rpc, wanted=asked, finalized=True, now=small.now)
+    assert found.unresolved == [asked[1]]
+    assert {one.decoded.signature for one in found.received} == {asked[n].signature for n in (0, 2, 3)}
+
+    gap = gaps.ask(
+        venue=VENUE, slot_from=asked[0].slot, slot_to=asked[3].slot, operator="op", reason="looked", now=small.now
+    )
+    for _ in range(2):
+        gaps.heal_due(chain=small.rpc, now=small.later(), only=gap.id)
+        gap.refresh_from_db()
+        assert gap.finished_at is None
+    assert RejectedMessage.objects.filter(payload=odd).count() == (odd != b"[]"), "an empty list holds nothing to keep"
+    assert not Transaction.objects.filter(signature=asked[1].signature).exists()
+    monkeypatch.undo()
+    gaps.heal_due(chain=small.rpc, now=small.later(600), only=gap.id)
+    gap.refresh_from_db()
+    assert gap.finished_at is not None
+    assert Transaction.objects.filter(signature=asked[1].signature).exists()
+
+
+def test_truth_13_a_defect_of_ours_gives_nothing_and_is_told(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """We fail on an answer: it is kept as failed, operators are told, and the transaction is asked for again."""
+    asked = wanted(small, 2)
+
+    def broken(_payload: bytes) -> list[Decoded]:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(backfill, "decode_message", broken)
+    found = backfill.fetch(chain=small.rpc, wanted=asked, finalized=True, now=small.now)
+    assert (found.received, found.unresolved) == ([], asked)
+    backfill.keep(venue=VENUE, fetched=found, now=small.now)
+    assert RejectedMessage.objects.filter(reason=RejectionReason.FAILED).count() == 2
+    assert "KeyError: 'ours'" in OperatorAlert.objects.get(resolved_at=None).message
+
+
+UNREADABLE: list[Callable[[dict[str, Any]], dict[str, Any]]] = [
+    lambda block: {"blockhash": "x", "parentSlot": block["parentSlot"]},
+    lambda block: {**block, "transactions": [5, *block["transactions"]]},
+    lambda block: {**block, "transactions": [{"transaction": 5, "meta": {}}]},
+    lambda block: {**block, "transactions": [{"meta": {"err": None}}, *block["transactions"]]},
+]
+
+
+@pytest.mark.parametrize("place", range(len(UNREADABLE)))
+@pytest.mark.parametrize("reader", ["gap", "comparison"])
+def test_truth_13_a_block_that_cannot_be_read_is_not_passed(
+    small: World, monkeypatch: pytest.MonkeyPatch, place: int, reader: str
+) -> None:
+    """Block by block nothing is proven by one of which a part cannot be read: the healing and the comparison stop before it,
+    keep it, and go on once it can be read."""
+    monkeypatch.setattr(gaps, "REACH", 5)
+    landed = trades(small.landings())
+    target = landed[len(landed) // 2]
+    truly = small.rpc.get_block
+
+    def answer(slot: int, *, finalized: bool) -> bytes | None:
+        payload = truly(slot, finalized=finalized)
+        if slot != target.slot or payload is None:
+            return payload
+        return msgspec.json.encode(UNREADABLE[place](msgspec.json.decode(payload)))
+
+    monkeypatch.setattr(small.rpc, "get_block", answer)
+    if reader == "gap":
+        gaps.ask(
+            venue=VENUE, slot_from=landed[0].slot, slot_to=landed[-1].slot, operator="o", reason="r", now=small.now
+        )
+    else:
+        VenueState.objects.create(venue=VENUE, settled_slot=landed[0].slot - 1, watched_from_slot=landed[0].slot)
+
+    def passes(most: int) -> None:
+        for _ in range(most):
+            if reader == "comparison":
+                with suppress(TryLater):
+                    finality.settle(venue=VENUE, chain=small.rpc, now=small.later(600))
+            gaps.heal_due(chain=small.rpc, now=small.later(600))
+
+    passes(3)
+    assert SlotGap.objects.filter(finished_at=None).exists()
+    assert not Transaction.objects.filter(slot__gt=target.slot).exists()
+    assert Transaction.objects.filter(slot__lt=target.slot).exists()
+    assert RejectedMessage.objects.filter(reason=RejectionReason.UNDECODABLE).exists()
+    monkeypatch.setattr(small.rpc, "get_block", truly)
+    passes(5)
+    assert not SlotGap.objects.filter(finished_at=None).exists()
+    assert set(Transaction.objects.values_list("signature", flat=True)) >= {one.signature for one in landed}

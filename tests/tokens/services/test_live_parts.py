@@ -17,10 +17,12 @@ from tests.tokens.domain.decode.building import BLOCK_TIME, SLOT, Call, Transact
 from tests.tokens.services.live import VENUE, Feed, trades, world
 from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus
 from tokens.domain import programs
+from tokens.domain.decode import Decoded
 from tokens.models import OperatorAlert, RejectedMessage, SlotGap, SourceTally, StreamSighting
 from tokens.models import Transaction as Row
 from tokens.services import finality, rejections
-from tokens.services.monitor import Monitor, NothingToFollow
+from tokens.services.ingest import failures
+from tokens.services.monitor import Monitor, NothingToFollow, completion
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -151,6 +153,24 @@ def test_truth_13_an_answer_for_another_transaction_is_not_taken() -> None:
     assert set(waiting.values_list("waits_for", flat=True)) == set(chain.transactions)
     chain.is_swapping = False
     assert rejections.complete(chain=chain, now=NOW + timedelta(minutes=5)).resolved == 2  # type: ignore[arg-type]
+    assert stored() == set(chain.transactions)
+
+
+def test_truth_13_an_error_of_ours_about_an_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """We fail on what the chain gave for a log: the answer is kept, operators are told, and a worker asks again."""
+    buys = [launchlab_buy(number) for number in range(2)]
+    chain = Chain(*buys)
+
+    def broken(_payload: bytes) -> list[Decoded]:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(completion, "decode_message", broken)
+    follow(Program.LAUNCHLAB, chain, logs(*buys))
+    assert stored() == set()
+    failed = RejectedMessage.objects.filter(reason=RejectionReason.FAILED)
+    assert {bytes(row.payload) for row in failed} == {msgspec.json.encode(one.result()) for one in buys}
+    assert "KeyError: 'ours'" in OperatorAlert.objects.get(subject=failures.SUBJECT, resolved_at=None).message
+    assert rejections.complete(chain=chain, now=NOW + timedelta(seconds=6)).resolved == 2  # type: ignore[arg-type]
     assert stored() == set(chain.transactions)
 
 

@@ -229,15 +229,7 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
                 transaction_fee=decoded.transaction_fee,
                 transaction_index=decoded.transaction_index,
             )
-        if decoded.outcome is Outcome.UNDECODABLE:
-            detail, waits_for = f"{decoded.reason}: {decoded.detail}", refusals.release_of(decoded.refused_by)
-            refused.append(refusal(received, RejectionReason.UNDECODABLE, detail, waits_for))
-        elif decoded.truncated:
-            detail = "The log was cut; what came before the cut is stored"
-            refused.append(refusal(received, RejectionReason.TRUNCATED, detail, decoded.signature))
-        elif decoded.missing and not decoded.events:
-            detail = "The log says that something happened, and not what"
-            refused.append(refusal(received, decoded.missing[0], detail, decoded.signature))
+        refused += _left(received)
     gathered = gatherer.result
     refused += _waiting(gathered, batch)
 
@@ -273,6 +265,23 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
     stored.rejected.update(rejection.reason.value for rejection in refused)
     stored.noise.update(rejection.reason.value for rejection in refused if rejection.noise)
     return stored
+
+
+def _left(received: Received) -> Sequence[Rejection]:
+    """Return what of a transaction is not stored and must be kept as it came."""
+    decoded = received.decoded
+    if decoded.outcome is Outcome.UNDECODABLE:
+        if decoded.reason == RejectionReason.FAILED:  # ours, while it was read: operators were told in these words
+            return [refusal(received, RejectionReason.FAILED, decoded.detail)]
+        detail, waits_for = f"{decoded.reason}: {decoded.detail}", refusals.release_of(decoded.refused_by)
+        return [refusal(received, RejectionReason.UNDECODABLE, detail, waits_for)]
+    if decoded.truncated:
+        detail = "The log was cut; what came before the cut is stored"
+        return [refusal(received, RejectionReason.TRUNCATED, detail, decoded.signature)]
+    if decoded.missing and not decoded.events:
+        detail = "The log says that something happened, and not what"
+        return [refusal(received, decoded.missing[0], detail, decoded.signature)]
+    return []
 
 
 def _note_launches(gathered: Gathered, written: parents.Written) -> None:

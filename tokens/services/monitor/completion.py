@@ -1,6 +1,6 @@
 """Log lines that were cut, or that do not name mint and trader: the whole transaction is asked for, beside the stream."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import NamedTuple
@@ -30,8 +30,9 @@ class Completed(NamedTuple):
 class Completion:
     """Asks for whole transactions in threads of its own, so that a slow node holds up only what needs it."""
 
-    def __init__(self, chain: ChainReader) -> None:
-        self._chain = chain
+    def __init__(self, chain: ChainReader, fail: Callable[[int, bytes, Exception], None]) -> None:
+        """``fail`` keeps a message of a source on which we failed ourselves, and tells of it."""
+        self._chain, self._fail = chain, fail
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="completion")
         self._waiting: dict[Future[bytes | None], Completed] = {}
         self._head: Future[int] | None = None
@@ -64,33 +65,34 @@ class Completion:
     def done(self) -> Iterator[Completed]:
         """Yield what has been answered."""
         for future in [future for future in self._waiting if future.done()]:
-            yield _whole(future, self._waiting.pop(future))
+            yield self._whole(future, self._waiting.pop(future))
 
     def close(self) -> Iterator[Completed]:
         """Wait for the answers, and yield all of it; of many that were not asked yet, what their logs told."""
         self._pool.shutdown(wait=True, cancel_futures=len(self._waiting) > 4 * AT_ONCE)
         for future, told in self._waiting.items():
-            yield told if future.cancelled() else _whole(future, told)
+            yield told if future.cancelled() else self._whole(future, told)
         self._waiting.clear()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-
-def _whole(answer: "Future[bytes | None]", told: Completed) -> Completed:
-    try:
-        payload = answer.result()
-        whole = None if payload is None else decode_message(payload)
-    except (ClientError, Undecodable) as reason:
-        log.info("completion.failed", signature=told.decoded.signature, reason=str(reason))
-        return told
-    except Exception:
-        # An error of ours, told with its traceback: the log's own words are kept, and a worker asks again.
-        log.exception("completion.error", signature=told.decoded.signature)
-        return told
-    if payload is None or not whole or whole[0].outcome is Outcome.UNDECODABLE:
-        return told
-    if whole[0].signature != told.decoded.signature:  # an answer to another question says nothing of this one
-        log.info("completion.failed", signature=told.decoded.signature, reason=f"answered with {whole[0].signature}")
-        return told
-    return Completed(told.source, whole[0], payload)
+    def _whole(self, answer: "Future[bytes | None]", told: Completed) -> Completed:
+        payload: bytes | None = None
+        try:
+            payload = answer.result()
+            whole = None if payload is None else decode_message(payload)
+        except (ClientError, Undecodable) as reason:
+            log.info("completion.failed", signature=told.decoded.signature, reason=str(reason))
+            return told
+        except Exception as error:  # noqa: BLE001  # ours: the log's own words are kept, and a worker asks again
+            self._fail(told.source, told.payload if payload is None else payload, error)
+            return told
+        if payload is None or not whole or whole[0].outcome is Outcome.UNDECODABLE:
+            return told
+        if whole[0].signature != told.decoded.signature:  # an answer to another question says nothing of this one
+            log.info(
+                "completion.failed", signature=told.decoded.signature, reason=f"answered with {whole[0].signature}"
+            )
+            return told
+        return Completed(told.source, whole[0], payload)

@@ -24,3 +24,7 @@ class Feed:
     """Something came since the cursor was moved."""
     refusal: str = ""
     told: bool = False
+
+    def fail(self, payload: bytes, error: Exception) -> None:
+        """Put by a message on which we failed ourselves."""
+        self.player.fail(source=self.stream.source, payload=payload, error=error)

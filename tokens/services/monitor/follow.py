@@ -85,7 +85,9 @@ class Monitor:
         ]
         self._buffer = buffer or Buffer()
         self._board = Scoreboard(len(self._feeds))
-        self._completion = None if chain is None else Completion(chain)
+        self._completion = (
+            None if chain is None else Completion(chain, lambda place, *failed: self._feeds[place].fail(*failed))
+        )
         self._sighted: list[tuple[str, int, bool]] = []
         self._arrived: list[datetime] = []
         self._known_pools: set[str] = set()
@@ -190,8 +192,7 @@ class Monitor:
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001  # told with its traceback when the frame is kept
-            feed = self._feeds[place]
-            feed.player.fail(source=feed.stream.source, payload=frame.payload, error=error)
+            self._feeds[place].fail(frame.payload, error)
             return False
 
     def _frame(self, place: int, frame: Frame) -> bool:
