@@ -1,6 +1,6 @@
 """Log lines that were cut, or that do not name mint and trader: the whole transaction is asked for, beside the stream."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import NamedTuple
@@ -30,8 +30,8 @@ class Completed(NamedTuple):
 class Completion:
     """Asks for whole transactions in threads of its own, so that a slow node holds up only what needs it."""
 
-    def __init__(self, chain: ChainReader, fail: Callable[[int, bytes, Exception], None]) -> None:
-        """``fail`` keeps a message of a source on which we failed ourselves, and tells of it."""
+    def __init__(self, chain: ChainReader, fail: Sequence[Callable[[bytes, Exception], None]]) -> None:
+        """``fail`` has for each source what keeps a message on which we failed ourselves, and tells of it."""
         self._chain, self._fail = chain, fail
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="completion")
         self._waiting: dict[Future[bytes | None], Completed] = {}
@@ -86,7 +86,7 @@ class Completion:
             log.info("completion.failed", signature=told.decoded.signature, reason=str(reason))
             return told
         except Exception as error:  # noqa: BLE001  # ours: the log's own words are kept, and a worker asks again
-            self._fail(told.source, told.payload if payload is None else payload, error)
+            self._fail[told.source](told.payload if payload is None else payload, error)
             return told
         if payload is None or not whole or whole[0].outcome is Outcome.UNDECODABLE:
             return told

@@ -85,9 +85,7 @@ class Monitor:
         ]
         self._buffer = buffer or Buffer()
         self._board = Scoreboard(len(self._feeds))
-        self._completion = (
-            None if chain is None else Completion(chain, lambda place, *failed: self._feeds[place].fail(*failed))
-        )
+        self._completion = None if chain is None else Completion(chain, [feed.fail for feed in self._feeds])
         self._sighted: list[tuple[str, int, bool]] = []
         self._arrived: list[datetime] = []
         self._known_pools: set[str] = set()
