@@ -48,12 +48,11 @@ class ListView(ReadView, GenericAPIView[Any]):
 
     pagination_class = CursorPagination
     ordering: Sequence[str | OrderBy] = ()
+    known: str | None = None
 
     def page(self, found: QuerySet[Any], order: filters.Order) -> Response:
         """Return the page of ``found`` that the caller asked for."""
-        self.ordering = order.terms
-        if order.known:
-            found = found.filter(**{f"{order.known}__isnull": False})
+        self.ordering, self.known = order.terms, order.known
         rows = self.paginate_queryset(found) or []
         return self.get_paginated_response(self.get_serializer(rows, many=True, context=self.beside(rows)).data)
 
