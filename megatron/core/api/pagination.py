@@ -93,7 +93,7 @@ class _Key:
 
     @property
     def text(self) -> str:
-        return f"{'-' if self.order.descending else ''}{self.name}{' nulls first' if self.nulls_first else ''}"
+        return f"{'-' if self.order.descending else ''}{self.name}{' nulls first' if self.nullable and self.nulls_first else ''}"
 
     @property
     def nulls_first(self) -> bool:
@@ -118,6 +118,8 @@ class _Key:
             raise ValueError(self.name)
         is_flag = self.field.get_internal_type() == "BooleanField"
         if not isinstance(written, bool if is_flag else int | str | None) and written is not None:
+            raise ValueError(self.name)
+        if isinstance(written, str) and "\0" in written:  # PostgreSQL has none
             raise ValueError(self.name)
         return self.field.to_python(written)
 
