@@ -7,7 +7,7 @@ from decimal import Decimal
 from scoring.choices import SelloffStatus, SocialOrigin
 from tests import factories, feeds
 from tests.factories import NOON, address
-from tests.holders import building
+from tests.holders import building, people
 from tests.holders import shown as holding_rows
 from tests.scoring import following, holder_rows, market, parts
 from tests.scoring import shown as score_rows
@@ -41,7 +41,7 @@ def everything() -> Mapping[str, str]:
     for minute in range(5):
         factories.sol_usd(NOON + minute * MINUTE, price_usd=Decimal("150.123456789012345678") + minute)
     factories.sol_usd(NOON, source=PriceOrigin.JUPITER)
-    wallet = address("holder 0")
+    wallet = people.analysis(address("holder 0")).wallet_address
     return {"mint": token.mint_address, "address": pools[0].pool_address, "signature": trade, "wallet": wallet}
 
 

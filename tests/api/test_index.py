@@ -22,7 +22,7 @@ INDEX = "/api/v1/"
 
 
 def keyed(*scopes: Scope) -> Client:
-    _, key = api_keys.issue(name="a reader", scopes=list(scopes), actor="test", now=NOON)
+    _, key = api_keys.issue(name=f"a reader of {scopes}", scopes=list(scopes), actor="test", now=NOON)
     return Client(headers={"Authorization": f"Api-Key {key}"})
 
 
@@ -48,7 +48,8 @@ def test_shield_02_the_index_is_read_as_every_other_address() -> None:
     refused = Client().get(INDEX)
     assert (refused.status_code, refused["Content-Type"]) == (401, "application/problem+json")
     assert keyed(Scope.METRICS).get(INDEX).status_code == 403
-    assert keyed(Scope.READ).get(INDEX, {"page_size": "1"}).status_code == 400
+    reader = keyed(Scope.READ)
+    assert [reader.get(INDEX).status_code, reader.get(INDEX, {"page_size": "1"}).status_code] == [200, 400]
     operator = Client()
     operator.force_login(User.objects.create_superuser("ann"))
     assert operator.get(INDEX).status_code == 200

@@ -14,6 +14,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi import checks
 
 from megatron.core import api_keys
 from megatron.core.choices import Scope
@@ -26,9 +27,9 @@ EXAMPLES = int(os.environ.get("EXAMPLES", "12"))
 """For each operation, once with what its schema allows and once with what it does not; ``make api-trial`` asks more."""
 CHECKS = [
     schemathesis.checks.not_a_server_error,
-    schemathesis.specs.openapi.checks.status_code_conformance,
-    schemathesis.specs.openapi.checks.content_type_conformance,
-    schemathesis.specs.openapi.checks.response_schema_conformance,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
 ]
 
 OPERATIONS = (
