@@ -22,6 +22,8 @@ class AddressSerializer(serializers.Serializer[Any]):
 
 
 class IndexSerializer(serializers.Serializer[Any]):
+    """What the API offers: every address once, as a list or as a document."""
+
     schema = serializers.URLField(help_text="The OpenAPI document")
     docs = serializers.URLField(help_text="The same to try out, for people")
     lists = AddressSerializer(many=True, help_text="What answers with `results` and `next`")
@@ -29,6 +31,8 @@ class IndexSerializer(serializers.Serializer[Any]):
 
 
 class IndexView(APIView):
+    """Answers at the API's root, to whoever may read."""
+
     permission_classes = (CanRead,)
 
     @extend_schema(operation_id="get_index", responses=IndexSerializer)
