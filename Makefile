@@ -12,6 +12,7 @@ ARGS   ?=
 PLANS  ?= 100
 MINUTES ?= 5
 RATE   ?= 330
+EXAMPLES ?= 200
 
 # The first Python that is new enough; make's own Python (PYTHON=…) comes first.
 define find_python
@@ -26,7 +27,7 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
-.PHONY: help run test check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data environment environment-dev
+.PHONY: help run test check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -83,6 +84,12 @@ manage: environment ## Run a management command: make manage ARGS="replay captur
 
 lock: environment-dev ## Resolve the dependencies anew and write both lock files
 	@.ci/lock
+
+api-trial: environment-dev ## Ask every address of the API what its schema allows and what it does not (EXAMPLES=500)
+	@EXAMPLES=$(EXAMPLES) exec $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 tests/api/test_schema.py $(ARGS)
+
+api-document: environment-dev ## Write the table of addresses in docs/api.md from the OpenAPI document
+	@exec $(WITH) $(BIN)/python manage.py document_api
 
 protocols: environment-dev ## Write the Python of megatron/clients/protocols/*.proto
 	@$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. megatron/clients/protocols/*.proto

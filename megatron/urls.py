@@ -13,6 +13,7 @@ from megatron.core.api import problems
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("console/", admin.site.urls),
+    path("api/v1/", include("megatron.core.api.index")),
     path("api/v1/", include("tokens.api.urls")),
     path("api/v1/", include("holders.api.urls")),
     path("api/v1/", include("scoring.api.urls")),

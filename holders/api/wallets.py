@@ -98,7 +98,8 @@ class WalletView(APIView):
 
     @extend_schema(operation_id="get_wallet", parameters=[_WALLET], responses=WalletSerializer)
     def get(self, request: Request, wallet: str) -> HttpResponseBase:
-        """Who a wallet is, as far as it was looked at: its classes with their evidence, its record and its groups."""
+        """Who a wallet is, as far as it was looked at: its classes with their evidence, its record, who funded it and
+        the groups it belongs to."""
         queries.asked(request)
         try:
             row = wallets.get_analysis(wallet=queries.checked_address(wallet))

@@ -123,7 +123,7 @@ class HolderScoreListView(_ListView):
         operation_id="list_holder_scores", parameters=[HolderScoreQuery], responses=HolderScoreSerializer(many=True)
     )
     def get(self, request: Request) -> Response:
-        """Holder scores with their reasons, newest first."""
+        """Holder scores of 333 points with every line's reason, newest measured first."""
         asked = queries.asked(request, HolderScoreQuery)
         return self.page(
             holder.scores(
@@ -141,7 +141,8 @@ class RiskListView(_ListView):
 
     @extend_schema(operation_id="list_risks", parameters=[RiskQuery], responses=RiskSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """What speaks against tokens, in figures, signs and words, newest first."""
+        """What speaks against tokens: risks of 100, signs (true is bad, false is good, null is unknown) and flags in words,
+        newest measured first."""
         asked = queries.asked(request, RiskQuery)
         return self.page(
             holder.risks(

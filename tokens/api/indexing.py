@@ -105,7 +105,8 @@ class IndexingSerializer(serializers.Serializer[Any]):
 class IndexingView(ReadView):
     @extend_schema(operation_id="get_indexing", parameters=[filters.IndexingQuery], responses=IndexingSerializer)
     def get(self, request: Request) -> Response:
-        """How far the chain was read and compared, what waits, and where trades are missing."""
+        """Whether live feeds keep up: lag and cursor of each source, how far each venue is compared with the chain, what
+        waits, and where trades are missing."""
         asked, now = queries.asked(request, filters.IndexingQuery), utc_now()
         newest = indexing.newest_event_at()
         start = newest - timedelta(hours=asked["hours"]) if newest else None

@@ -47,7 +47,8 @@ class PriceSourcesSerializer(serializers.Serializer[Any]):
 class PriceSourcesView(ReadView):
     @extend_schema(operation_id="get_price_sources", responses=PriceSourcesSerializer)
     def get(self, request: Request) -> Response:
-        """What each source of USD prices is worth now, coin by coin, and which sources are not asked."""
+        """What each source of USD prices is worth now, coin by coin, with the reason when it is not used, and
+        which sources are not asked."""
         queries.asked(request)
         unused = [{"source": name, "reason": reason} for name, reason in clients.unused_price_sources().items()]
         shown = {"at": utc_now(), "results": prices.source_states(), "unused": unused}

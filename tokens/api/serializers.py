@@ -181,6 +181,12 @@ class FeesInTokenSerializer(serializers.Serializer[Any]):
     creator = Amount("creator_fee", "decimals")
     share = Amount("share_fee", "decimals")
 
+    def to_representation(self, instance: Transaction) -> Any:
+        charged = instance.fees_in_token
+        if charged is None:
+            return None
+        return super().to_representation({**charged, "decimals": instance.token_decimals})  # type: ignore[attr-defined]
+
 
 class FeesSerializer(serializers.Serializer[Transaction]):
     """All in the quote but ``network``, which is in SOL. A pool that has the quote as its base charges fees in the token:
@@ -191,14 +197,7 @@ class FeesSerializer(serializers.Serializer[Transaction]):
     creator = Amount("creator_fee", "pool.quote_decimals")
     share = Amount("share_fee", "pool.quote_decimals")
     network = Amount("transaction_fee", 9)
-    in_token = serializers.SerializerMethodField(required=False, help_text="Only where fees are charged in the token")
-
-    @extend_schema_field(FeesInTokenSerializer)
-    def get_in_token(self, row: Transaction) -> Any:
-        charged = row.fees_in_token
-        if charged is None:
-            return None
-        return FeesInTokenSerializer({**charged, "decimals": row.token_decimals}).data  # type: ignore[attr-defined]
+    in_token = FeesInTokenSerializer(source="*", required=False, help_text="Only where fees are charged in the token")
 
     def to_representation(self, instance: Transaction) -> dict[str, Any]:
         shown: dict[str, Any] = super().to_representation(instance)

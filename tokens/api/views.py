@@ -48,12 +48,11 @@ class ListView(ReadView, GenericAPIView[Any]):
 
     pagination_class = CursorPagination
     ordering: Sequence[str | OrderBy] = ()
+    known: str | None = None
 
     def page(self, found: QuerySet[Any], order: filters.Order) -> Response:
         """Return the page of ``found`` that the caller asked for."""
-        self.ordering = order.terms
-        if order.known:
-            found = found.filter(**{f"{order.known}__isnull": False})
+        self.ordering, self.known = order.terms, order.known
         rows = self.paginate_queryset(found) or []
         return self.get_paginated_response(self.get_serializer(rows, many=True, context=self.beside(rows)).data)
 
@@ -82,7 +81,8 @@ class TokenListView(ListView):
 class HotTokensView(ReadView):
     @extend_schema(operation_id="list_hot_tokens", parameters=[filters.HotQuery], responses=shapes.HotTokensSerializer)
     def get(self, request: Request) -> Response:
-        """The tokens that traded in the last hour with the highest scores, ranked every half minute."""
+        """The tokens that traded in the last hour, the highest score first, then those without a score by their volume net
+        of wash volume; ranked every half minute."""
         now, limit = utc_now(), queries.asked(request, filters.HotQuery)["limit"]
         hot = cache.hot(now=now, limit=limit)
         context = {"markets": {it.token.pk: it.market for it in hot}}
@@ -185,7 +185,8 @@ class SignatureView(ReadView):
 class SolUsdView(ReadView):
     @extend_schema(operation_id="get_sol_usd", parameters=[filters.SolUsdQuery], responses=shapes.SolUsdSerializer)
     def get(self, request: Request) -> Response:
-        """What SOL costs in USD: the price that held at a time, and the newest sample of each source."""
+        """What SOL costs in USD: the price that held at a time, and the newest sample of each source that is
+        not of the future."""
         now = utc_now()
         at = queries.asked(request, filters.SolUsdQuery).get("at") or now
         shown = {"at": at, "price": prices.find_price(at), "latest": prices.latest_by_source(until=now)}

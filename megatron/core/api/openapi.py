@@ -1,5 +1,7 @@
 """The schema of the API, and what it says about keys, sessions and problems. Loaded when the app is ready."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -87,6 +89,45 @@ class KeptSchemaGenerator(SchemaGenerator):
 @cache
 def _schema() -> Any:
     return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """One operation of the schema."""
+
+    path: str
+    """With the names of its parts in braces: ``/api/v1/tokens/{mint}/``."""
+    method: str
+    what: str
+    """Its first paragraph, in one line."""
+    parameters: Sequence[str]
+    """Names of what it understands after the question mark, in the schema's order."""
+    is_list: bool
+    """It answers with rows and ``next``, where they go on."""
+
+
+def addresses() -> Sequence[Address]:
+    """Return every operation of the schema, by path and method."""
+    schema = _schema()
+    return [
+        Address(
+            path=path,
+            method=method.upper(),
+            what=" ".join(operation["description"].split("\n\n", 1)[0].split()),
+            parameters=[it["name"] for it in operation.get("parameters", ()) if it["in"] == "query"],
+            is_list="next" in _answer(schema, operation).get("properties", {}),
+        )
+        for path, operations in sorted(schema["paths"].items())
+        for method, operation in sorted(operations.items())
+    ]
+
+
+def _answer(schema: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an operation's body."""
+    body: dict[str, Any] = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    if "$ref" in body:
+        body = schema["components"]["schemas"][body["$ref"].rsplit("/", 1)[1]]
+    return body
 
 
 def document_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
