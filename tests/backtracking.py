@@ -89,7 +89,7 @@ class _Builder:
             here = self.one(node, here, flags)
         return here
 
-    def one(self, node: tuple[Any, Any], here: int, flags: int) -> int:  # noqa: C901, PLR0911, PLR0912
+    def one(self, node: tuple[Any, Any], here: int, flags: int) -> int:
         kind, value = node
         made = self.made
         if kind in (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN):
@@ -220,7 +220,7 @@ def overlap(pattern: re.Pattern[Any], *, anywhere: bool, whole: bool = False) ->
     steps = _steps(made)
     edges = steps.edges if made.at_start else _with_beginnings(steps.edges, made, steps.tail)
     # Within one beginning the tail counts too: what is read there may be read in several ways before all is matched.
-    for graph in ([steps.edges, edges] if not made.at_start else [edges]):
+    for graph in [steps.edges, edges] if not made.at_start else [edges]:
         reach = _reach(graph)
         loops = [state for state in range(len(graph)) if any(state in reach[other] for other in graph[state])]
         for first in loops:

@@ -42,10 +42,10 @@ class Calls(ast.NodeVisitor):
         self.used: dict[str, set[str]] = {}
         self._name = ""
 
-    def visit_Assign(self, node: ast.Assign) -> None:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> None:
         self._named(node, node.targets[0])
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self._named(node, node.target)
 
     def _named(self, node: ast.AST, target: ast.expr) -> None:
@@ -53,13 +53,13 @@ class Calls(ast.NodeVisitor):
         self.generic_visit(node)
         self._name = ""
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> None:
         of = node.value.value if isinstance(node.value, ast.Subscript) else node.value
         if isinstance(of, ast.Name):
             self.used.setdefault(of.id, set()).add(node.attr)
         self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> None:
         called = node.func
         if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "re":
             if called.attr in TAKES_A_PATTERN:

@@ -7,8 +7,12 @@ from django.core.management.base import SystemCheckError
 from megatron.core.checks import trusted_proxies
 
 
-@pytest.mark.parametrize(("https", "proxies", "refused"), [(True, 0, True), (True, 1, False), (True, 2, False), (False, 0, False)])
-def test_shield_09_tls_without_trusted_proxies_is_an_error(https: bool, proxies: int, refused: bool, settings: Any) -> None:
+@pytest.mark.parametrize(
+    ("https", "proxies", "refused"), [(True, 0, True), (True, 1, False), (True, 2, False), (False, 0, False)]
+)
+def test_shield_09_tls_without_trusted_proxies_is_an_error(
+    https: bool, proxies: int, refused: bool, settings: Any
+) -> None:
     """Behind a proxy that nobody believes all visitors are one; without TLS there may be no proxy."""
     settings.HTTPS, settings.TRUSTED_PROXIES = https, proxies
     assert [found.id for found in trusted_proxies()] == (["megatron.E001"] if refused else [])

@@ -42,13 +42,25 @@ def test_shield_09_a_network_of_ipv6_is_one_address(written: str, taken: str) ->
         ("a" * 5_000, "10.0.0.1"),
     ],
 )
-def test_shield_09_a_hop_is_read_and_one_that_is_no_address_is_not_believed(hop: str, taken: str, settings: Any) -> None:
+def test_shield_09_a_hop_is_read_and_one_that_is_no_address_is_not_believed(
+    hop: str, taken: str, settings: Any
+) -> None:
     """With its port, in brackets; words that somebody made up open no account of their own."""
     settings.TRUSTED_PROXIES = 1
     assert address_of(request("10.0.0.1", f"192.0.2.1, {hop}")) == taken
 
 
-@pytest.mark.parametrize(("address", "here"), [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("::ffff:127.0.0.1", True), ("10.0.0.1", False), ("", False)])
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False),
+        ("", False),
+    ],
+)
 def test_shield_09_this_machine_is_known_in_every_form(address: str, here: bool) -> None:
     assert is_this_machine(request(address)) is here
 
