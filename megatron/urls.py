@@ -12,7 +12,7 @@ from megatron.core.admin.others import change_own_password
 from megatron.core.api import problems
 
 
-def no_view_on_site(request: HttpRequest) -> HttpResponse:
+def no_view_on_site(_request: HttpRequest) -> HttpResponse:
     """Answer 404 in place of Django's address for "view on site"."""
     raise Http404
 

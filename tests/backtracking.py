@@ -21,7 +21,7 @@ from re import _constants as sre  # type: ignore[attr-defined]  # Python's own p
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
-LETTERS = "".join(map(chr, range(128))) + "éßſKµЖ中٣\u00a0\u0085\u202f\u2028😀"
+LETTERS = "".join(map(chr, range(128))) + "éß\u017f\u212aµЖ中٣\u00a0\u0085\u202f\u2028😀"
 """One of each kind of character that a class may tell apart."""
 EVERY = (1 << len(LETTERS)) - 1
 _PLACE = {letter: place for place, letter in enumerate(LETTERS)}

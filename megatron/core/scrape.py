@@ -23,9 +23,8 @@ def view(request: HttpRequest) -> HttpResponse:
     """Answer with all metrics, for METRICS_TOKEN and for a key with the scope ``metrics``. Where there is no METRICS_TOKEN
     and no proxy, a caller on this machine needs neither."""
     if not _may_read(request):
-        return HttpResponse(
-            "This needs METRICS_TOKEN or an API key with the scope metrics.\n", status=401, content_type="text/plain"
-        )
+        told = "This needs METRICS_TOKEN or an API key with the scope metrics.\n"
+        return HttpResponse(told, status=401, content_type="text/plain")
     # Registered nowhere: describing itself to a registry, it would ask the database at every start.
     read = CollectorRegistry(auto_describe=False)
     read.register(readings.READINGS)

@@ -61,15 +61,12 @@ class Calls(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         called = node.func
-        if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "re":
-            if called.attr in TAKES_A_PATTERN:
-                flags = next((it.value for it in node.keywords if it.arg == "flags"), None)
-                place = 1 if called.attr == "compile" else None
-                if place and len(node.args) > place:
-                    flags = node.args[place]
-                elif called.attr == "findall" and len(node.args) > 2:
-                    flags = node.args[2]
-                self.found.append((node.lineno, self._name, called.attr, node.args[0], flags))
+        if isinstance(called, ast.Attribute) and called.attr in TAKES_A_PATTERN and ast.unparse(called.value) == "re":
+            flags = next((it.value for it in node.keywords if it.arg == "flags"), None)
+            place = {"compile": 1, "sub": 4, "subn": 4, "split": 3}.get(called.attr, 2)
+            if len(node.args) > place:
+                flags = node.args[place]
+            self.found.append((node.lineno, self._name, called.attr, node.args[0], flags))
         self.generic_visit(node)
 
 
