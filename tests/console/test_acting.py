@@ -29,6 +29,7 @@ from tests.factories import NOON
 from tests.holders import building
 from tokens import models as tokens
 from tokens.choices import VenueStatus
+from tokens.services import quarantine
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +44,7 @@ def work(make: Callable[..., Any]) -> Callable[[str], Any]:
 
 
 def venue(action: str) -> Any:
+    quarantine.know_all()  # as the list does for whoever looks
     quarantined = {"status": VenueStatus.QUARANTINED, "quarantined_at": NOON, "quarantine_reason": "a test"}
     row, _ = tokens.VenueState.objects.update_or_create(
         venue="pumpfun", defaults=quarantined if action == "release" else {}
