@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from celery.app.task import Task
+from celery.exceptions import OperationalError
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -19,7 +20,6 @@ from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, reverse
 from django_celery_beat import models as beat
-from kombu.exceptions import OperationalError
 
 from megatron.core import api_keys
 from megatron.core.admin.guard import Guarded, needed

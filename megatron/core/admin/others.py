@@ -4,6 +4,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from celery.exceptions import OperationalError
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -13,7 +14,6 @@ from django.http import HttpRequest, HttpResponse
 from django_celery_beat import admin as beat
 from django_celery_beat import models as schedules
 from django_celery_beat.models import PeriodicTask
-from kombu.exceptions import OperationalError
 
 from megatron.core import audit, clock
 from megatron.core.admin.guard import Guarded, reason_of
