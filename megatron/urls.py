@@ -1,17 +1,27 @@
 """Addresses: the console, the API, health and metrics."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, include, path
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views import defaults
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from megatron.core import health, scrape
+from megatron.core.admin.others import change_own_password
 from megatron.core.api import problems
+
+
+def no_view_on_site(_request: HttpRequest) -> HttpResponse:
+    """Answer 404 in place of Django's address for "view on site"."""
+    raise Http404
+
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    # Two stretches of any length side by side: a long path would be split at each place. The console has no such page.
+    re_path(r"^console/r/", no_view_on_site, name="no_view_on_site"),
+    path("console/password_change/", admin.site.admin_view(change_own_password, cacheable=True)),
     path("console/", admin.site.urls),
     path("api/v1/", include("megatron.core.api.index")),
     path("api/v1/", include("tokens.api.urls")),

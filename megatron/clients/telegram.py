@@ -28,9 +28,8 @@ HOUR: Final = timedelta(hours=1)
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{4,31}", re.ASCII)
 _EXTRA: Final = re.compile(r'<div class="tgme_page_extra">([^<]{1,200})</div>')
-_FIGURES: Final = re.compile(
-    r"(?<!\w)(-?[\d.,\s\u00a0\u202f]*\d[\d.]*[KMB]?)\s+(members?|subscribers?|online)\b", re.IGNORECASE
-)
+_COUNTED: Final = re.compile(r"(members?|subscribers?|online)\b", re.IGNORECASE)
+_FIGURE: Final = re.compile(r"-?\d[\d.,\s\u00a0\u202f]*[KMB]?", re.IGNORECASE)
 _TIME: Final = re.compile(r'<time datetime="(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00)"')
 
 
@@ -117,12 +116,23 @@ def parse_page(body: bytes) -> tuple[int, int | None, bool]:
     """
     text = body.decode("utf-8", "replace")
     found = _EXTRA.search(text)
-    figures = {what.lower().rstrip("s"): number for number, what in _FIGURES.findall(found[1])} if found else {}
+    figures = _figures(found[1]) if found else {}
     kind = next((kind for kind in ("member", "subscriber") if kind in figures), None)
     if kind is None:
         raise Refused("telegram: the page shows no group and no channel")
     online = _number(figures["online"]) if "online" in figures else None
     return _number(figures[kind]), online, kind == "subscriber"
+
+
+def _figures(text: str) -> dict[str, str]:
+    """Return what stands between the words that say what is counted, by these words in the singular."""
+    found, read = {}, 0
+    for word in _COUNTED.finditer(text):
+        figure = text[read : word.start()].strip().lstrip(",").strip()
+        if _FIGURE.fullmatch(figure):
+            found[word[1].lower().rstrip("s")] = figure
+        read = word.end()
+    return found
 
 
 def parse_members(body: bytes) -> int:

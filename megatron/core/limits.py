@@ -6,7 +6,6 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -14,6 +13,7 @@ from megatron.core import clock
 from megatron.core.access import caller_of
 from megatron.core.models import ApiKey
 from megatron.core.pause import PAUSE_SECONDS, Pause
+from megatron.core.visitors import address_of
 
 # DRF's own modules load this class by our settings, so nothing here may import ``rest_framework.views``.
 
@@ -45,16 +45,6 @@ class PerMinute(BaseThrottle):
     def wait(self) -> float:
         """Return the seconds until the next minute begins."""
         return _MINUTE - clock.utc_now().timestamp() % _MINUTE + 1
-
-
-def address_of(request: HttpRequest | Request) -> str:
-    """Return the address that the request came from. ``X-Forwarded-For`` is believed only as far as
-    ``TRUSTED_PROXIES`` says."""
-    forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    proxies: int = settings.TRUSTED_PROXIES
-    if proxies and forwarded:
-        return str(forwarded[-min(proxies, len(forwarded))])
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _count(name: str) -> int:

@@ -2,7 +2,8 @@
 
 Five failures of one account from one address, or thirty from one address, close the door to that address for a quarter
 of an hour; nobody can lock an account for others. The failures are counted in the audit log, so no restart forgets
-them.
+them, and Redis has no part in it: without it the door is neither open nor shut. Attempts from one address are made one
+after the other, each in one transaction with its entry, so that no two of them are counted as one.
 """
 
 import hashlib
@@ -15,18 +16,19 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest
 
-from megatron.core import audit, clock
-from megatron.core.limits import address_of
+from megatron.core import audit, clock, locks
 from megatron.core.models import AuditEntry
+from megatron.core.visitors import address_of
 
 WINDOW = timedelta(minutes=15)
 OF_AN_ACCOUNT, OF_AN_ADDRESS = 5, 30
 
 
 class GuardedBackend(ModelBackend):
-    """Django's accounts, behind the count of failures."""
+    """Django's accounts, behind the count of failures. A right password is in the audit log as a wrong one is."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
@@ -35,11 +37,13 @@ class GuardedBackend(ModelBackend):
         if request is None or not username:
             return super().authenticate(request, username, password, **kwargs)
         now, address, account = clock.utc_now(), address_of(request), _account(username)
-        if is_closed(account=account, address=address, now=now):
-            raise PermissionDenied
-        user = super().authenticate(request, username, password, **kwargs)
-        if user is None:
-            audit.record(actor=account, action="login.failed", kind="address", key=address, now=now)
+        with transaction.atomic():
+            locks.hold_until_commit("login.attempt", of=address)
+            if is_closed(account=account, address=address, now=now):
+                raise PermissionDenied
+            user = super().authenticate(request, username, password, **kwargs)
+            action = "login.failed" if user is None else "login.succeeded"
+            audit.record(actor=account, action=action, kind="address", key=address, now=now)
         return user
 
 

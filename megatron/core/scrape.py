@@ -12,15 +12,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from megatron.core import api_keys, clock, readings
 from megatron.core.access import KEYWORD
 from megatron.core.choices import Scope
+from megatron.core.visitors import is_this_machine
+
+_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 
 
 @require_safe
 @never_cache
 def view(request: HttpRequest) -> HttpResponse:
-    """Answer with all metrics, for a key with the scope ``metrics``, for METRICS_TOKEN, and for a caller on this
-    machine."""
+    """Answer with all metrics, for METRICS_TOKEN and for a key with the scope ``metrics``. Where there is no METRICS_TOKEN
+    and no proxy, a caller on this machine needs neither."""
     if not _may_read(request):
-        return HttpResponse("This needs an API key with the scope metrics.\n", status=401, content_type="text/plain")
+        told = "This needs METRICS_TOKEN or an API key with the scope metrics.\n"
+        return HttpResponse(told, status=401, content_type="text/plain")
     # Registered nowhere: describing itself to a registry, it would ask the database at every start.
     read = CollectorRegistry(auto_describe=False)
     read.register(readings.READINGS)
@@ -43,6 +47,6 @@ def _may_read(request: HttpRequest) -> bool:
         return key is not None and Scope.METRICS in key.scopes
     if scheme.lower() == "bearer" and settings.METRICS_TOKEN:
         return secrets.compare_digest(presented.strip().encode(), settings.METRICS_TOKEN.encode())
-    # Behind a proxy on this machine every caller seems to be local, so a forwarded request is not.
-    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-    return request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and not forwarded
+    # Behind a proxy on this machine every caller seems to be local, and not every proxy says that it forwards.
+    behind_proxy = settings.HTTPS or settings.TRUSTED_PROXIES or any(name in request.headers for name in _FORWARDED)
+    return not settings.METRICS_TOKEN and not behind_proxy and is_this_machine(request)

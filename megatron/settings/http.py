@@ -21,7 +21,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "megatron.core.request_metrics.RequestMetrics",
 ]
 
 TEMPLATES = [
@@ -90,7 +90,8 @@ API_ANONYMOUS_RATE = env.int("API_ANONYMOUS_RATE", default=60)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 """How many proxies of ours stand in front: so many last hops of X-Forwarded-For are believed."""
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-"""Opens /metrics as ``Authorization: Bearer …``, for scrapers that cannot send another scheme."""
+"""Opens /metrics as ``Authorization: Bearer …``, for scrapers that cannot send another scheme. Where it is set nobody reads
+them without it (or a key), from this machine neither."""
 
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -10,7 +10,7 @@ from typing import Final
 
 from tokens.domain.metadata import safe_url
 
-_ADDRESS: Final = re.compile(r"https?://(?P<host>[^/?#]+)(?P<road>[^?#]*)")
+_ADDRESS: Final = re.compile(r"https?://(?P<host>[^/?#]+)(?P<road>(?:/[^?#]*)?)")
 NETWORKS: Final = ("twitter", "telegram", "discord")
 _HOSTS: Final = {
     "twitter": ("x.com", "twitter.com", "www.x.com", "www.twitter.com", "mobile.twitter.com", "mobile.x.com"),

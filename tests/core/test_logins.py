@@ -1,11 +1,17 @@
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
-from django.test import Client
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.test import Client, RequestFactory
 
+from megatron.core.logins import GuardedBackend
 from megatron.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +95,67 @@ def test_behind_our_proxy_the_forwarded_address_counts(settings: Any) -> None:
         sign_in("wrong", address="10.0.0.1", **{"X-Forwarded-For": f"192.0.2.{number}, 203.0.113.8"})
     assert not sign_in(PASSWORD, address="10.0.0.1", **{"X-Forwarded-For": "203.0.113.8"})
     assert sign_in(PASSWORD, address="10.0.0.1", **{"X-Forwarded-For": "203.0.113.9"})
+
+
+def test_shield_09_a_right_login_is_in_the_audit_log() -> None:
+    """As a wrong one is: who, from where, when."""
+    assert sign_in(PASSWORD)
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.object_id, entry.at) == ("ann", "login.succeeded", "203.0.113.5", NOON)
+
+
+def test_shield_09_a_network_of_ipv6_is_one_visitor() -> None:
+    """Another address of the same /64 finds the same closed door, another network does not."""
+    for number in range(5):
+        sign_in("wrong", address=f"2001:db8:1:2::{number}")
+    assert not sign_in(PASSWORD, address="2001:db8:1:2:ffff::1")
+    assert sign_in(PASSWORD, address="2001:db8:1:3::1")
+    for _ in range(5):
+        sign_in("wrong", address="::ffff:198.51.100.9")
+    assert not sign_in(PASSWORD, address="198.51.100.9")
+
+
+def test_shield_09_without_redis_the_door_is_neither_open_nor_shut(settings: Any) -> None:
+    """Failures are counted in the database alone."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    assert sign_in(PASSWORD)
+    for _ in range(5):
+        sign_in("wrong")
+    assert not sign_in(PASSWORD)
+    assert AuditEntry.objects.filter(action="login.failed").count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("names", "allowed"), [(["ann"] * 12, 5), ([f"guess{number}" for number in range(36)], 30)])
+def test_shield_09_attempts_at_once_do_not_pass_the_limit(
+    names: list[str], allowed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve for one account, thirty-six for one address, all at once and each slow: exactly the limit is tried."""
+    tried: list[str] = []
+
+    def slow(self: Any, request: Any, username: str, *_: Any, **__: Any) -> None:
+        tried.append(username)
+        threading.Event().wait(0.02)
+
+    monkeypatch.setattr(ModelBackend, "authenticate", slow)
+    ready = threading.Barrier(len(names))
+
+    def attempt(name: str) -> None:
+        try:
+            request = RequestFactory().post("/console/login/", REMOTE_ADDR="203.0.113.5")
+            connection.ensure_connection()
+            ready.wait()
+            with suppress(PermissionDenied):
+                GuardedBackend().authenticate(request, name, "wrong")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=attempt, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(tried) == allowed
+    assert AuditEntry.objects.filter(action="login.failed").count() == allowed

@@ -77,6 +77,54 @@ if sys.argv[2] == "show":
     assert "megatron_events_stored_total 4.0" in shown
 
 
+def test_shield_09_where_there_is_a_token_this_machine_needs_it_too(settings: Any) -> None:
+    """A proxy here that says nothing of forwarding would open the numbers to everybody."""
+    settings.METRICS_TOKEN = "scrape-me-0123456789"
+    assert get("127.0.0.1").status_code == 401
+    assert get("127.0.0.1", Authorization="Bearer scrape-me-0123456788").status_code == 401
+    assert get("127.0.0.1", Authorization="Bearer scrape-me-0123456789").status_code == 200
+    assert get("127.0.0.1", Authorization=f"Api-Key {key_with('metrics')}").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["HTTPS", "TRUSTED_PROXIES"])
+def test_shield_09_behind_a_proxy_there_is_no_open_door(name: str, settings: Any) -> None:
+    """Without a token only a key opens then."""
+    settings.SECURE_SSL_REDIRECT = False
+    setattr(settings, name, 1)
+    assert get("127.0.0.1").status_code == 401
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP"])
+def test_shield_09_what_was_forwarded_does_not_come_from_here(header: str) -> None:
+    """Whichever of its headers a proxy sets."""
+    assert get("127.0.0.1", **{header: "x"}).status_code == 401
+
+
+def series() -> set[str]:
+    """Return all series of all metrics, without their values."""
+    return {f"{sample.name}{sample.labels}" for metric in REGISTRY.collect() for sample in metric.samples}
+
+
+def test_shield_09_unusual_methods_paths_and_hosts_make_no_new_series() -> None:
+    """The first odd request of a kind is counted as odd; the next hundred, odd in other ways, are counted with it."""
+    client = Client(raise_request_exception=False)
+
+    def odd(number: int) -> None:
+        for path in ("/health/live", "/console/login/", "/api/v1/tokens/", f"/nowhere/{number}"):
+            client.generic(f"BREW{number}", path)
+        client.get(f"/nowhere/{number}/x")
+        client.get(f"/api/v1/tokens/{number}/")
+        client.get(f"/health/live?x={number}")
+        client.get("/health/live", HTTP_HOST=f"host{number}.example")
+        client.generic("POST", "/console/login/", b"x", content_type=f"text/x-{number}; charset=odd-{number}")
+
+    odd(0)
+    before = series()
+    for number in range(1, 26):
+        odd(number)
+    assert series() - before == set()
+
+
 def test_the_token_of_the_settings_opens(settings: Any) -> None:
     """METRICS_TOKEN works as a bearer; another one does not; an empty setting opens nothing."""
     settings.METRICS_TOKEN = "scrape-me-0123456789"

@@ -19,6 +19,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from megatron.core.admin import Guarded
 from megatron.core.booleans import NEUTRAL, Booleans
 from megatron.core.clock import utc_now
 from megatron.core.display import compact, span
@@ -74,10 +75,11 @@ class PolicyForm(_PolicyForm):
 
 
 @admin.register(RetentionPolicy)
-class RetentionAdmin(Booleans, ModelAdmin):
+class RetentionAdmin(Guarded, Booleans, ModelAdmin):
     """Policies with what their tables take; the tables without one stand below."""
 
     booleans = {"export_before_drop": NEUTRAL}
+    tells_itself = True
     form = PolicyForm
     list_display = (
         "table_name",

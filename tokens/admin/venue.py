@@ -10,6 +10,7 @@ from unfold.decorators import action, display
 from unfold.views import ChangeList
 
 from megatron.core.admin import FactAdmin
+from megatron.core.admin.guard import reason_of
 from megatron.core.admin.pages import ReasonForm
 from megatron.core.clock import utc_now
 from tokens.admin import cells
@@ -71,7 +72,7 @@ class VenueAdmin(FactAdmin):
 
     @action(description="Quarantine: keep its messages, store nothing", permissions=["operate"])
     def quarantine(self, request: HttpRequest, queryset: QuerySet[VenueState]) -> None:
-        reason = self._reason(request)
+        reason = reason_of(self, request)
         if not reason:
             return
         done = [
@@ -86,7 +87,7 @@ class VenueAdmin(FactAdmin):
 
     @action(description="Release: play what was kept, go on", permissions=["operate"])
     def release(self, request: HttpRequest, queryset: QuerySet[VenueState]) -> None:
-        reason = self._reason(request)
+        reason = reason_of(self, request)
         if not reason:
             return
         held = queryset.filter(status=VenueStatus.QUARANTINED).values_list("venue", flat=True)
@@ -102,14 +103,6 @@ class VenueAdmin(FactAdmin):
             f"Released: {told}." if done else "None of these is quarantined.",
             messages.SUCCESS if done else messages.WARNING,
         )
-
-    def _reason(self, request: HttpRequest) -> str:
-        reason = str(request.POST.get("reason", "")).strip()
-        if not reason:
-            self.message_user(
-                request, "Say why in the field beside the action: the audit log keeps it.", messages.ERROR
-            )
-        return reason
 
     @display(description="Venue")
     def venue_cell(self, state: VenueState) -> str:

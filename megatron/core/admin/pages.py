@@ -14,11 +14,12 @@ from unfold.decorators import action, display
 from unfold.forms import ActionForm
 
 from megatron.core import clock, queue
+from megatron.core.admin.guard import Guarded, reason_of
 from megatron.core.admin.reading import EstimatedPaginator, ExactSearch
 from megatron.core.booleans import Booleans
 
 
-class FactAdmin(Booleans, ExactSearch, ModelAdmin):
+class FactAdmin(Guarded, Booleans, ExactSearch, ModelAdmin):
     """Read-only pages of any table, fast on millions of rows. A subclass names its columns and its
     ``search_fields``."""
 
@@ -100,11 +101,8 @@ class WorkAdmin(FactAdmin):
         self._operate(request, rows, queue.release, "released")
 
     def _operate(self, request: HttpRequest, rows: QuerySet[Any], move: Callable[..., int], done: str) -> None:
-        reason = str(request.POST.get("reason", "")).strip()
+        reason = reason_of(self, request)
         if not reason:
-            self.message_user(
-                request, "Say why in the field beside the action: the audit log keeps it.", messages.ERROR
-            )
             return
         moved = move(rows, operator=request.user.get_username(), reason=reason, now=clock.utc_now())
         self.message_user(request, f"{moved} of {rows.count()} rows {done}.", messages.SUCCESS)

@@ -1,23 +1,19 @@
-"""Pages of the audit log and the API keys, and of other packages' models, whose booleans are shown as ours are."""
+"""Pages of the audit log and the API keys."""
 
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django_celery_beat.admin import PeriodicTaskAdmin
-from django_celery_beat.models import PeriodicTask
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from megatron.core import api_keys, clock
+from megatron.core.admin.guard import Guarded, reason_of
 from megatron.core.admin.pages import FactAdmin, ReasonForm
 from megatron.core.admin.reading import ExactSearch
-from megatron.core.booleans import MERIT, NEUTRAL, Booleans
 from megatron.core.choices import Scope
 from megatron.core.models import ApiKey, AuditEntry
 
@@ -25,11 +21,8 @@ if TYPE_CHECKING:
 
     class _KeyForm(forms.ModelForm[ApiKey]):
         """Django's form takes a type parameter in its stubs only."""
-
-    class _UserAdmin(UserAdmin[User]):
-        """Django's page of accounts too."""
 else:
-    _KeyForm, _UserAdmin = forms.ModelForm, UserAdmin
+    _KeyForm = forms.ModelForm
 
 
 @admin.register(AuditEntry)
@@ -50,9 +43,10 @@ class ApiKeyForm(_KeyForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ExactSearch, ModelAdmin):
+class ApiKeyAdmin(Guarded, ExactSearch, ModelAdmin):
     """Keys are issued here and revoked here. The full key is shown once, on the page that follows."""
 
+    tells_itself = True
     form = ApiKeyForm
     action_form = ReasonForm
     actions = ("revoke",)
@@ -115,27 +109,10 @@ class ApiKeyAdmin(ExactSearch, ModelAdmin):
     @action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         """End the keys at once."""
-        reason = str(request.POST.get("reason", "")).strip()
+        reason = reason_of(self, request)
         if not reason:
-            self.message_user(
-                request, "Say why in the field beside the action: the audit log keeps it.", messages.ERROR
-            )
             return
         valid = keys.filter(revoked_at=None)
         for key in valid:
             api_keys.revoke(key, actor=request.user.get_username(), reason=reason, now=clock.utc_now())
         self.message_user(request, f"{len(valid)} keys revoked.", messages.SUCCESS)
-
-
-admin.site.unregister(User)
-admin.site.unregister(PeriodicTask)
-
-
-@admin.register(User)
-class AccountAdmin(Booleans, _UserAdmin):
-    booleans = {"is_active": MERIT, "is_staff": NEUTRAL, "is_superuser": NEUTRAL}
-
-
-@admin.register(PeriodicTask)
-class ScheduledTaskAdmin(Booleans, PeriodicTaskAdmin):
-    booleans = {"enabled": MERIT, "one_off": NEUTRAL}

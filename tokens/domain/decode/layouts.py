@@ -207,7 +207,7 @@ UpdateFeeConfigEvent 5:
 
 def parse(text: str) -> Iterator[Layout]:
     """Yield the layouts of a text."""
-    for block in re.findall(r"^\S.*\n(?: .*\n)+", text, re.MULTILINE):
+    for block in re.findall(r"(?<![^\n])\S.*\n(?: .*\n)+", text):
         head, _, fields = block.partition(":\n")
         name, _, oldest = head.partition(" ")
         yield Layout(name, fields, required=int(oldest or 0))

@@ -20,9 +20,11 @@ _DEEPEST: Final = 6  # envelopes in envelopes: a recorder's line with a frame wi
 _MOST_IN_BLOCK: Final = 1 << 31
 _CONTROL: Final = Decoded(outcome=Outcome.CONTROL)
 _CONTROLS: Final = re.compile(
-    r"(account|program|root|signature|slot|slotsUpdates|vote)Notification|\w*([sS]ubscribe|Unsubscribe)\w*|(get|send)\w+|ping|pong"
+    r"(account|program|root|signature|slot|slotsUpdates|vote)Notification|(get|send)\w+|ping|pong"
 )
 """Methods of messages that tell of no transaction: other subscriptions, and what we ask a server ourselves."""
+_SUBSCRIBES: Final = ("subscribe", "Subscribe", "Unsubscribe")
+"""Words in the names of such methods too."""
 _ANSWER: Final = frozenset(
     {
         "jsonrpc",
@@ -256,7 +258,8 @@ def _notification(method: str, parts: _Parts, raw: bytes, depth: int) -> list[De
     if method == "logsNotification":
         return [_logs_frame(raw)]
     if method not in ("transactionNotification", "blockNotification"):
-        if _CONTROLS.fullmatch(method) is None:
+        subscribes = method.isidentifier() and any(word in method for word in _SUBSCRIBES)
+        if not subscribes and _CONTROLS.fullmatch(method) is None:
             raise Undecodable("unknown_form", f"a message of the method {method[:80]!r}")
         return [_CONTROL]
     result = bytes(_parts.decode(parts.params).result)
