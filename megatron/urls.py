@@ -1,5 +1,7 @@
 """Addresses: the console, the API, health and metrics."""
 
+import sys
+
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
@@ -7,11 +9,12 @@ from django.views import defaults
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from megatron.core import health, scrape
+from megatron.core import away, health, outage, scrape
 from megatron.core.api import problems
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("console/login/", away.needs_database(admin.site.login)),  # before the console's own way to the same form
     path("console/", admin.site.urls),
     path("api/v1/", include("tokens.api.urls")),
     path("api/v1/", include("holders.api.urls")),
@@ -40,7 +43,9 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Answer for what nobody foresaw."""
+    """Answer for what nobody foresaw, or while the database is away: 503 then, wherever in the request it was noticed."""
+    if outage.is_away(sys.exc_info()[1]):
+        return (problems.unavailable if _for_programs(request) else away.page)(request)
     return (problems.server_error if _for_programs(request) else defaults.server_error)(request)
 
 

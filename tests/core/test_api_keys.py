@@ -138,5 +138,5 @@ def test_the_command_refuses_what_makes_no_sense() -> None:
     run("create", "grafana")
     with pytest.raises(CommandError, match="named grafana already"):
         run("create", "grafana")
-    with pytest.raises(CommandError, match="must be 1 or more"):
+    with pytest.raises(CommandError, match="no whole number from 1 to 1,000,000"):
         run("create", "other", "--rate", "0")

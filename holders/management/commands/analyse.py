@@ -15,7 +15,7 @@ from holders.models import HolderScoreJob
 from holders.services import agenda, analyses
 from megatron.clients import registry
 from megatron.core import clock, queue
-from megatron.core.commands import DoorCommand, progress
+from megatron.core.commands import MINT_LENGTH, DoorCommand, progress, whole_number, words
 
 EXAMPLES = """
 examples:
@@ -35,15 +35,17 @@ class Command(DoorCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("mints", nargs="*", metavar="MINT", help="whose holders")
+        parser.add_argument("mints", nargs="*", type=words(MINT_LENGTH), metavar="MINT", help="whose holders")
         parser.add_argument("--due", action="store_true", help="those that are due, the most urgent first")
-        parser.add_argument("--limit", type=int, default=100, metavar="N", help="with --due: so many at most")
+        parser.add_argument(
+            "--limit", type=whole_number(1, 100_000), default=100, metavar="N", help="with --due: so many at most"
+        )
         parser.add_argument("--no-look-ups", action="store_true", help="from our own trades, without any call")
 
     def handle(self, *args: Any, **options: Any) -> None:
         mints, due = list(dict.fromkeys(options["mints"])), options["due"]
-        if bool(mints) == due or options["limit"] < 1:
-            raise CommandError("Name the mints, or say --due with a limit of at least 1.", returncode=2)
+        if bool(mints) == due:
+            raise CommandError("Name the mints, or say --due.", returncode=2)
         keys = self._ask_for(mints) if mints else []
         total = len(mints) if mints else options["limit"]
         with progress(quiet=options["json"], counted=True) as bar:
