@@ -20,7 +20,7 @@ def main() -> int:
         from megatron.core.outage import sentence
 
         told, code = sentence(error)
-        print(told, file=sys.stderr)
+        sys.stderr.write(f"{told}\n")
         return code
     return 0
 

@@ -15,7 +15,7 @@ AGAIN_SECONDS = 10
 """The page asks again after so long."""
 
 
-def page(request: HttpRequest) -> HttpResponse:
+def page(_request: HttpRequest) -> HttpResponse:
     """Return the page that stands without the database and refreshes itself, with status 503."""
     text = render_to_string("console/away.html", {"seconds": AGAIN_SECONDS, "request_id": request_id()})
     response = HttpResponse(text, status=HTTPStatus.SERVICE_UNAVAILABLE)

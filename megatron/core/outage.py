@@ -20,9 +20,6 @@ def sentence(error: Exception) -> tuple[str, int]:
         if "settings.DATABASES" not in str(error):
             return str(error), WRONG_CALL
         return "There is no database: set DATABASE_URL, or call ./manage, which starts the embedded one.", WRONG_CALL
-    reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip(" .")
-    return (
-        f"The database does not answer: {reason}. Start it or correct DATABASE_URL, then run this again; what was committed "
-        "is stored.",
-        TRY_LATER,
-    )
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].strip(" .")
+    advice = "Start it or correct DATABASE_URL, then run this again; what was committed is stored."
+    return f"The database does not answer: {reason}. {advice}", TRY_LATER

@@ -1,6 +1,9 @@
 """What every command says while the database is away, as a terminal sees it."""
 
+import json
 import os
+import re
+import runpy
 import socket
 import subprocess
 import sys
@@ -9,6 +12,12 @@ from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test import Client, RequestFactory
+
+from megatron import clients, urls
+from megatron.clients import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 MINT = "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P1"
@@ -39,8 +48,14 @@ def away() -> Iterator[dict[str, str]]:
         yield {
             **os.environ,
             "DATABASE_URL": f"postgresql://a:a-secret@127.0.0.1:{taken.getsockname()[1]}/megatron",
-            "HERMES_API_KEY": "key",
         }
+
+
+class FinalChain:
+    """A chain that has come far enough."""
+
+    def get_slot(self, *, finalized: bool) -> int:
+        return 10
 
 
 def manage(*arguments: str, environment: dict[str, str], shell: str = "") -> "subprocess.CompletedProcess[str]":
@@ -58,33 +73,42 @@ def test_shield_03_every_command_of_ours_is_asked() -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_shield_03_a_command_says_one_sentence_without_the_database(
-    name: str, tmp_path: Path, away: dict[str, str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line on standard error, no traceback and no password, and the exit code that means: try again later."""
-    made = {
-        "HOLDERS": '[{"address": "%s", "amount": 5}]' % MINT,
+    """One line on standard error, no traceback, and the exit code that means: try again later."""
+
+    def refused(_self: object) -> None:
+        raise OperationalError("connection failed: Connection refused\n\tIs the server running?")
+
+    files = {
+        "HOLDERS": json.dumps([{"address": MINT, "amount": 5}]),
         "PRICES": "time,price\n2026-07-01T00:00:00Z,150\n",
     }
-    arguments = []
-    for word in CALLS[name]:
-        if word == "CAPTURE":
-            arguments.append(str(ROOT / "tests/recordings/rows"))
-        elif word in made:
-            (tmp_path / word).write_text(made[word])
-            arguments.append(str(tmp_path / word))
-        else:
-            arguments.append(word)
-    environment = {**away, "SOLANA_RPC_URL": ""}
-    done = manage(name, *arguments, environment=environment)
-    assert "Traceback" not in done.stderr, done.stderr
-    assert "a-secret" not in done.stderr + done.stdout
-    last = done.stderr.strip().splitlines()[-1]
-    if name == "backfill":  # asks the chain first, and there is none
-        assert (done.returncode, "SOLANA_RPC_URL" in last) == (2, True)
-        return
-    assert done.returncode == 75, done.stderr
-    assert last.startswith("The database does not answer: ")
-    assert last.endswith("Start it or correct DATABASE_URL, then run this again; what was committed is stored.")
+    for file, content in files.items():
+        (tmp_path / file).write_text(content)
+    places = {file: str(tmp_path / file) for file in files} | {"CAPTURE": str(ROOT / "tests/recordings/rows")}
+    arguments = [places.get(word, word) for word in CALLS[name]]
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", refused)
+    monkeypatch.setattr(registry, "chain", FinalChain)
+    monkeypatch.setattr(clients, "price_histories", lambda: [object()])
+    monkeypatch.setattr(sys, "argv", ["manage.py", name, *arguments])
+    code = runpy.run_path(str(ROOT / "manage.py"))["main"]()
+    assert code == 75
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "database does not answer" in line]
+    assert line == (
+        "The database does not answer: connection failed: Connection refused. Start it or correct DATABASE_URL, then run "
+        "this again; what was committed is stored."
+    )
+
+
+def test_shield_03_a_terminal_sees_the_sentence(away: dict[str, str]) -> None:
+    """As a process: nothing but the sentence, without the password; --traceback shows where it happened."""
+    done = manage("verify_audit_log", environment=away)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (75, "", 1), done.stderr
+    assert done.stderr.startswith("The database does not answer: ")
+    assert "a-secret" not in done.stderr
+    traced = manage("verify_audit_log", "--traceback", environment=away)
+    assert (traced.returncode, "Traceback" in traced.stderr) == (1, True)
 
 
 def test_shield_03_a_closed_standard_input_is_one_sentence(away: dict[str, str]) -> None:
@@ -104,13 +128,6 @@ def test_shield_03_a_closed_standard_input_stays_closed_behind_the_wrapper(tmp_p
         ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *command], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.returncode) == ("None\n", 0), done.stderr
-
-
-def test_shield_03_a_traceback_can_be_asked_for(away: dict[str, str]) -> None:
-    """--traceback shows where it happened."""
-    done = manage("verify_audit_log", "--traceback", environment=away)
-    assert "Traceback" in done.stderr
-    assert done.returncode == 1
 
 
 def test_shield_03_a_wrong_setting_is_one_sentence(away: dict[str, str]) -> None:
@@ -142,3 +159,35 @@ def test_shield_03_the_exit_code_of_a_command_is_handed_on(tmp_path: Path) -> No
     )
     assert told.returncode != 0
     assert "Error 1" in told.stderr
+
+
+@pytest.mark.parametrize("path", ["/console/", "/console/login/", "/console/tokens/token/"])
+def test_shield_03_the_console_says_it_on_a_page_that_stands_alone(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 in words, refreshing itself, with nothing from elsewhere in it; posting a login the same."""
+
+    def refused(_self: object) -> None:
+        raise OperationalError("connection to 10.1.2.3 refused")
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", refused)
+    client = Client(raise_request_exception=False)
+    client.cookies["sessionid"] = "a" * 32
+    for answer in (client.get(path), client.post(path, {"username": "operator", "password": "guess"})):
+        body = answer.content.decode()
+        assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "10", "no-store")
+        assert "The database does not answer" in body
+        assert '<meta http-equiv="refresh" content="10">' in body
+        assert answer["X-Request-ID"] in body
+        assert "10.1.2.3" not in body
+        assert not re.search(r"<script|<link|src=|@import|url\(", body)
+
+
+def test_shield_03_the_api_says_it_as_a_problem_wherever_it_was_noticed() -> None:
+    """Also when something in front of the view asked the database."""
+    request = RequestFactory().get("/api/v1/tokens/")
+    try:
+        raise OperationalError("connection to 10.1.2.3 refused")
+    except OperationalError:
+        answer = urls.handler500(request)
+    assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "5", "application/problem+json")
+    assert json.loads(answer.content)["type"] == "urn:megatron:problem:unavailable"
+    assert urls.handler500(request).status_code == 500
