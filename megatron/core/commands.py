@@ -79,7 +79,8 @@ def number(least: float, most: float) -> Callable[[str], float]:
 
     def read(text: str) -> float:
         try:
-            value = float(text)
+            # float() would take "1_0" and other scripts' digits.
+            value = float(text) if text.isascii() and "_" not in text else nan
         except ValueError:
             value = nan
         if not least <= value <= most:  # nor NaN, which no comparison holds for

@@ -6,6 +6,7 @@ import io
 import json
 import tracemalloc
 import zlib
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -167,6 +168,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
     assert items == [Message(f"stdin:{number}", line) for number, line in enumerate(LINES, 1)]
 
 
+@cache
 def _newlines(count: int) -> bytes:
     """Return a gzip of so many newlines, without holding them."""
     out, pack = io.BytesIO(), zlib.compressobj(9, zlib.DEFLATED, 31)

@@ -72,5 +72,6 @@ def test_shield_08_texts_that_are_stored_can_be_stored() -> None:
 def test_shield_08_a_replay_is_refused_before_it_begins(arguments: list[str]) -> None:
     """The parser's own error, which is exit code 2 at a terminal."""
     command = load_command_class("tokens", "replay")
+    command._called_from_command_line = False
     with pytest.raises(CommandError, match="is no "):
-        command.create_parser("manage.py", "replay", called_from_command_line=False).parse_args(["capture", *arguments])
+        command.create_parser("manage.py", "replay").parse_args(["capture", *arguments])
