@@ -5,13 +5,25 @@ import os
 import sys
 
 
-def main() -> None:
-    """Run one management command."""
+def main() -> int:
+    """Run one management command; a database that is away and a wrong setting are a sentence (--traceback: all of it)."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "megatron.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import InterfaceError, OperationalError
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except (ImproperlyConfigured, OperationalError, InterfaceError) as error:
+        if "--traceback" in sys.argv:
+            raise
+        from megatron.core.outage import sentence
+
+        told, code = sentence(error)
+        sys.stderr.write(f"{told}\n")
+        return code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,5 +1,7 @@
 """Addresses: the console, the API, health and metrics."""
 
+import sys
+
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
@@ -7,7 +9,7 @@ from django.views import defaults
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from megatron.core import health, scrape
+from megatron.core import away, health, outage, scrape
 from megatron.core.admin.others import change_own_password
 from megatron.core.api import problems
 
@@ -22,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Two stretches of any length side by side: a long path would be split at each place. The console has no such page.
     re_path(r"^console/r/", no_view_on_site, name="no_view_on_site"),
     path("console/password_change/", admin.site.admin_view(change_own_password, cacheable=True)),
+    path("console/login/", away.needs_database(admin.site.login)),  # before the console's own way to the same form
     path("console/", admin.site.urls),
     path("api/v1/", include("megatron.core.api.index")),
     path("api/v1/", include("tokens.api.urls")),
@@ -51,7 +54,9 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Answer for what nobody foresaw."""
+    """Answer for what nobody foresaw, or while the database is away: 503 then, wherever in the request it was noticed."""
+    if outage.is_away(sys.exc_info()[1]):
+        return (problems.unavailable if _for_programs(request) else away.page)(request)
     return (problems.server_error if _for_programs(request) else defaults.server_error)(request)
 
 

@@ -1,7 +1,9 @@
 """Captured traffic in files: plain or gzip, single files, folders, standard input. Yields one message at a time.
 
 What a file is, its content decides: lines of JSON (a comma at the end of a line is forgiven), one JSON document, or a
-table with a header, whose rows become JSON objects of the column names. No more than one message is held in memory.
+table with a header, whose rows become JSON objects of the column names. No more than one message is held in memory, and a
+packed file that holds next to nothing costs next to no work: blank lines without end, or an expansion that no traffic has,
+end its reading.
 """
 
 import csv
@@ -18,6 +20,13 @@ import msgspec
 
 MOST_BYTES: Final = 64 << 20
 """The longest message; a full block is below 20 MB."""
+MOST_BLANK: Final = 100_000
+"""Blank lines one after another."""
+MOST_EXPANSION: Final = 400
+"""Bytes that one packed byte may stand for: deflate allows 1,032, recorded traffic has 10, and a frame of 2 kB that repeats
+for ever 190."""
+FREELY_EXPANDED: Final = 4 << 20
+"""So many bytes may come of however few."""
 _LOOKED_AT: Final = 10  # lines, to tell lines of JSON from one document
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -41,17 +50,40 @@ class Cut(NamedTuple):
 def read(paths: Sequence[Path | Literal["-"]]) -> Iterator[Message | Cut]:
     """Yield what the files hold, folders in the order of their names. ``-`` is standard input.
 
-    Raises ``FileNotFoundError`` for a path that does not exist, before anything is read.
+    Raises ``FileNotFoundError`` for a path that does not exist and for a closed standard input, before anything is read.
     """
     for path in paths:
-        if path != "-" and not path.exists():
+        if path == "-":
+            _stdin()
+        elif not path.exists():
             raise FileNotFoundError(f"There is no file or folder {path}")
     for path in paths:
         if path == "-":
-            yield from _stream("stdin", sys.stdin.buffer)
+            yield from _stream("stdin", _stdin())
         else:
             for file in files(path):
                 yield from _file(file)
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a UTF-8 file, plain or packed, with their ends; raises ``OSError`` where it cannot be read on.
+
+    The same bounds hold as for messages.
+    """
+    with path.open("rb") as stream:
+        lines = _lines(str(path), stream)
+        if path.suffix == ".gz" and not isinstance(lines.stream, gzip.GzipFile):
+            raise OSError("it is not packed, whatever its name says")
+        while (line := lines.next()) is not None:
+            yield (line.removeprefix(_BOM) if lines.number == 1 else line).decode()
+        if lines.refusal is not None:
+            raise OSError(f"line {lines.number + 1}: {lines.refusal}")
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:  # what Python makes of a closed descriptor
+        raise FileNotFoundError("Standard input is closed")
+    return sys.stdin.buffer
 
 
 def files(path: Path) -> Iterable[Path]:
@@ -71,10 +103,26 @@ def _file(file: Path) -> Iterator[Message | Cut]:
 
 
 def _stream(name: str, stream: BinaryIO) -> Iterator[Message | Cut]:
+    yield from _content(_lines(name, stream))
+
+
+def _lines(name: str, stream: BinaryIO) -> "_Lines":
     if isinstance(stream, BufferedReader) and stream.peek(2)[:2] == _GZIP:
-        yield from _content(_Lines(name, gzip.GzipFile(fileobj=stream)))
-    else:
-        yield from _content(_Lines(name, stream))
+        packed = _Packed(stream)
+        return _Lines(name, gzip.GzipFile(fileobj=packed, mode="rb"), packed)  # type: ignore[call-overload]  # it only reads
+    return _Lines(name, stream)
+
+
+class _Packed:
+    """Counts the packed bytes that go by."""
+
+    def __init__(self, stream: BufferedReader) -> None:
+        self.read_bytes, self._stream = 0, stream
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._stream.read(size)
+        self.read_bytes += len(found)
+        return found
 
 
 def _content(lines: "_Lines") -> Iterator[Message | Cut]:
@@ -98,8 +146,9 @@ def _content(lines: "_Lines") -> Iterator[Message | Cut]:
 class _Lines:
     """The lines of a stream, with their numbers, none longer than a message may be; remembers why reading stopped."""
 
-    def __init__(self, name: str, stream: BinaryIO | gzip.GzipFile) -> None:
+    def __init__(self, name: str, stream: BinaryIO | gzip.GzipFile, packed: _Packed | None = None) -> None:
         self.name, self.stream, self.number = name, stream, 0
+        self._packed, self._bytes, self._blank = packed, 0, 0
         self.refusal: str | None = None
 
     def next(self) -> bytes | None:
@@ -115,6 +164,14 @@ class _Lines:
             self.refusal = f"a line longer than {MOST_BYTES >> 20} MiB"
             return None
         if not line:
+            return None
+        self._bytes += len(line)
+        self._blank = 0 if line.strip() else self._blank + 1
+        if self._blank > MOST_BLANK:
+            self.refusal = f"more than {MOST_BLANK:,} blank lines one after another"
+        elif self._packed is not None and self._bytes > max(FREELY_EXPANDED, MOST_EXPANSION * self._packed.read_bytes):
+            self.refusal = f"it expands to more than {MOST_EXPANSION} times its size, as no traffic does"
+        if self.refusal is not None:
             return None
         self.number += 1
         return line
@@ -158,16 +215,14 @@ def _by_line(seen: list[tuple[int, bytes]], lines: _Lines) -> Iterator[Message |
 
 
 def _document(seen: list[tuple[int, bytes]], lines: _Lines) -> Iterator[Message | Cut]:
-    parts = [line for _, line in seen]
-    size = sum(map(len, parts))
+    whole = bytearray().join(line for _, line in seen)  # one piece: a line may be a byte long
     while (line := lines.next()) is not None:
-        parts.append(line)
-        size += len(line)
-        if size > MOST_BYTES:
+        whole += line
+        if len(whole) > MOST_BYTES:
             yield Cut(lines.name, f"a document longer than {MOST_BYTES >> 20} MiB")
             return
     if lines.refusal is None:
-        yield Message(lines.name, b"".join(parts).strip().rstrip(b","))
+        yield Message(lines.name, bytes(whole.strip().rstrip(b",")))
     else:
         yield from lines.cut()
 

@@ -11,9 +11,9 @@ from typing import Final
 import structlog
 
 from megatron.clients.errors import ClientError, Refused, TryLater
-from megatron.clients.log_cap import CappedLog
 from megatron.clients.ports import Heard, Lost, Opened
 from megatron.core import clock
+from megatron.core.log_cap import CappedLog
 
 FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 30.0

@@ -36,12 +36,13 @@ def issue(
 ) -> tuple[ApiKey, str]:
     """Create a key; return its row and the full key, which cannot be shown again.
 
-    Raises ``IntegrityError`` for a name that is taken and ``ValueError`` for a scope that does not exist.
+    Raises ``IntegrityError`` for a name that is taken, ``ValueError`` for a scope that does not exist and
+    ``ValidationError`` for a name or a rate that cannot be.
     """
     for scope in scopes:
         Scope(scope)
     prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
-    row = ApiKey.objects.create(
+    row = ApiKey(
         name=name,
         prefix=prefix,
         secret_hash=_hash(secret),
@@ -49,6 +50,8 @@ def issue(
         rate_per_minute=rate_per_minute,
         expires_at=expires_at,
     )
+    row.full_clean(validate_unique=False, validate_constraints=False)
+    row.save(force_insert=True)
     after = {"name": name, "prefix": prefix, "scopes": row.scopes, "expires_at": expires_at}
     audit.record(actor=actor, action="api_key.issue", kind="api_key", key=row.pk, after=after, now=now)
     return row, f"mgt_{prefix}_{secret}"

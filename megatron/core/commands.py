@@ -1,14 +1,24 @@
-"""What the rooms' commands share: help with examples, a progress bar on a terminal, one JSON object for machines."""
+"""What the rooms' commands share: help with examples, a progress bar on a terminal, one JSON object for machines,
+and options that are checked before anything begins."""
 
 import json
+import re
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from datetime import UTC, datetime
+from math import nan
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+SLOTS = 10**12
+"""The last slot that can be meant: the chain comes there in twelve thousand years."""
+MINT_LENGTH = 44
+"""The longest address in base58."""
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
 
 class DoorCommand(BaseCommand):
@@ -58,5 +68,52 @@ def time_of(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no time. Write 2026-07-04 or 2026-07-04T12:30:00Z.") from error
+        raise ArgumentTypeError(f"{_shown(text)} is no time. Write 2026-07-04 or 2026-07-04T12:30:00Z.") from error
+    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:  # beyond, other time zones have no such time
+        raise ArgumentTypeError(f"{_shown(text)} is no time of the years {_FIRST_YEAR} to {_LAST_YEAR}.")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """Return what reads a finite number from ``least`` to ``most``; raises ``ArgumentTypeError`` that says the range."""
+
+    def read(text: str) -> float:
+        try:
+            # float() would take "1_0" and other scripts' digits.
+            value = float(text) if text.isascii() and "_" not in text else nan
+        except ValueError:
+            value = nan
+        if not least <= value <= most:  # nor NaN, which no comparison holds for
+            raise ArgumentTypeError(f"{_shown(text)} is no number from {least:,g} to {most:,g}.")
+        return value
+
+    return read
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number from ``least`` to ``most``; raises ``ArgumentTypeError`` that says the range."""
+
+    def read(text: str) -> int:
+        # int() would take "1_0" and other scripts' digits, and refuses thousands of digits in words of its own.
+        value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,19}", text) else None
+        if value is None or not least <= value <= most:
+            raise ArgumentTypeError(f"{_shown(text)} is no whole number from {least:,} to {most:,}.")
+        return value
+
+    return read
+
+
+def words(most: int) -> Callable[[str], str]:
+    """Return what reads a text of 1 to ``most`` characters that can be printed, and so stored; raises ``ArgumentTypeError``."""
+
+    def read(text: str) -> str:
+        if not text.strip() or len(text) > most or not text.isprintable():
+            raise ArgumentTypeError(f"{_shown(text)} is no text of 1 to {most} printable characters.")
+        return text
+
+    return read
+
+
+def _shown(text: str) -> str:
+    """Return what was typed, in ASCII and not at any length."""
+    return ascii(text if len(text) <= 40 else f"{text[:40]}…")

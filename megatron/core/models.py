@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -159,6 +160,10 @@ class AuditEntry(Fact):
         return f"{self.action} by {self.actor}"
 
 
+MOST_A_MINUTE = 1_000_000
+"""More requests of one key than any installation serves."""
+
+
 class ApiKey(Row):
     """One row is one program that may call the API. Unique by ``name`` and ``prefix``. Written by ``api_keys``. Kept
     for ever: a key that is no longer wanted is revoked."""
@@ -186,6 +191,13 @@ class ApiKey(Row):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"
+
+    def clean(self) -> None:
+        """Raise ``ValidationError`` for a name that cannot be shown in a line and a rate that is no limit."""
+        if not self.name.isprintable():
+            raise ValidationError({"name": "A name has printable characters only."})
+        if not 1 <= self.rate_per_minute <= MOST_A_MINUTE:
+            raise ValidationError({"rate_per_minute": f"A rate is between 1 and {MOST_A_MINUTE:,} requests a minute."})
 
 
 class IdempotencyRecord(models.Model):

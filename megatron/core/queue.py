@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 from django.db.transaction import TransactionManagementError
 
 from megatron.core import audit
+from megatron.core.log_cap import A_MINUTE, CappedLog, short
 from megatron.core.models import Work
 from megatron.core.transactions import in_transaction
 
@@ -29,6 +30,7 @@ MAX_ATTEMPTS = 8
 _OPEN = Q(finished_at=None, quarantined_at=None)
 
 logger = structlog.get_logger(__name__)
+failures = CappedLog(logger, every=A_MINUTE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,8 @@ def drain(
     A step that returns finishes its row. One that raises postpones it: 10 s, 20 s, 40 s … up to an hour, or by ``pauses``,
     the first after the first attempt and the last again and again. An exception
     of ``hopeless``, or the last of ``max_attempts``, sets it aside with the reason. One of ``hopeless`` or ``expected``
-    is logged in a line; any other is a fault of ours and logged with its traceback. A raised exception's ``retry_after``
+    is logged in a short line, once a minute and table;
+    any other is a fault of ours and logged with its traceback. A raised exception's ``retry_after``
     (``timedelta``) is honoured when it asks for a longer pause. Raises ``TransactionManagementError`` inside a
     transaction.
     """
@@ -102,7 +105,8 @@ def _attempt(
         reason = f"{type(error).__name__}: {error}"
         which = {"table": row._meta.db_table, "row": str(row.pk), "attempt": row.attempts}
         if isinstance(error, hopeless + expected):
-            logger.info("work.failed", **which, error=reason)
+            # A network that is away fails every row: one short line a minute and table, and the row has the whole reason.
+            failures.info("work.failed", of=row._meta.db_table, **which, error=short(reason))
         else:
             logger.warning("work.failed", **which, exc_info=True)
         if isinstance(error, hopeless) or row.attempts >= max_attempts:

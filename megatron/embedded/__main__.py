@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main() -> int:
     """Run one command; wrong settings and services that cannot start end in a sentence and code 2."""
+    _fill_descriptors()
     arguments = _parser().parse_args()
     if arguments.command == "keep":
         return keep(arguments.root, arguments.service)
@@ -47,6 +48,13 @@ def main() -> int:
             file=sys.stderr,
         )
     return 2
+
+
+def _fill_descriptors() -> None:
+    """Keep files of ours off the descriptors 0 to 2 where the caller closed one; a program that replaces us finds it closed."""
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:  # not inheritable
+        pass
+    os.close(free)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from megatron.embedded import preflight
@@ -23,7 +24,7 @@ READABLE = {
 QUEUES = ("stream", "score", "chain", "money", "slow")
 OUTSIDE = "outside"
 """The queue of tasks that wait for strangers' servers: they have a worker of their own, so that no candle waits for them."""
-READY_SECONDS = 60
+ANSWER_SECONDS = 2
 RELEASE_SECONDS = 15
 
 
@@ -74,8 +75,7 @@ def run(root: Path, *, with_parent: bool) -> int:
             url = f"http://{preflight.EVERYWHERE.get(host, host)}:{port}/"
             lock.write(url)
             lock.flush()
-            _announce(supervisor, root, url)
-            return supervisor.watch(_Look(hold))
+            return supervisor.watch(_Look(hold, lambda: _announce(supervisor, root, url)))
         finally:
             supervisor.stop()
             hold.release()
@@ -98,25 +98,24 @@ def _unset(wished: dict[str, str]) -> dict[str, str]:
 
 
 class _Look:
-    """Looks every few seconds whether the embedded services still have their keepers."""
+    """Looks every few seconds whether the embedded services still have their keepers, and whether we are up."""
 
-    def __init__(self, hold: Hold) -> None:
-        self._hold = hold
+    def __init__(self, hold: Hold, announce: Callable[[], bool]) -> None:
+        self._hold, self._announce = hold, announce
         self._next = 0.0
+        self._is_announced = False
 
     def __call__(self) -> None:
+        self._is_announced = self._is_announced or self._announce()
         if time.monotonic() >= self._next:
-            self._hold.ensure()
+            self._hold.look()
             self._next = time.monotonic() + 5
 
 
-def _announce(supervisor: Supervisor, root: Path, url: str) -> None:
-    """Print the console's address and account as soon as the web server answers."""
-    deadline = time.monotonic() + READY_SECONDS
-    while not _answers(url):
-        if supervisor.is_asked() or time.monotonic() > deadline:
-            return
-        time.sleep(0.1)
+def _announce(supervisor: Supervisor, root: Path, url: str) -> bool:
+    """Print the console's address and account when the web server answers; return whether it does."""
+    if not _answers(url):
+        return False
     account = operator_file(root)
     lines = [
         "",
@@ -128,11 +127,12 @@ def _announce(supervisor: Supervisor, root: Path, url: str) -> None:
         name = account.read_text().split()[0]
         lines.append(f"  Account             {name}, its password is in {account.relative_to(root)}")
     supervisor.say("\n".join([*lines, "  Stop                Ctrl-C", ""]))
+    return True
 
 
 def _answers(url: str) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=5).close()
+        urllib.request.urlopen(url, timeout=ANSWER_SECONDS).close()
     except urllib.error.HTTPError:
         return True
     except OSError:

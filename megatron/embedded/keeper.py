@@ -17,7 +17,8 @@ from typing import IO, Any, Protocol
 
 from megatron.embedded.account import NoAccount, find_home
 from megatron.embedded.postgres import ENVIRONMENT, CannotStart, Postgres
-from megatron.embedded.processes import dies_with_parent, wait_for
+from megatron.embedded.processes import dies_with_parent, ending, wait_for
+from megatron.embedded.restarts import Restarts
 from megatron.embedded.state import publish, services_dir, try_lock, write_private
 from megatron.embedded.valkey import Valkey
 
@@ -68,14 +69,22 @@ def keep(root: Path, name: str) -> int:
     try:
         home = find_home(root)
         service = Postgres(home) if name == "postgres" else Valkey(home)
+        restarts, due = Restarts(), 0.0
         while not stopping and not _is_unused(root, name, users):
-            if process is None or process.poll() is not None:
-                if process is not None:
-                    print(f"{name} ended with code {process.returncode}; starting it again", flush=True)
-                    _withdraw(state, published)
-                    time.sleep(1)
-                process = _start(service, home.account.popen())
-                published = publish(root, name, service.url())
+            if process is not None and process.poll() is not None:
+                _withdraw(state, published)
+                due = time.monotonic() + _pause(restarts, f"{name} ended {ending(process.returncode)}")
+                process = published = None
+            if process is None and time.monotonic() >= due:
+                restarts.begin()
+                try:
+                    process = _start(service, home.account.popen())
+                except CannotStart as error:
+                    if not restarts.failures:  # it never worked
+                        raise
+                    due = time.monotonic() + _pause(restarts, f"{name} does not start: {error}")
+                else:
+                    published = publish(root, name, service.url())
             time.sleep(LOOK_SECONDS)
     except (CannotStart, NoAccount, OSError) as error:
         write_private(trouble, str(error))
@@ -87,6 +96,15 @@ def keep(root: Path, name: str) -> int:
         keeper.close()  # before ``users``: who gets that lock next must find no keeper
         users.close()
     return 0
+
+
+def _pause(restarts: Restarts, told: str) -> float:
+    """Return the seconds before the next start; raises CannotStart when that is hopeless."""
+    pause = restarts.end()
+    if pause is None:
+        raise CannotStart(f"It failed {restarts.failures} times soon after its start: {told}.")
+    print(f"{told}; starting it again in {pause:g} s", flush=True)
+    return pause
 
 
 def _withdraw(state: Path, published: IO[str] | None) -> None:
@@ -117,7 +135,7 @@ def _start(service: Service, account: dict[str, Any]) -> "subprocess.Popen[bytes
     ready = wait_for(lambda: process.poll() is not None or service.is_ready(), seconds=START_SECONDS)
     if process.poll() is not None or not ready:
         _stop(process, service.stop_signal)
-        raise CannotStart(f"It ended with code {process.returncode}.")
+        raise CannotStart(f"It ended {ending(process.returncode)}.")
     return process
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -21,14 +21,32 @@ def dies_with_parent(number: signal.Signals) -> Callable[[], None]:
     clear the wish. The parent must start such a child before it starts threads.
     """
     parent = os.getpid()
+    return lambda: _follow(parent, number)
 
-    def ask() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-            if os.getppid() != parent:  # died between fork and prctl
-                os.kill(os.getpid(), number)
 
-    return ask
+def follower(command: Sequence[str], *, number: signal.Signals = signal.SIGTERM) -> list[str]:
+    """Return the command line that becomes ``command``, which gets ``number`` when this process is gone.
+
+    For a parent with threads, in which no Python may run between fork and exec.
+    """
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(number)), *command]
+
+
+def _follow(parent: int, number: signal.Signals) -> None:
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != parent:  # died between fork and prctl
+            os.kill(os.getpid(), number)
+
+
+def ending(code: int) -> str:
+    """Return in words how a process with this ``returncode`` ended."""
+    if code >= 0:
+        return f"with code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"
 
 
 def command_of(pid: int) -> str:
@@ -77,3 +95,9 @@ def wait_for(condition: Callable[[], bool], *, seconds: float, pause: float = 0.
             return False
         time.sleep(pause)
     return True
+
+
+if __name__ == "__main__":  # see follower()
+    _follow(int(sys.argv[1]), signal.Signals(int(sys.argv[2])))
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and what it becomes would too
+    os.execvp(sys.argv[3], sys.argv[3:])

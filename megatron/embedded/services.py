@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import IO
 
 from megatron.embedded.keeper import START_SECONDS, is_kept, open_lock, pin_file
+from megatron.embedded.logs import append_to, tail
 from megatron.embedded.postgres import CannotStart
 from megatron.embedded.processes import wait_for
+from megatron.embedded.restarts import Restarts
 from megatron.embedded.state import VARIABLES, service_url, services_dir
 
-LOG_LIMIT_BYTES = 10_000_000
 CODE = Path(__file__).resolve().parents[2]
 
 
@@ -24,6 +25,7 @@ class Hold:
         self.root = root
         self.names = tuple(names)
         self._locks: list[IO[str]] = []
+        self._keepers = {name: Restarts() for name in self.names}
 
     def take(self) -> None:
         """Claim the services and start what does not run; wait until all accept connections."""
@@ -38,12 +40,27 @@ class Hold:
             raise
 
     def ensure(self) -> None:
-        """Start again whatever has lost its keeper."""
-        missing = [name for name in self.names if not is_kept(self.root, name)]
-        for name in missing:
-            _spawn_keeper(self.root, name)
+        """Start whatever has no keeper, and wait until everything accepts connections; raises CannotStart."""
+        for name in self.names:
+            if not is_kept(self.root, name):
+                _spawn_keeper(self.root, name)
         for name in self.names:
             _await(self.root, name)
+
+    def look(self) -> None:
+        """Start again whatever has lost its keeper, without waiting; raises CannotStart for what is hopeless.
+
+        A keeper starts its service again by itself. One that gave it up has said why; one that was killed has not.
+        """
+        for name in self.names:
+            if is_kept(self.root, name):
+                continue
+            if reason := _trouble(self.root, name):
+                raise _cannot_start(self.root, name, reason)
+            if self._keepers[name].end() is None:
+                raise _cannot_start(self.root, name, "Its keeper was killed again and again.")
+            _spawn_keeper(self.root, name)
+            self._keepers[name].begin()
 
     def bequeath(self) -> None:
         """Let the program that replaces this process (``exec``) keep the claim."""
@@ -82,10 +99,7 @@ def await_stop(root: Path, names: Iterable[str], *, seconds: float) -> list[str]
 def _spawn_keeper(root: Path, name: str) -> None:
     folder = services_dir(root)
     (folder / f"{name}.error").unlink(missing_ok=True)
-    log = folder / f"{name}.log"
-    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
-        log.replace(folder / f"{name}.log.1")
-    with log.open("ab") as output:
+    with append_to(folder / f"{name}.log") as output:
         # Through a shell that ends at once, so that the keeper is nobody's child and in nobody's terminal.
         subprocess.run(
             ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", "megatron.embedded", "keep", name, str(root)],
@@ -102,10 +116,20 @@ def _await(root: Path, name: str) -> None:
     trouble = services_dir(root) / f"{name}.error"
     wait_for(lambda: trouble.exists() or service_url(root, name) is not None, seconds=START_SECONDS + 30)
     if service_url(root, name) is None:
-        reason = trouble.read_text() if trouble.exists() else "It did not start in time."
-        log = services_dir(root) / f"{name}.log"
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-        raise CannotStart(
-            f"The embedded {name} cannot start. {reason}\nIts log {log} ends with:\n{tail}\n"
-            f"Set {VARIABLES[name]} to use another server."
-        )
+        raise _cannot_start(root, name, _trouble(root, name) or "It did not start in time.")
+
+
+def _trouble(root: Path, name: str) -> str:
+    """Return why the service's last keeper gave it up; nothing when it did not."""
+    try:
+        return (services_dir(root) / f"{name}.error").read_text()
+    except OSError:
+        return ""
+
+
+def _cannot_start(root: Path, name: str, reason: str) -> CannotStart:
+    log = services_dir(root) / f"{name}.log"
+    return CannotStart(
+        f"The embedded {name} cannot start. {reason}\nIts log {log} ends with:\n{tail(log)}\n"
+        f"Set {VARIABLES[name]} to use another server."
+    )

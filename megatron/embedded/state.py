@@ -6,10 +6,13 @@ when the service stops; a file without that lock (after a power cut, SIGKILL) co
 """
 
 import fcntl
+import io
 import json
 import os
 from pathlib import Path
 from typing import IO
+
+from megatron.embedded import files
 
 VARIABLES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
 """Service → the environment variable that replaces it."""
@@ -52,14 +55,14 @@ def publish(root: Path, name: str, url: str) -> IO[str]:
 
 
 def write_private(path: Path, text: str, *, lock: bool = False) -> IO[str]:
-    """Put ``text`` into ``path`` in one step; nobody but the owner may ever read it.
+    """Put ``text`` into ``path`` in one step; nobody but the owner may ever read it. Raises ``OSError``.
 
     Returns the file, open when ``lock`` (which it holds) and closed otherwise.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    files.check_replaceable(path)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    file = os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+    file = io.TextIOWrapper(files.create(draft, mode=0o600))
     file.write(text)
     file.flush()
     if lock:

@@ -77,7 +77,6 @@ BESIDE_ADAPTERS = {
     "gateways",
     "http",
     "jsonrpc",
-    "log_cap",
     "meter",
     "ports",
     "protocols",

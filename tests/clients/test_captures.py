@@ -1,11 +1,15 @@
 """Files, folders and standard input become messages."""
 
 import gzip
+import hashlib
 import io
 import json
 import tracemalloc
+import zlib
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -162,3 +166,78 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=stream))
     items = list(captures.read(["-"]))
     assert items == [Message(f"stdin:{number}", line) for number, line in enumerate(LINES, 1)]
+
+
+@cache
+def _newlines(count: int) -> bytes:
+    """Return a gzip of so many newlines, without holding them."""
+    out, pack = io.BytesIO(), zlib.compressobj(9, zlib.DEFLATED, 31)
+    chunk = b"\n" * 1_000_000
+    for _ in range(count // len(chunk)):
+        out.write(pack.compress(chunk))
+    out.write(pack.flush())
+    return out.getvalue()
+
+
+class _Counting(io.BytesIO):
+    """Counts the packed bytes that were asked for."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.taken = 0
+
+    def readinto(self, buffer: Any) -> int:
+        found = super().readinto(buffer)
+        self.taken += found
+        return found
+
+
+@pytest.mark.parametrize("head", [b"", b"[\n", b"{\n", b"a,b,c\n1,2,3\n", b'{"a": 1}\n'])
+def test_shield_08_three_hundred_million_newlines_cost_next_to_nothing(head: bytes) -> None:
+    """A file of 290 kB is left where it shows that it holds nothing, whatever it begins with; little of it is unpacked."""
+    packed = (gzip.compress(head) if head else b"") + _newlines(300_000_000)
+    raw = _Counting(packed)
+    found = list(captures._stream("bomb", io.BufferedReader(raw)))  # type: ignore[arg-type]  # its raw end
+    assert found[-1].source.startswith("bomb")
+    assert isinstance(found[-1], Cut)
+    assert found[-1].detail == "more than 100,000 blank lines one after another"
+    assert len(found) <= 2
+    assert raw.taken <= 2 * 131_072 + 16_384
+
+
+@pytest.mark.parametrize("line", [b"{}\n", b"x\n", b"[]\n"])
+def test_shield_08_an_expansion_that_no_traffic_has_ends_the_reading(tmp_path: Path, line: bytes) -> None:
+    """Short lines without end are read as far as is free, then the file is left with the reason."""
+    path = _file(tmp_path, "x.jsonl.gz", gzip.compress(line * (40_000_000 // len(line))))
+    last, size = None, 0
+    for last in captures.read([path]):
+        size += len(last.payload) if isinstance(last, Message) else 0
+    assert isinstance(last, Cut)
+    assert "it expands to more than 400 times its size" in last.detail
+    assert size <= captures.FREELY_EXPANDED + 400 * path.stat().st_size
+
+
+def test_shield_08_repeated_traffic_is_no_bomb(tmp_path: Path) -> None:
+    """The same frame of 2 kB again and again, as benchmarks play it, is read whole."""
+    frame = json.dumps({"data": hashlib.sha512(b"seed").hexdigest() * 16}).encode() + b"\n"
+    path = _file(tmp_path, "x.jsonl.gz", gzip.compress(frame * 20_000))
+    assert len(_payloads(path)) == 20_000
+
+
+def test_shield_08_text_is_read_by_the_same_bounds(tmp_path: Path) -> None:
+    """Tables of prices: a mark in front goes, plain and packed are one, and what is no table ends with a reason."""
+    assert list(captures.text_lines(_file(tmp_path, "x", b"\xef\xbb\xbfa,b\n1,2"))) == ["a,b\n", "1,2"]
+    assert list(captures.text_lines(_file(tmp_path, "x.gz", gzip.compress(b"a,b\n")))) == ["a,b\n"]
+    for content, reason in (
+        (_newlines(5_000_000), "more than 100,000 blank lines"),
+        (gzip.compress(b"a,b\n")[:-9], "the file ends early or is damaged"),
+    ):
+        with pytest.raises(OSError, match=reason):
+            list(captures.text_lines(_file(tmp_path, "bad.gz", content)))
+
+
+def test_shield_03_a_closed_standard_input_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `<&-` leaves it, before anything else is read."""
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(FileNotFoundError, match="Standard input is closed"):
+        list(captures.read(["-"]))

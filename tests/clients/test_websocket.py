@@ -16,12 +16,12 @@ from websockets.sync.server import ServerConnection
 
 from megatron.clients import meter
 from megatron.clients.errors import Refused, TryLater
-from megatron.clients.log_cap import CappedLog
 from megatron.clients.ports import Frame, Heard, Lost
 from megatron.clients.reconnection import Backoff, Reconnection
 from megatron.clients.stream_account import StreamAccount
 from megatron.clients.subscriptions import JsonRpcSubscription
 from megatron.clients.websocket import Limits, WebSocketFeed
+from megatron.core.log_cap import CappedLog
 from tests.clients.loopback import ACKNOWLEDGED, LIMITS, Loopback, Pauses, first, kinds, reconnection, running, speaking
 
 KEY = "a1b2c3d4-e5f6-7890"

@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 
@@ -138,5 +139,38 @@ def test_the_command_refuses_what_makes_no_sense() -> None:
     run("create", "grafana")
     with pytest.raises(CommandError, match="named grafana already"):
         run("create", "grafana")
-    with pytest.raises(CommandError, match="must be 1 or more"):
+    with pytest.raises(CommandError, match="no whole number from 1 to 1,000,000"):
         run("create", "other", "--rate", "0")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("x" * 300,),
+        ("a\nb",),
+        ("\x1b[31mred",),
+        ("",),
+        ("a", "--rate", "99999999999"),
+        ("a", "--rate", "-1"),
+        ("a", "--days", "99999999999"),
+        ("a", "--days", "36501"),
+        ("a", "--days", "nan"),
+    ],
+)
+def test_shield_08_an_absurd_key_is_a_sentence(arguments: tuple[str, ...]) -> None:
+    """A name, rate or age that cannot be is refused in one line, and no key is made."""
+    with pytest.raises(CommandError, match="is no ") as refusal:
+        run("create", *arguments)
+    assert "\n" not in str(refusal.value)
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "fields", [{"name": "a\x00b"}, {"name": "x" * 101}, {"rate_per_minute": 1_000_001}, {"name": ""}]
+)
+def test_shield_08_an_absurd_key_is_refused_by_whoever_issues_it(fields: dict[str, Any]) -> None:
+    """The console's form and every other door get the same rules."""
+    given = {"name": "a", "scopes": ["read"], "actor": "test", "now": NOON, **fields}
+    with pytest.raises(ValidationError):
+        api_keys.issue(**given)
+    assert not ApiKey.objects.exists()

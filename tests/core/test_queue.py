@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 
 from megatron.core import queue
+from megatron.core.log_cap import LONGEST, CappedLog, short
 from megatron.core.models import AuditEntry
 from megatron.core.queue import Drained
 from tests.core.concrete import Errand
@@ -129,16 +130,45 @@ def test_what_is_hopeless_is_set_aside_at_once(errands: Any) -> None:
 
 @pytest.mark.parametrize(("foreseen", "level", "traces"), [((Busy,), "INFO", 0), ((), "WARNING", 1)])
 def test_only_a_fault_of_ours_is_logged_with_its_traceback(
-    errands: Any, caplog: pytest.LogCaptureFixture, foreseen: tuple[type[Exception], ...], level: str, traces: int
+    errands: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    foreseen: tuple[type[Exception], ...],
+    level: str,
+    traces: int,
 ) -> None:
     """What the world outside is known to do is one line that needs nobody."""
     errand()
+    monkeypatch.setattr(queue, "failures", CappedLog(queue.logger, every=60))
     with caplog.at_level("INFO"):
         queue.drain(errands.all(), fail(Busy("not now")), now=NOON, expected=foreseen)
     said = [record for record in caplog.records if "work.failed" in record.getMessage()]
     assert [record.levelname for record in said] == [level]
     assert ("exc_info" in said[0].getMessage() or bool(said[0].exc_info)) is bool(traces)
     assert ("Busy: not now" in said[0].getMessage()) is not bool(traces)
+
+
+def test_shield_08_a_network_that_is_away_is_one_short_line_a_minute(
+    errands: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hundred rows that all fail for the same reason: one line, the next minute's says how many were left out."""
+    seconds = 0.0
+    monkeypatch.setattr(queue, "failures", CappedLog(queue.logger, every=60, now=lambda: seconds))
+    for _ in range(100):
+        errand()
+    reason = "no gateway answered: " + "name resolution failed; " * 40
+    with caplog.at_level("INFO"):
+        queue.drain(errands.all(), fail(Busy(reason)), now=NOON, expected=(Busy,))
+        said = [record.getMessage() for record in caplog.records if "work.failed" in record.getMessage()]
+        assert len(said) == 1
+        seconds = 60.0
+        queue.drain(errands.all(), fail(Busy(reason)), now=NOON + timedelta(hours=1), expected=(Busy,), limit=1)
+    said = [record.getMessage() for record in caplog.records if "work.failed" in record.getMessage()]
+    assert len(said) == 2
+    assert "99" in said[1]
+    assert reason not in said[0]
+    assert len(short(reason)) <= LONGEST + 1
+    assert errands.filter(last_error__contains=reason.strip()).count() == 100
 
 
 def test_a_worker_killed_mid_step_leaves_a_lease_that_ends(errands: Any) -> None:

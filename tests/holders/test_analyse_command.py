@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from holders.management.commands import analyse
 from holders.models import HolderScoreJob, HolderSnapshot, WalletAnalysis, WalletQualityMetric
 from holders.services import quality
 from megatron.clients.errors import TryLater
-from megatron.core import nudges
+from megatron.core import health, nudges, queue
 from megatron.core.clock import utc_now
 from tests import factories
 from tests.holders.building import job
@@ -105,7 +106,7 @@ def test_a_table_is_for_people() -> None:
     assert "holders" in shown
 
 
-@pytest.mark.parametrize(("args", "status"), [((), 2), (("--due", "mint"), 2), (("--due", "--limit", "0"), 2)])
+@pytest.mark.parametrize(("args", "status"), [((), 2), (("--due", "mint"), 2)])
 def test_a_wrong_call_is_refused(args: tuple[str, ...], status: int) -> None:
     """Either mints or --due, and a limit that lets something happen."""
     with pytest.raises(CommandError) as error:
@@ -124,3 +125,57 @@ def test_a_token_that_cannot_be_analysed_is_said() -> None:
             call(mint)
         statuses.append(error.value.returncode)
     assert statuses == [2, 2, 1]
+
+
+def _leased(mint: str) -> HolderScoreJob:
+    """Let a worker have the job of ``mint``."""
+    return job(token_mint=mint, attempts=1, due_at=utc_now(), leased_until=utc_now() + queue.LEASE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (None, "cannot be told without Redis"),
+        ({"outside": None}, "None is alive, so it may have died"),
+        ({"outside": "now"}, "One is alive (queue outside)."),
+    ],
+)
+def test_shield_03_what_a_worker_has_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any] | None, said: str
+) -> None:
+    """It is said once who has the job and whether a worker lives; the worker's own result is what is shown."""
+    mint, looks = traded(), []
+    row = _leased(mint)
+    found_at = None if seen is None else {name: at and utc_now() for name, at in seen.items()}
+    monkeypatch.setattr(health, "workers_seen_at", lambda: found_at)
+
+    def worker(_seconds: float) -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            done = {"quality": {"holders": 6}, "wallets": {"sampled": 4, "looked_up": 2}}
+            HolderScoreJob.objects.filter(pk=row.pk).update(finished_at=utc_now(), leased_until=None, evidence=done)
+
+    monkeypatch.setattr(analyse.time, "sleep", worker)
+    out, err = StringIO(), StringIO()
+    call_command("analyse", mint, "--json", stdout=out, stderr=err)
+    (told,) = json.loads(out.getvalue())["analyses"]
+    assert (told["state"], told["holders"], told["looked_up"]) == ("finished", 6, 2)
+    assert len(looks) == 3
+    (line,) = err.getvalue().splitlines()
+    assert f"A worker has the job of {mint} until " in line
+    assert said in line
+
+
+def test_shield_03_a_lease_that_ends_is_no_longer_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that died gives nothing: when its lease is over the state is told, with exit status 1."""
+    mint = traded()
+    row = _leased(mint)
+    monkeypatch.setattr(health, "workers_seen_at", lambda: {"outside": None})
+
+    def lapse(_seconds: float) -> None:
+        HolderScoreJob.objects.filter(pk=row.pk).update(leased_until=utc_now() - timedelta(seconds=1))
+
+    monkeypatch.setattr(analyse.time, "sleep", lapse)
+    with pytest.raises(CommandError, match="Not every analysis came to its end") as error:
+        call(mint)
+    assert error.value.returncode == 1

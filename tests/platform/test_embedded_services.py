@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 
-from megatron.embedded import account, keeper, processes, services, state
+from megatron.embedded import account, keeper, processes, restarts, services, state
 from megatron.embedded.postgres import CannotStart
 
 BOTH = ("postgres", "valkey")
@@ -125,6 +125,34 @@ def test_a_killed_server_is_started_again(checkout: Path) -> None:
         assert processes.wait_for(lambda: bool(state.service_urls(checkout)), seconds=15)
         assert ask(checkout, "SELECT one FROM kept") == (1,)
         assert server_pid(checkout) != server
+
+
+def test_shield_07_a_server_that_dies_again_and_again_is_given_up(checkout: Path) -> None:
+    """A keeper whose server ended too often says so, and whoever looks gets the sentence with the log."""
+    with held(checkout, "valkey") as hold:
+        hold.look()
+        for _ in range(5):
+            assert processes.wait_for(lambda: bool(state.service_urls(checkout)), seconds=30)
+            os.kill(valkey_pid(checkout), signal.SIGKILL)
+            assert processes.wait_for(lambda: not state.service_urls(checkout), seconds=10)
+        assert processes.wait_for(lambda: not keeper.is_kept(checkout, "valkey"), seconds=30)
+        with pytest.raises(
+            CannotStart, match=r"It failed 5 times soon after its start: valkey ended by SIGKILL\.\nIts log"
+        ):
+            hold.look()
+
+
+def test_shield_07_a_keeper_that_is_killed_again_and_again_is_given_up(checkout: Path) -> None:
+    """The fifth quick end of a keeper is its last: nobody starts it for ever."""
+    hold = services.Hold(checkout, ["valkey"])
+    hold._keepers["valkey"].failures = len(restarts.PAUSES)
+    with pytest.raises(CannotStart, match="Its keeper was killed again and again"):
+        hold.look()
+
+
+def valkey_pid(root: Path) -> int:
+    with redis.Redis.from_url(state.service_urls(root)["REDIS_URL"]) as server:
+        return int(server.info("server")["process_id"])
 
 
 def test_a_pid_file_that_names_a_stranger_is_no_obstacle(checkout: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from megatron.core import locks
+from megatron.embedded import files
 from tokens.services import exports, parquet
 
 DAY = timedelta(days=1)
@@ -70,7 +71,7 @@ def write(*, table: str, start: datetime, end: datetime, folder: Path) -> Archiv
         if not read:
             return None
         path = target / f"{table}-{start:%Y-%m-%d}-{names.hexdigest()[:12]}.parquet"
-        parquet.rename(draft, to=path)
+        files.rename(draft, to=path)
     finally:
         draft.unlink(missing_ok=True)
     return Archive(table, start, end, path, read)

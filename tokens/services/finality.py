@@ -18,6 +18,7 @@ from megatron.clients.errors import ClientError, TryLater
 from megatron.clients.ports import ChainReader, Landed
 from megatron.core import locks
 from megatron.core.chain import AHEAD
+from megatron.core.log_cap import A_MINUTE, CappedLog, short
 from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus, VenueStatus
 from tokens.domain import programs
 from tokens.models import RejectedMessage, SlotGap, StreamCursor, VenueState
@@ -27,6 +28,7 @@ from tokens.services.forks import Place
 from tokens.services.listing import Page
 
 log = structlog.get_logger(__name__)
+failures = CappedLog(log, every=A_MINUTE)
 
 LEASE = timedelta(minutes=1)
 """A worker that is cut off holds a venue up no longer than this. Two at once do no harm: only one moves the slot."""
@@ -68,7 +70,7 @@ def settle_all(*, chain: ChainReader, now: datetime) -> Sequence[Settled]:
         try:
             done = settle(venue=venue, chain=chain, now=now)
         except ClientError as reason:
-            log.info("chain.not_settled", venue=venue.value, reason=str(reason))
+            failures.info("chain.not_settled", of=venue, venue=venue.value, reason=short(reason))
             VenueState.objects.filter(venue=venue).update(comparison_error=str(reason)[:500])
             continue
         VenueState.objects.filter(venue=venue).exclude(comparison_error="").update(comparison_error="")

@@ -1,8 +1,6 @@
 """Rows as Parquet files: every digit kept, and a file is either whole or not there."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,15 +10,18 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from pyarrow import parquet
 
+from megatron.embedded import files
+
 
 def write(*, path: Path, fields: "Sequence[models.Field[Any, Any]]", chunks: Iterable[list[tuple[Any, ...]]]) -> int:
-    """Write rows to ``path`` and return how many. A file that cannot be finished leaves nothing behind.
+    """Write rows to ``path`` and return how many. A file that cannot be finished leaves nothing behind, and nothing
+    but a regular file is replaced.
 
     Decimals have the database's width, times are UTC in microseconds, identifiers are text. Raises ``OSError``.
     """
     total = 0
     schema = arrow.schema([(field.column, _type(field)) for field in fields])
-    with whole(path) as unfinished, parquet.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+    with files.whole(path) as unfinished, parquet.ParquetWriter(unfinished, schema, compression="zstd") as writer:
         for rows in chunks:
             columns = zip(*rows, strict=True)
             arrays = [
@@ -42,36 +43,6 @@ def column(path: Path, *, name: str, size: int) -> Iterator[list[Any]]:
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=size, columns=[name]):
             yield batch.column(0).to_pylist()
-
-
-@contextmanager
-def whole(output: Path) -> Iterator[Path]:
-    """Yield the name to write under; the file gets its own when it is whole and on the disk, and goes when it is not.
-
-    After a power cut the name stands for the whole file or for nothing.
-    """
-    unfinished = output.with_name(f"{output.name}.part")
-    try:
-        yield unfinished
-        _to_disk(unfinished)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    rename(unfinished, to=output)
-
-
-def rename(path: Path, *, to: Path) -> None:
-    """Give a finished file its name in the same folder, for good: a power cut does not undo it."""
-    path.replace(to)
-    _to_disk(to.parent)
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _type(field: "models.Field[Any, Any]") -> arrow.DataType:

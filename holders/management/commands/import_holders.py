@@ -11,9 +11,10 @@ from holders.domain import lists
 from holders.domain.lists import ListMalformed
 from holders.models import HolderSnapshot
 from holders.services import snapshots
+from megatron.clients import captures
 from megatron.clients.ports import HeldAccount
 from megatron.core import base58, clock
-from megatron.core.commands import DoorCommand, time_of
+from megatron.core.commands import SLOTS, DoorCommand, time_of, whole_number
 
 EXAMPLES = """
 The file is JSON: [{"address": "…", "amount": 1000000}, …], one item an owner, amounts in base units, or a reply of
@@ -38,18 +39,18 @@ class Command(DoorCommand):
         super().add_arguments(parser)
         parser.add_argument("file", metavar="FILE", type=Path, help="JSON, see below")
         parser.add_argument("--mint", required=True, help="whose holders they are")
-        parser.add_argument("--slot", type=int, help="as of which slot; the newest is not known from a file")
+        parser.add_argument(
+            "--slot", type=whole_number(0, SLOTS), help="as of which slot; the newest is not known from a file"
+        )
         parser.add_argument("--at", type=time_of, metavar="TIME", help="when the list was made, ISO 8601; default: now")
-        parser.add_argument("--decimals", type=int, help="of a mint that we do not know; default: 6")
+        parser.add_argument("--decimals", type=whole_number(0, 18), help="of a mint that we do not know; default: 6")
 
     def handle(self, *args: Any, **options: Any) -> None:
         mint, decimals = options["mint"], options["decimals"]
         if not _is_key(mint):
             raise CommandError(f"{mint!r} is no mint: expected 32 bytes in base58.", returncode=2)
-        if decimals is not None and not 0 <= decimals <= 18:
-            raise CommandError("Decimals are between 0 and 18.", returncode=2)
         try:
-            listed = lists.parse(options["file"].read_bytes())
+            listed = lists.parse(_content(options["file"]))
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}.", returncode=2) from error
         except ListMalformed as error:
@@ -61,6 +62,15 @@ class Command(DoorCommand):
             raise CommandError(f"{options['file']} names nobody with a balance.", returncode=2)
         row = HolderSnapshot.objects.get(token_mint=mint, snapshot_time=taken.snapshot_time)
         self.stdout.write(json.dumps(_measures(row)) if options["json"] else _words(row))
+
+
+def _content(path: Path) -> bytes:
+    """Return what the file holds; raises ``ListMalformed`` for more than a list can be, a device without end say."""
+    with path.open("rb") as file:
+        content = file.read(captures.MOST_BYTES + 1)
+    if len(content) > captures.MOST_BYTES:
+        raise ListMalformed(f"it is longer than {captures.MOST_BYTES >> 20} MiB.")
+    return content
 
 
 def _is_key(text: str) -> bool:

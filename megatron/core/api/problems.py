@@ -163,6 +163,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return reply(request, 404, code="not_found", detail="There is nothing at this address.")
 
 
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Answer while the database is away, when no view could."""
+    response = reply(request, 503, code=_Unavailable.default_code, detail=_Unavailable.default_detail)
+    response.headers["Retry-After"] = str(_Unavailable.wait)
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer for what nobody foresaw; Django has logged it."""
     return reply(request, 500, code="internal", detail=_OPAQUE)

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from megatron.core.clock import utc_now
-from megatron.core.commands import DoorCommand, time_of
+from megatron.core.commands import MINT_LENGTH, DoorCommand, time_of, words
 from scoring.domain.points import Component, text
 from scoring.domain.verdicts import Verdict
 from scoring.services import explain
@@ -39,7 +39,7 @@ class Command(DoorCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
         super().add_arguments(parser)
-        parser.add_argument("mint", metavar="MINT", help="the token's address")
+        parser.add_argument("mint", type=words(MINT_LENGTH), metavar="MINT", help="the token's address")
         parser.add_argument(
             "--at", type=time_of, metavar="TIME", help="as it was then, ISO-8601; UTC without an offset"
         )

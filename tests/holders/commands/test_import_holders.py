@@ -111,7 +111,7 @@ def test_a_wrong_call_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps([GOOD]))
     for options, told in (
         (["--at", "noon"], "is no time"),
-        (["--decimals", "19"], "between 0 and 18"),
+        (["--decimals", "19"], "no whole number from 0 to 18"),
         (["--mint", "abc"], "is no mint"),
     ):
         with pytest.raises(CommandError, match=told):

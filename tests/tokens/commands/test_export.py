@@ -3,6 +3,11 @@
 import csv
 import io
 import json
+import os
+import socket
+import stat
+import tempfile
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -204,3 +209,63 @@ def test_a_wrong_call_says_what_would_be_right(arguments: tuple[str, ...], said:
     with pytest.raises(CommandError, match=said) as refusal:
         call("export", *arguments)
     assert refusal.value.returncode == code
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_shield_06_a_device_stays_a_device(trade: Transaction, tmp_path: Path, form: str) -> None:
+    """What is written to a character device, by its name or by a link, goes into it; device and link are what they were."""
+    link = tmp_path / "null"
+    link.symlink_to("/dev/null")
+    for output in (Path("/dev/null"), link):
+        assert result("export", "transactions", "--format", form, "--output", output)["rows"] == 1
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert link.is_symlink()
+    assert list(tmp_path.iterdir()) == [link]
+
+
+def test_shield_06_a_full_device_is_a_sentence(trade: Transaction) -> None:
+    """A device that takes nothing ends the export with the reason."""
+    with pytest.raises(CommandError, match="/dev/full cannot be written: No space left on device"):
+        call("export", "transactions", "--output", "/dev/full")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_shield_06_a_fifo_is_written_to(trade: Transaction, tmp_path: Path, form: str) -> None:
+    """A reader at the other end gets the whole file, and the FIFO stays."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    call("export", "transactions", "--format", form, "--output", pipe)
+    reader.join(10)
+    if form == "parquet":
+        assert parquet.read_table(io.BytesIO(got[0])).num_rows == 1
+    else:
+        assert got[0].count(b"\n") == 2
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_shield_06_a_folder_or_socket_is_refused(trade: Transaction, form: str) -> None:
+    """Both stay, and the sentence says what they are."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as short, socket.socket(socket.AF_UNIX) as server:
+        folder, sock = Path(short, "folder"), Path(short, "sock")
+        folder.mkdir()
+        server.bind(str(sock))
+        for output, kind in ((folder, "folder"), (sock, "device, FIFO or socket")):
+            with pytest.raises(CommandError, match=f"cannot be written: it is a {kind}"):
+                call("export", "transactions", "--format", form, "--output", output)
+        assert sorted(Path(short).iterdir()) == [folder, sock]
+        assert folder.is_dir()
+        assert sock.is_socket()
+
+
+def test_shield_06_a_link_to_a_file_is_followed(trade: Transaction, tmp_path: Path) -> None:
+    """The file behind it gets the rows; the link stays one."""
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    real.write_text("old")
+    link.symlink_to(real)
+    call("export", "transactions", "--output", link)
+    assert link.is_symlink()
+    assert real.read_text().count("\n") == 2

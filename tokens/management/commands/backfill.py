@@ -11,7 +11,7 @@ from megatron.clients import registry
 from megatron.clients.errors import ClientError
 from megatron.clients.ports import ChainReader
 from megatron.core import clock, queue
-from megatron.core.commands import DoorCommand, progress
+from megatron.core.commands import SLOTS, DoorCommand, progress, whole_number, words
 from tokens.choices import Program
 from tokens.models import SlotGap
 from tokens.selectors import feeds
@@ -37,14 +37,18 @@ class Command(DoorCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("venue", choices=Program.values, help="which program's transactions")
-        parser.add_argument("--from-slot", type=int, required=True, metavar="A", help="first slot")
-        parser.add_argument("--to-slot", type=int, required=True, metavar="B", help="last slot, included")
-        parser.add_argument("--reason", default="asked for by hand", help="why; the audit log keeps it")
+        parser.add_argument("--from-slot", type=whole_number(0, SLOTS), required=True, metavar="A", help="first slot")
+        parser.add_argument(
+            "--to-slot", type=whole_number(0, SLOTS), required=True, metavar="B", help="last slot, included"
+        )
+        parser.add_argument(
+            "--reason", type=words(500), default="asked for by hand", help="why; the audit log keeps it"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         first, last, started = options["from_slot"], options["to_slot"], time.monotonic()
-        if not 0 <= first <= last:
-            raise CommandError("--to-slot must not be before --from-slot, and neither below 0.", returncode=2)
+        if last < first:
+            raise CommandError("--to-slot must not be before --from-slot.", returncode=2)
         chain = _chain(last)
         gap = _gap(Program(options["venue"]), first, last, options["reason"])
         with progress(quiet=options["json"]) as bar:

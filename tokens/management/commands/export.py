@@ -1,6 +1,7 @@
 """Write a table to a file that other tools read."""
 
 import csv
+import io
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from django.db import models
 from django.utils.duration import duration_iso_string
 
 from megatron.core.commands import DoorCommand, progress, time_of
+from megatron.embedded import files
 from tokens.services import exports, parquet
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -33,7 +35,8 @@ examples:
   manage.py export price_candles_1h --format jsonl | jq .close
 
 No digit is lost: CSV and JSON lines hold amounts as text, Parquet as decimals; times are UTC. A file is written under
-another name and renamed when it is whole, so a run that was cut short leaves nothing half done.
+another name and renamed when it is whole, so a run that was cut short leaves nothing half done; a device or a FIFO is written
+to as it is, and what else is no file is refused.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -83,8 +86,10 @@ def _file(output: Path | None) -> Iterator[IO[str]]:
     if output is None:
         yield sys.stdout
         return
-    with parquet.whole(output) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+    with files.whole(output) as unfinished:
+        file = io.TextIOWrapper(unfinished, newline="", encoding="utf-8")
         yield file
+        file.detach()  # after a flush; the helper closes what it opened
 
 
 def _csv(fields: "list[models.Field[Any, Any]]", chunks: Chunks, output: Path | None) -> int:

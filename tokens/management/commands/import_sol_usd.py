@@ -1,9 +1,7 @@
 """Import SOL/USD samples from a file, and give USD values to the trades that waited for them."""
 
 import csv
-import gzip
 import json
-import zlib
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from pyarrow import ArrowInvalid, feather, parquet
 
+from megatron.clients import captures
 from megatron.core import clock
 from megatron.core.chain import AHEAD
 from megatron.core.commands import DoorCommand, progress
@@ -88,9 +87,9 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
         elif name.endswith(".parquet"):
             yield from parquet.read_table(path).to_pylist()
         else:
-            with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as lines:
-                yield from map(json.loads, lines) if name.endswith(".jsonl") else csv.DictReader(lines)
-    except (ArrowInvalid, OSError, EOFError, UnicodeDecodeError, csv.Error, json.JSONDecodeError, zlib.error) as error:
+            lines = captures.text_lines(path)
+            yield from map(json.loads, lines) if name.endswith(".jsonl") else csv.DictReader(lines)
+    except (ArrowInvalid, OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
         raise CommandError(f"{path} cannot be read as a table: {error}", returncode=1) from error
 
 

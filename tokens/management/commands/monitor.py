@@ -18,8 +18,10 @@ from rich.progress import Progress, TaskID
 from megatron.clients import registry
 from megatron.clients.file_stream import FileStream
 from megatron.clients.ports import TransactionStream
-from megatron.core import clock
-from megatron.core.commands import DoorCommand, progress
+from megatron.core import clock, outage
+from megatron.core.commands import DoorCommand, progress, words
+from megatron.embedded.processes import ending
+from megatron.embedded.restarts import Restarts
 from tokens.choices import ProcessKind, Program
 from tokens.services import metrics
 from tokens.services.monitor import Monitor, NothingToFollow
@@ -37,7 +39,7 @@ is found again by comparing with the chain. Exit status 1 when no source can be 
 """
 
 ALL = "all"
-_AGAIN_SECONDS = (1.0, 30.0)
+_LOOK_SECONDS = 0.2
 _EVERY = timedelta(minutes=1)
 
 
@@ -49,7 +51,12 @@ class Command(DoorCommand):
         super().add_arguments(parser)
         parser.add_argument("venue", choices=[*Program.values, ALL], help="which program to follow")
         parser.add_argument(
-            "--source", action="append", dest="sources", metavar="NAME", help="which feed (default: STREAM_SOURCES)"
+            "--source",
+            action="append",
+            type=words(100),
+            dest="sources",
+            metavar="NAME",
+            help="which feed (default: STREAM_SOURCES)",
         )
         parser.add_argument("--from", dest="capture", metavar="PATH", help="play a capture instead of the network")
 
@@ -57,6 +64,11 @@ class Command(DoorCommand):
         stop = threading.Event()
         _stop_on_signals(stop)
         if options["venue"] == ALL:
+            if options["capture"] is not None:
+                raise CommandError(
+                    "A capture is played by the monitor of one venue: name it instead of all.", returncode=2
+                )
+            _sources(options)  # what cannot be listened to is said once, before a process a venue says it
             _supervise(options["sources"], stop)
             return
         venue = Program(options["venue"])
@@ -144,23 +156,38 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
 
 def _supervise(sources: Sequence[str] | None, stop: threading.Event) -> None:
-    """Keep one process a venue running until ``stop``: they share nothing, so one that dies takes no other along."""
+    """Keep one process a venue running until ``stop``: they share nothing, so one that dies takes no other along.
+
+    A process that was called wrongly, or fails again and again as soon as it is started, ends all: ``CommandError``.
+    """
     chosen = [word for name in sources or () for word in ("--source", name)]
     running: dict[Program, subprocess.Popen[bytes]] = {}
-    again: dict[Program, float] = dict.fromkeys(Program, 0.0)
-    pause: dict[Program, float] = dict.fromkeys(Program, _AGAIN_SECONDS[0])
-    while not stop.wait(0.2):
-        for venue in Program:
-            child = running.get(venue)
-            if child is not None and child.poll() is None:
-                continue
-            if child is not None:
-                del running[venue]
-                again[venue] = time.monotonic() + pause[venue]
-                pause[venue] = min(2 * pause[venue], _AGAIN_SECONDS[1])
-            elif time.monotonic() >= again[venue]:
-                running[venue] = subprocess.Popen([sys.executable, *sys.argv[:1], "monitor", venue.value, *chosen])
-    for child in running.values():
-        child.terminate()
-    for child in running.values():
-        child.wait()
+    restarts = {venue: Restarts() for venue in Program}
+    due: dict[Program, float] = dict.fromkeys(Program, 0.0)
+    try:
+        while not stop.wait(_LOOK_SECONDS):
+            for venue in Program:
+                child = running.get(venue)
+                if child is None:
+                    if time.monotonic() >= due[venue]:
+                        restarts[venue].begin()
+                        running[venue] = _spawn(venue, chosen)
+                elif (code := child.poll()) is not None:
+                    del running[venue]
+                    pause = restarts[venue].end()
+                    if code == outage.WRONG_CALL or pause is None:
+                        raise CommandError(
+                            f"The monitor of {venue.value} ended {ending(code)}"
+                            f"{'' if code == outage.WRONG_CALL else ' again and again'}; what it said stands above. All stop.",
+                            returncode=code if code > 0 else 1,
+                        )
+                    due[venue] = time.monotonic() + pause
+    finally:
+        for child in running.values():
+            child.terminate()
+        for child in running.values():
+            child.wait()
+
+
+def _spawn(venue: Program, chosen: Sequence[str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, *sys.argv[:1], "monitor", venue.value, *chosen])

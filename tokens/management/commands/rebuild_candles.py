@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db.models import Max, Min
 
 from megatron.core import clock
-from megatron.core.commands import DoorCommand, progress, time_of
+from megatron.core.commands import MINT_LENGTH, DoorCommand, progress, time_of, words
 from tokens.models import Token, Transaction
 from tokens.services import candles
 
@@ -30,7 +30,7 @@ Candles that are older than the oldest kept trade are left as they are.
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--token", metavar="MINT", help="only this token")
+        parser.add_argument("--token", type=words(MINT_LENGTH), metavar="MINT", help="only this token")
         parser.add_argument("--start", type=time_of, help="first moment, ISO-8601, UTC (default: the oldest trade)")
         parser.add_argument(
             "--end", type=time_of, help="first moment after, ISO-8601, UTC (default: after the newest trade)"

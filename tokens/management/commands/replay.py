@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 
 from megatron.clients import captures
 from megatron.core import clock
-from megatron.core.commands import DoorCommand, progress
+from megatron.core.commands import DoorCommand, number, progress, words
 from tokens.choices import RejectionReason
 from tokens.domain.decode import Decoded
 from tokens.services import candles, prices, rejections
@@ -26,6 +26,8 @@ Playing the same capture again adds nothing, so a run that was cut short is simp
 is kept under "Rejected messages" in the console, with its bytes and the reason. Exit status: 0 when everything was
 understood, 1 when some messages were undecodable or said what cannot be stored (the rest is stored), 2 for a wrong call.
 """
+FEED_LENGTH = 100
+"""What the cursor's column holds."""
 
 
 class Command(DoorCommand):
@@ -38,13 +40,20 @@ class Command(DoorCommand):
             "paths", nargs="+", metavar="PATH", help="file or folder, .gz or plain; - is standard input"
         )
         parser.add_argument(
-            "--speed", type=float, default=0, metavar="N", help="N times real time (default: full speed)"
+            "--speed",
+            type=number(0, 1_000_000),
+            default=0,
+            metavar="N",
+            help="N times real time (default: 0, full speed)",
         )
-        parser.add_argument("--feed", default="replay", help="the name under which the stream's position is kept")
+        parser.add_argument(
+            "--feed",
+            type=words(FEED_LENGTH),
+            default="replay",
+            help="the name under which the stream's position is kept",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["speed"] < 0:
-            raise CommandError("--speed is a factor: 1 is real time, 10 ten times as fast, 0 full speed.", returncode=2)
         paths = [path if path == "-" else Path(path) for path in options["paths"]]
         player, pace, started = Player(feed=options["feed"]), _Pace(options["speed"]), time.monotonic()
         with progress(quiet=options["json"]) as bar:

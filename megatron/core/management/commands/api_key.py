@@ -6,17 +6,22 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError
 
 from megatron.core import api_keys, clock
 from megatron.core.choices import Scope
-from megatron.core.models import ApiKey
+from megatron.core.commands import whole_number, words
+from megatron.core.models import MOST_A_MINUTE, ApiKey
 
 EXAMPLES = (
     "Examples: `manage.py api_key create grafana --scope metrics --days 365`, `manage.py api_key list --json`, "
     "`manage.py api_key revoke grafana --reason 'left on a train'`."
 )
+
+NAME_LENGTH = 100
+MOST_DAYS = 36_500
 
 
 class Command(BaseCommand):
@@ -30,15 +35,23 @@ class Command(BaseCommand):
         """Add the three subcommands."""
         commands = parser.add_subparsers(dest="command", required=True, metavar="create | revoke | list")
         create = commands.add_parser("create", help="issue a key and print it, once")
-        create.add_argument("name", help="who uses it, e.g. grafana")
+        create.add_argument("name", type=words(NAME_LENGTH), help="who uses it, e.g. grafana")
         create.add_argument(
             "--scope", action="append", choices=Scope.values, help="what it may do; may be repeated (default: read)"
         )
-        create.add_argument("--rate", type=int, default=600, metavar="N", help="requests a minute (default: 600)")
-        create.add_argument("--days", type=int, metavar="N", help="valid so many days (default: until revoked)")
+        create.add_argument(
+            "--rate",
+            type=whole_number(1, MOST_A_MINUTE),
+            default=600,
+            metavar="N",
+            help="requests a minute (default: 600)",
+        )
+        create.add_argument(
+            "--days", type=whole_number(1, MOST_DAYS), metavar="N", help="valid so many days (default: until revoked)"
+        )
         revoke = commands.add_parser("revoke", help="end a key at once")
-        revoke.add_argument("name", help="its name or prefix")
-        revoke.add_argument("--reason", required=True, help="why; the audit log keeps it")
+        revoke.add_argument("name", type=words(NAME_LENGTH), help="its name or prefix")
+        revoke.add_argument("--reason", type=words(500), required=True, help="why; the audit log keeps it")
         listing = commands.add_parser("list", help="show all keys, without secrets")
         listing.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -48,8 +61,6 @@ class Command(BaseCommand):
 
     def _create(self, options: dict[str, Any]) -> None:
         now = clock.utc_now()
-        if options["rate"] < 1 or (options["days"] is not None and options["days"] < 1):
-            raise CommandError("--rate and --days must be 1 or more.")
         try:
             _, key = api_keys.issue(
                 name=options["name"],
@@ -61,6 +72,8 @@ class Command(BaseCommand):
             )
         except IntegrityError as error:
             raise CommandError(f"There is a key named {options['name']} already.") from error
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
         self.stderr.write("Keep this key: it is not shown again.")
         self.stdout.write(key)
 

@@ -1,0 +1,25 @@
+"""Which errors say that the database is away, and the sentence for whoever sits at a terminal."""
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError
+
+ERRORS = (OperationalError, InterfaceError)
+TRY_LATER = 75
+"""Exit code of a command that found no database: EX_TEMPFAIL of sysexits.h, so that callers know to try again."""
+WRONG_CALL = 2
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Return whether this error says that the database cannot be reached or does not serve, as a restart makes it."""
+    return isinstance(error, ERRORS)
+
+
+def sentence(error: Exception) -> tuple[str, int]:
+    """Return what to say for one of :data:`ERRORS` or ``ImproperlyConfigured``, and the exit code."""
+    if isinstance(error, ImproperlyConfigured):
+        if "settings.DATABASES" not in str(error):
+            return str(error), WRONG_CALL
+        return "There is no database: set DATABASE_URL, or call ./manage, which starts the embedded one.", WRONG_CALL
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].strip(" .")
+    advice = "Start it or correct DATABASE_URL, then run this again; what was committed is stored."
+    return f"The database does not answer: {reason}. {advice}", TRY_LATER
