@@ -8,6 +8,7 @@ PYTHON ?=
 VENV   := .megatron/venv
 BIN    := $(VENV)/bin
 WITH   := $(BIN)/python -m megatron.embedded with
+OWN    := $(BIN)/python -m tests.lanes.none $(WITH)
 ARGS   ?=
 PLANS  ?= 100
 MINUTES ?= 5
@@ -27,7 +28,7 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
-.PHONY: help run test check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
+.PHONY: help run test slow check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -37,7 +38,10 @@ run: environment ## Start everything and print the console's address; Ctrl-C sto
 	@exec $(BIN)/python -m megatron.embedded run --with-parent
 
 test: environment-dev ## Run the test suite on real databases, one a core and four at most (ARGS="-n0 -k candles" for a part)
-	@exec $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser" --ignore=tests/community $(ARGS)
+	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser and not slow" --ignore=tests/community $(ARGS)
+
+slow: environment-dev ## Run what takes its time: backup and restore, one plan of faults after another, every benchmark's smallest form
+	@exec $(OWN) $(BIN)/python -m pytest -m slow $(ARGS)
 
 check: environment-dev ## Run every machine-checked rule: style, types, architecture, migrations, deployment, API schema
 	@.ci/checks $(BIN)
@@ -55,7 +59,7 @@ soak: environment-dev ## Let the whole house live on a stand-in for the chain (M
 	@exec $(BIN)/python -m tests.soak --minutes $(MINUTES) --rate $(RATE) $(ARGS)
 
 browser: environment-dev ## Run the tests that look at the console with a headless Chromium
-	@exec $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 2 -m browser $(ARGS)
+	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 2 -m browser $(ARGS)
 
 lane-community: environment-dev ## Run the TimescaleDB tests on a real one (needs node and npm)
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community $(ARGS)
@@ -68,7 +72,7 @@ IN_APACHE := $(addprefix tests/tokens/,services sql models selectors) \
     $(addprefix tests/core/,timescale test_queue.py test_locks.py) \
     $(addprefix tests/architecture/,test_constraints.py test_schema_catalogue.py)
 lane-apache: environment-dev ## Run what needs a real TimescaleDB with several processes on one (as root, with debootstrap; ARGS= for more)
-	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser" $(if $(ARGS),$(ARGS),$(IN_APACHE))
+	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser and not slow" $(if $(ARGS),$(ARGS),$(IN_APACHE))
 
 hosts: environment-dev ## Share the work among three hosts in network namespaces and cut one off (as root)
 	@exec $(WITH) $(BIN)/python -m tests.hosts $(ARGS)

@@ -7,12 +7,13 @@ import sys
 
 from benchmarks import traffic
 from benchmarks.results import Result
+from benchmarks.sizes import size
 from tests.soak import soak
 
-SECONDS = 120
+SECONDS = size(120, 3)
 LAG_LIMIT_S = 1.0
 TIMES = 10
-FLOOD_FRAMES = 200_000
+FLOOD_FRAMES = size(200_000, 2_000)
 
 
 def run() -> list[Result]:
