@@ -28,6 +28,9 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
+# Only the files where a mark stands are read; a path in ARGS comes first.
+marked = -m $(1) -o "testpaths=$$(grep -rlE 'mark\.$(1)\b' tests --include='test_*.py' | tr '\n' ' ')"
+
 .PHONY: help run test slow check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
 
 help: ## Print this help
@@ -41,7 +44,7 @@ test: environment-dev ## Run the test suite on real databases, one a core and fo
 	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser and not slow" --ignore=tests/community $(ARGS)
 
 slow: environment-dev ## Run what takes its time: backup and restore, one plan of faults after another, every benchmark's smallest form
-	@exec $(OWN) $(BIN)/python -m pytest -m slow $(ARGS)
+	@exec $(OWN) $(BIN)/python -m pytest $(call marked,slow) $(ARGS)
 
 check: environment-dev ## Run every machine-checked rule: style, types, architecture, migrations, deployment, API schema
 	@.ci/checks $(BIN)
@@ -59,7 +62,7 @@ soak: environment-dev ## Let the whole house live on a stand-in for the chain (M
 	@exec $(BIN)/python -m tests.soak --minutes $(MINUTES) --rate $(RATE) $(ARGS)
 
 browser: environment-dev ## Run the tests that look at the console with a headless Chromium
-	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 2 -m browser $(ARGS)
+	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 2 $(call marked,browser) $(ARGS)
 
 lane-community: environment-dev ## Run the TimescaleDB tests on a real one (needs node and npm)
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community $(ARGS)

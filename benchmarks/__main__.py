@@ -58,6 +58,8 @@ def main(arguments: list[str]) -> int:
     original = connection.settings_dict["NAME"]
     if needs_database:
         connection.settings_dict["TEST"]["NAME"] = "megatron_bench"
+        # A migrated database to copy, where tests/lanes/none.py has made one.
+        connection.settings_dict["TEST"]["TEMPLATE"] = os.environ.get("TEST_TEMPLATE")
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         _measure(names)
