@@ -15,6 +15,10 @@ MINUTES ?= 5
 RATE   ?= 330
 EXAMPLES ?= 200
 
+# Compiled code is kept, but not in the checkout: without it each process compiles Django and everything else anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.megatron/pycache
+
 # The first Python that is new enough; make's own Python (PYTHON=…) comes first.
 define find_python
 for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
