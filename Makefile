@@ -45,7 +45,7 @@ run: environment ## Start everything and print the console's address; Ctrl-C sto
 	@exec $(BIN)/python -m megatron.embedded run --with-parent
 
 test: environment-dev ## Run the test suite on real databases, one a core and four at most (ARGS="-n0 -k candles" for a part)
-	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser and not slow" --ignore=tests/community $(ARGS)
+	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not browser and not slow" --ignore=tests/community $(ARGS)
 
 slow: environment-dev ## Run what takes its time: backup and restore, one plan of faults after another, every benchmark's smallest form
 	@exec $(OWN) $(BIN)/python -m pytest $(call marked,slow) $(ARGS)
@@ -79,7 +79,7 @@ IN_APACHE := $(addprefix tests/tokens/,services sql models selectors) \
     $(addprefix tests/core/,timescale test_queue.py test_locks.py) \
     $(addprefix tests/architecture/,test_constraints.py test_schema_catalogue.py)
 lane-apache: environment-dev ## Run what needs a real TimescaleDB with several processes on one (as root, with debootstrap; ARGS= for more)
-	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser and not slow" $(if $(ARGS),$(ARGS),$(IN_APACHE))
+	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not browser and not slow" $(if $(ARGS),$(ARGS),$(IN_APACHE))
 
 hosts: environment-dev ## Share the work among three hosts in network namespaces and cut one off (as root)
 	@exec $(WITH) $(BIN)/python -m tests.hosts $(ARGS)
