@@ -8,11 +8,16 @@ PYTHON ?=
 VENV   := .megatron/venv
 BIN    := $(VENV)/bin
 WITH   := $(BIN)/python -m megatron.embedded with
+OWN    := $(BIN)/python -m tests.lanes.none $(WITH)
 ARGS   ?=
 PLANS  ?= 100
 MINUTES ?= 5
 RATE   ?= 330
 EXAMPLES ?= 200
+
+# Compiled code is kept, but not in the checkout: without it each process compiles Django and everything else anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.megatron/pycache
 
 # The first Python that is new enough; make's own Python (PYTHON=…) comes first.
 define find_python
@@ -27,7 +32,10 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
-.PHONY: help run test check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
+# Only the files where a mark stands are read; a path in ARGS comes first.
+marked = -m $(1) -o "testpaths=$$(grep -rlE 'mark\.$(1)\b' tests --include='test_*.py' | tr '\n' ' ')"
+
+.PHONY: help run test slow check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -37,7 +45,10 @@ run: environment ## Start everything and print the console's address; Ctrl-C sto
 	@exec $(BIN)/python -m megatron.embedded run --with-parent
 
 test: environment-dev ## Run the test suite on real databases, one a core and four at most (ARGS="-n0 -k candles" for a part)
-	@exec $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser" --ignore=tests/community $(ARGS)
+	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not browser and not slow" --ignore=tests/community $(ARGS)
+
+slow: environment-dev ## Run what takes its time: backup and restore, one plan of faults after another, every benchmark's smallest form
+	@exec $(OWN) $(BIN)/python -m pytest $(call marked,slow) $(ARGS)
 
 check: environment-dev ## Run every machine-checked rule: style, types, architecture, migrations, deployment, API schema
 	@.ci/checks $(BIN)
@@ -55,7 +66,7 @@ soak: environment-dev ## Let the whole house live on a stand-in for the chain (M
 	@exec $(BIN)/python -m tests.soak --minutes $(MINUTES) --rate $(RATE) $(ARGS)
 
 browser: environment-dev ## Run the tests that look at the console with a headless Chromium
-	@exec $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 2 -m browser $(ARGS)
+	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 2 $(call marked,browser) $(ARGS)
 
 lane-community: environment-dev ## Run the TimescaleDB tests on a real one (needs node and npm)
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community $(ARGS)
@@ -68,7 +79,7 @@ IN_APACHE := $(addprefix tests/tokens/,services sql models selectors) \
     $(addprefix tests/core/,timescale test_queue.py test_locks.py) \
     $(addprefix tests/architecture/,test_constraints.py test_schema_catalogue.py)
 lane-apache: environment-dev ## Run what needs a real TimescaleDB with several processes on one (as root, with debootstrap; ARGS= for more)
-	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 -m "not browser" $(if $(ARGS),$(ARGS),$(IN_APACHE))
+	@exec tests/lanes/apache $(WITH) $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal -m "not browser and not slow" $(if $(ARGS),$(ARGS),$(IN_APACHE))
 
 hosts: environment-dev ## Share the work among three hosts in network namespaces and cut one off (as root)
 	@exec $(WITH) $(BIN)/python -m tests.hosts $(ARGS)

@@ -2,15 +2,23 @@
 
 python -m benchmarks                  all of them
 python -m benchmarks decode ingest    some
+python -m benchmarks --smoke          all of them with next to nothing to do: they work; no figure is written
+
+Each runs in a process of its own, so that nothing which an earlier one left (connections to its broker, caches, bells
+that are set) reaches the next; what they share is the database.
 """
 
+import argparse
 import json
+import multiprocessing
 import os
 import platform
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 
-from benchmarks import table
+from benchmarks import sizes, table
+from benchmarks.results import Result
 
 NEEDS_DATABASE = ("ingest", "queries", "freshness", "mixed", "caching", "holdings", "rescoring", "totals")
 ALL = ("decode", "inequality", *NEEDS_DATABASE, "soak")
@@ -18,15 +26,22 @@ IN_LANE = ("compression",)
 """Run by name only, inside tests/lanes/community, whose one database they use as it is."""
 
 
-def main(wanted: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the named benchmarks, or all; return the exit status."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "megatron.settings")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run the named benchmarks, or all.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*ALL, *IN_LANE)))
+    parser.add_argument("--smoke", action="store_true", help="as little work as possible: no figure is written")
+    told = parser.parse_args(arguments)
+    wanted: list[str] = told.names
     unknown = [name for name in wanted if name not in (*ALL, *IN_LANE)]
     if unknown:
         print(
             f"There is no benchmark {', '.join(unknown)}; choose from {', '.join((*ALL, *IN_LANE))}.", file=sys.stderr
         )
         return 2
+    if told.smoke:
+        os.environ[sizes.VARIABLE] = "1"
     import django
 
     django.setup()
@@ -43,6 +58,8 @@ def main(wanted: list[str]) -> int:
     original = connection.settings_dict["NAME"]
     if needs_database:
         connection.settings_dict["TEST"]["NAME"] = "megatron_bench"
+        # A migrated database to copy, where tests/lanes/none.py has made one.
+        connection.settings_dict["TEST"]["TEMPLATE"] = os.environ.get("TEST_TEMPLATE")
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         _measure(names)
@@ -53,19 +70,31 @@ def main(wanted: list[str]) -> int:
 
 
 def _measure(names: list[str]) -> None:
+    from django.db import connections
+
     for name in names:
         print(f"{name} …", file=sys.stderr, flush=True)
-        for result in import_module(f"benchmarks.{name}").run():
-            _keep(result)
-    table.write()
+        connections.close_all()  # a child must not speak on its parent's connection
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as process:
+            for result in process.submit(_results, name).result():
+                _keep(result)
+    if not sizes.smoking():
+        table.write()
 
 
-def _keep(result) -> None:  # type: ignore[no-untyped-def]
+def _results(name: str) -> list[Result]:
+    return list(import_module(f"benchmarks.{name}").run())
+
+
+def _keep(result: Result) -> None:
+    """Print a figure, and write it where it counts."""
     figures = {**result._asdict(), "value": round(result.value, 3), "baseline": round(result.baseline, 3)}
     figures |= {"ratio": round(result.ratio, 3), "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
-    (table.RESULTS / f"{result.name}.json").write_text(json.dumps(figures, indent=1) + "\n")
+    if not sizes.smoking():
+        (table.RESULTS / f"{result.name}.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(
-        f"{result.name:28} {result.value:12,.1f} {result.unit:9} baseline {result.baseline:12,.1f}  ratio {result.ratio:6.2f}"
+        f"{result.name:28} {result.value:12,.1f} {result.unit:9} baseline {result.baseline:12,.1f}  ratio {result.ratio:6.2f}",
+        flush=True,
     )
 
 

@@ -6,11 +6,12 @@ from time import process_time
 
 from benchmarks import anchor_style
 from benchmarks.results import Result
+from benchmarks.sizes import size
 from tests import recordings
 from tokens.domain.decode import decode_message
 
-_SECONDS = 1.0
-_ROUNDS = 5
+_SECONDS = size(1_000, 20) / 1_000
+_ROUNDS = size(5, 1)
 
 
 def run() -> list[Result]:

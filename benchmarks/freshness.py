@@ -10,13 +10,14 @@ from django.db import connection, connections
 
 from benchmarks import servers, traffic
 from benchmarks.results import Result
+from benchmarks.sizes import size
 from megatron.core.clock import utc_now
 from tokens.domain.decode import Decoded
 from tokens.models import Token
 from tokens.services import ingest
 
-SECONDS = 40
-WARM_SECONDS = 5
+SECONDS = size(40, 3)
+WARM_SECONDS = size(5, 1)
 BATCH_SECONDS = 0.05
 """How much a monitor gathers before it stores."""
 LIMIT_S = 1.0

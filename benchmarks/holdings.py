@@ -15,15 +15,16 @@ from typing import Any
 from django.db import connection
 
 from benchmarks.results import Result
+from benchmarks.sizes import size
 from holders.models import TokenHolder
 from holders.services import balances
 from megatron.core import ids
 from tests import factories
 from tests.holders import by_loop
 
-TRADES = 100_000
-WALLETS = 8_000
-ROUNDS = 3
+TRADES = size(100_000, 500)
+WALLETS = size(8_000, 100)
+ROUNDS = size(3, 1)
 NOW = datetime(2026, 7, 8, tzinfo=UTC)
 
 _COLUMNS = (

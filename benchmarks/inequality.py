@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.results import Result
+from benchmarks.sizes import size
 from holders.domain import concentration
 
 HOLDERS = 100_000
-ROUNDS = 200
+ROUNDS = size(200, 2)
 
 
 def run() -> Iterator[Result]:

@@ -10,15 +10,16 @@ from django.db import connection, transaction
 
 from benchmarks import traffic
 from benchmarks.results import Result
+from benchmarks.sizes import size
 from tokens.choices import PriceOrigin
 from tokens.domain.decode import Decoded
 from tokens.models import Transaction
 from tokens.services import candles, ingest, prices
 from tokens.services.ingest.rows import COLUMNS
 
-ROWS = 200_000
-BATCH = 20_000
-ROUNDS = 3
+ROWS = size(200_000, 2_000)
+BATCH = size(20_000, 500)
+ROUNDS = size(3, 2)
 """Ours and COPY take turns, and the best round of each counts: what disturbs one would disturb the other."""
 SEED_RATE = 19_455
 """Rows a second that the seed's own implementation reported."""

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from benchmarks import servers, traffic
 from benchmarks.results import Result
+from benchmarks.sizes import size
 
 PROCESSES = 2
-SECONDS = 15
-WARM_SECONDS = 3
+SECONDS = size(15, 2)
+WARM_SECONDS = size(3, 1)
 ROUND = 16
 """Trades a batch, which is 50 ms of the live rate, and as many of each other operation beside it."""
 LEAST_A_SECOND, LIMIT_MS = 1_000.0, 100.0

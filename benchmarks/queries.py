@@ -9,14 +9,15 @@ from django.db.models import QuerySet
 
 from benchmarks import traffic
 from benchmarks.results import Result
+from benchmarks.sizes import size, smoking
 from tokens.choices import CandleInterval
 from tokens.models import Token, Transaction
 from tokens.selectors import trades
 from tokens.services import candles
 from tokens.services.ingest.rows import COLUMNS
 
-ROWS = 3_000_000
-REPEATS = 400
+ROWS = size(3_000_000, 6_000)
+REPEATS = size(400, 5)
 TOKENS = 40
 LATEST_LIMIT_MS, CANDLES_LIMIT_MS = 5.0, 10.0
 """What the project promises."""
@@ -90,6 +91,9 @@ def _p99(read: Callable[[Token], QuerySet[Any]], tokens: list[Token]) -> float:
 
     The first round is not counted. Raises ``AssertionError`` if a plan reads a whole table.
     """
+    if smoking():  # a plan may read the whole of a table that is nearly empty
+        with connection.cursor() as cursor:
+            cursor.execute("SET enable_seqscan = off")
     taken = []
     for number in range(-len(tokens), REPEATS):
         statement, parameters = read(tokens[number % len(tokens)]).query.sql_with_params()

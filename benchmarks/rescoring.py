@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from benchmarks import traffic
 from benchmarks.results import Result
+from benchmarks.sizes import size
 from scoring.domain.technical.facts import Facts
 from scoring.domain.technical.scored import Terms
 from scoring.domain.technical.scored import score as score_facts
@@ -21,10 +22,10 @@ from scoring.services import policies, technical
 from tokens.choices import PoolType
 from tokens.models import Pool, PriceCandle1m, Token, Transaction
 
-TOKENS = 10_000
+TOKENS = size(10_000, 60)
 TRADES = 30
 """Of each token in the hour: 80 a second in all, a quarter of what the pump.fun program does."""
-SAMPLE = 150
+SAMPLE = size(150, 3)
 """Tokens that the slow way scores; its rate does not depend on how many there are."""
 
 NOW = datetime.fromtimestamp(traffic.FIRST_SECOND, UTC)

@@ -10,6 +10,7 @@ from django.db import connection
 
 from benchmarks import rescoring
 from benchmarks.results import Result
+from benchmarks.sizes import size
 from holders.choices import HolderOrigin
 from holders.models import HolderSnapshot, WalletQualityMetric
 from megatron.core import ids
@@ -18,8 +19,8 @@ from scoring.models import SocialMetric, TokenScore
 from scoring.services import holder, social, technical
 from tokens.models import Token
 
-TOKENS = 1_000
-SAMPLE = 50
+TOKENS = size(1_000, 40)
+SAMPLE = size(50, 5)
 """Tokens that are scored one at a time, for comparison."""
 NOW = rescoring.NOW + timedelta(minutes=1)
 

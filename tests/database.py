@@ -47,9 +47,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Name the database itself as the test database where no other can be connected to."""
+    """Name the database itself as the test database where no other can be connected to, and the migrated database that
+    tests/lanes/none.py made as the one which it is copied from: then there is nothing left to migrate."""
     if IN_PLACE:
         connection.settings_dict["TEST"]["NAME"] = connection.settings_dict["NAME"]
+    if template := os.environ.get("TEST_TEMPLATE"):
+        connection.settings_dict["TEST"]["TEMPLATE"] = template
 
 
 @pytest.fixture(scope="session")

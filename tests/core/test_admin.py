@@ -23,8 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def operator(settings: Any) -> Client:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def operator() -> Client:
     client = Client()
     client.force_login(get_user_model().objects.create_superuser("ann", password="x"))
     return client

@@ -21,8 +21,7 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(autouse=True)
-def ann(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the count is tested, not the hash
+def ann() -> None:
     get_user_model().objects.create_superuser("ann", password=PASSWORD)
 
 

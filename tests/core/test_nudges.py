@@ -118,6 +118,20 @@ def test_a_broker_that_is_away_is_logged_and_nothing_else(
     assert "nudge.lost" in caplog.text
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_rings_does_not_wait_for_a_broker_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One attempt: another would hold up what is ingested, and the heartbeat wakes the same task."""
+    waited: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", waited.append)
+    with current_app.connection_for_write("redis://127.0.0.1:1/0") as nowhere:
+        send = current_app.send_task
+        monkeypatch.setattr(
+            current_app, "send_task", lambda *args, **options: send(*args, connection=nowhere, **options)
+        )
+        nudges.ring("candles_due")
+    assert waited == []
+
+
 @pytest.mark.django_db
 def test_an_unknown_bell_is_refused() -> None:
     """A name that is not wired is an error of the caller, found at once."""

@@ -5,7 +5,7 @@ import pytest
 from tests.cluster.faults import FaultPlan
 from tests.faults.run import run, run_plan
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def test_without_faults_nothing_is_found_missing() -> None:

@@ -61,7 +61,7 @@ def test_a_machine_without_a_new_enough_python_is_told_so(tmp_path: Path) -> Non
 
 def test_the_suite_needs_no_browser_and_no_lane() -> None:
     """`make test` leaves out what needs more than Python."""
-    assert '-m "not browser" --ignore=tests/community' in make("--dry-run", "test")
+    assert '-m "not browser and not slow" --ignore=tests/community' in make("--dry-run", "test")
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,29 @@ def test_scripts_stop_at_the_first_failure(script: Path) -> None:
 def test_ci_runs_every_gate() -> None:
     """CI calls the same commands as people, swallows no failure and skips no lane."""
     text = (ROOT / ".ci/run").read_text()
-    assert re.findall(r"^make ([a-z-]+)$", text, re.MULTILINE) == [
-        *("services-up", "check", "test", "lane-community", "lane-apache", "browser"),
+    assert re.findall(r'^(?:beside "[^"]+" )?make ([a-z -]+)$', text, re.MULTILINE) == [
+        *("environment-dev services-up", "check", "lane-community", "test", "lane-apache", "browser", "slow"),
     ]
+    assert 'beside "as an ordinary user, from a clean checkout" .ci/ordinary-user\n' in text
     assert "|| true" not in text
+
+
+@pytest.mark.parametrize("fails", ["check", "lane-community", "test", "lane-apache", "slow", "nothing"])
+def test_ci_is_green_only_if_every_gate_is(tmp_path: Path, fails: str) -> None:
+    """A gate that runs beside another is waited for, shown and counted like one that runs alone; the services stop."""
+    stand_ins = {f"bin/{tool}": "#!/bin/sh\n" for tool in ("chromium", "debootstrap", "node", "npm", "git")}
+    stand_ins["bin/make"] = '#!/bin/sh\necho "made $*"\n[ "$*" != "$FAILS" ]\n'
+    stand_ins[".ci/ordinary-user"] = stand_ins["tests/lanes/apache"] = "#!/bin/sh\n"
+    stand_ins[".ci/run"] = (ROOT / ".ci/run").read_text()
+    for name, text in stand_ins.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "FAILS": fails}
+    done = subprocess.run([tmp_path / ".ci/run"], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0, "all green" in done.stdout) == (fails == "nothing", fails == "nothing")
+    assert f"made {fails}\n" in done.stdout or fails == "nothing"
+    assert done.stdout.endswith("made services-down\n")
 
 
 def pins(lock: str) -> dict[str, str]:
