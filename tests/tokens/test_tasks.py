@@ -94,7 +94,8 @@ def test_a_price_that_came_late_fills_the_trade() -> None:
 
 
 def test_expired_rows_and_resolved_messages_go(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The task drops both and says how many rows went; a server that drops chunks does not count their rows."""
+    """The task drops both and says how many rows went."""
+    factories.cursor(source="solana-logs")
     monkeypatch.setattr(connection, "timescale_level", "none")
     RetentionPolicy.objects.update_or_create(table_name="sol_usd_prices", defaults={"drop_after": timedelta(days=90)})
     factories.sol_usd(NOON - timedelta(days=91))

@@ -33,7 +33,8 @@ def console(client: Client) -> Client:
 
 @pytest.fixture(autouse=True)
 def policy(settings: Any) -> RetentionPolicy:
-    """Trades are kept 90 days; no folder for exports."""
+    """Trades are kept 90 days; no folder for exports; a live feed has begun."""
+    factories.cursor(source="solana-logs")
     settings.RETENTION_EXPORT_DIR = None
     RetentionPolicy.objects.all().delete()
     return RetentionPolicy.objects.create(table_name="transactions", drop_after=90 * DAY)
@@ -65,7 +66,7 @@ def test_the_page_says_what_a_table_takes_and_what_would_go(console: Client, sql
     assert "100 d ago" in page
     assert "90 d" in page
     assert "audit_log" in page
-    assert {"none": "no chunks and no compression", "apache": "whole chunks each hour"}.get(level, "own jobs") in page
+    assert {"none": "no chunks and no compression", "apache": "whole chunks each hour"}.get(level, "as soon as it is saved") in page
 
 
 def test_the_next_drop_is_when_the_oldest_is_old_enough(level: str, console: Client, monkeypatch: Any) -> None:

@@ -12,7 +12,7 @@ from megatron.core import locks
 from tests import factories
 from tests.factories import NOON
 from tokens.domain.retention import REFRESHES, too_short
-from tokens.models import PriceCandle1d, PriceCandle1m, RetentionPolicy, SolUsdPrice, Transaction
+from tokens.models import PriceCandle1d, PriceCandle1m, RetentionPolicy, SolUsdPrice, StreamCursor, Transaction
 from tokens.services import retention
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,8 @@ def figures() -> None:
 
 @pytest.fixture
 def by_batches(level, monkeypatch, figures) -> None:
-    """The way of plain PostgreSQL, also where TimescaleDB would drop chunks by itself."""
+    """The way of plain PostgreSQL, also where there are chunks; a live feed has begun."""
+    factories.cursor(source="solana-logs")
     monkeypatch.setattr(connection, "timescale_level", "none")
 
 
@@ -130,6 +131,7 @@ def test_preview_counts_what_would_go_and_changes_nothing(by_batches):
 @pytest.mark.django_db(transaction=True)
 def test_a_second_worker_does_nothing_meanwhile(level, monkeypatch):
     """While another session drops, a run deletes nothing and does not wait."""
+    factories.cursor(source="solana-logs")
     monkeypatch.setattr(connection, "timescale_level", "none")
     RetentionPolicy.objects.update_or_create(table_name="sol_usd_prices", defaults={"drop_after": 90 * DAY})
     factories.sol_usd(NOON - 91 * DAY)
@@ -224,7 +226,7 @@ def test_what_only_replays_brought_is_kept(by_batches):
     """Captures of any age stay until the first live feed writes; then the policies apply."""
     pool = factories.pool()
     old = factories.transaction(pool, block_time=NOON - 400 * DAY)
-    factories.cursor(source="replay")
+    StreamCursor.objects.update(source="replay")
     held = retention.apply(now=NOON).held
     assert "transactions" in held
     assert Transaction.objects.filter(id=old.id).exists()
