@@ -1,6 +1,7 @@
 """What runs by itself for months: aggregates that stay whole, policies that hold at once, jobs that are seen to fail."""
 
 from collections.abc import Iterator
+from copy import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,12 +10,15 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
+from megatron.core import ids
 from megatron.core.timescale import policies
+from megatron.core.timescale.fields import HypertableTimeField
 from tests import factories
+from tests.community import test_policies
 from tests.community.test_scores import SERIES, compress
 from tests.factories import NOON
 from tokens.choices import PriceOrigin
-from tokens.models import AggregateDue, PriceCandle1m, RetentionPolicy, SolUsdPrice, Transaction
+from tokens.models import AggregateDue, RetentionPolicy, Transaction
 from tokens.selectors import storage, upkeep
 from tokens.services import aggregates, candles, jobs, keeping, prices, retention
 
@@ -24,21 +28,18 @@ DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 FIGURES = "token_id, bucket, open, high, low, close, volume_token, volume_sol, trade_count, buyer_count, seller_count"
 
 
-@pytest.fixture(autouse=True)
-def licensed(level: str) -> None:
-    """A server that has the licensed features, and the policies of trades, prices and their aggregates."""
-    assert level == "community", "These tests need TimescaleDB's licensed features: run tests/lanes/community."
-    for table in ("transactions", "sol_usd_prices", "price_candles_1m_cagg", "sol_usd_candles_1m"):
-        kept = {"drop_after": 90 * DAY, "compress_after": None, "export_before_drop": False}
-        RetentionPolicy.objects.update_or_create(table_name=table, defaults=kept)
+figures = test_policies.figures
+"""Each test has the policies of the migrations, and a server that has the licensed features."""
 
 
 @pytest.fixture
 def emptied(sql: Any) -> Iterator[None]:
-    """Aggregates forget what this test, which commits, had computed."""
-    yield
-    for table in policies.materialized(connection).values():
-        sql(f"DELETE FROM {table}")
+    """Aggregates have nothing computed before this test, which commits, and nothing afterwards."""
+    for turn in range(2):
+        for table in policies.materialized(connection).values():
+            sql(f"DELETE FROM {table}")
+        if not turn:
+            yield
 
 
 def trades(pool: Any, *times: datetime) -> None:
@@ -71,7 +72,7 @@ def both(sql: Any) -> tuple[list[Any], list[Any]]:
 def test_endurance_05_history_and_healed_outages_stay_in_the_aggregate(sql: Any, emptied: None) -> None:
     """What was there before the first live refresh, and what comes later for an outage, is in the aggregate as in the table."""
     pool = factories.pool()
-    trades(pool, NOON - 3 * DAY, NOON - 3 * DAY + HOUR, NOON - 90 * MINUTE, NOON - MINUTE)
+    trades(pool, NOON - 3 * DAY, NOON - 3 * DAY + HOUR, NOON - 90 * MINUTE, NOON - 30 * MINUTE)
     live_refresh("price_candles_1m_cagg")
     shown, kept = both(sql)
     assert (len(shown), len(kept)) == (2, 4)  # the job alone loses what is older than it looks
@@ -96,7 +97,8 @@ def test_endurance_05_history_and_healed_outages_stay_in_the_aggregate(sql: Any,
 def test_endurance_05_prices_that_come_late_are_in_their_aggregate(sql: Any, emptied: None) -> None:
     """An import of old prices is there after the worker was; prices of now are the job's."""
     old = [prices.Sample(NOON - n * DAY, Decimal(150 + n), PriceOrigin.HERMES) for n in range(1, 4)]
-    assert prices.record(samples=[*old, prices.Sample(NOON - MINUTE, Decimal(149), PriceOrigin.HERMES)], now=NOON) == 4
+    new = prices.Sample(NOON - 10 * MINUTE, Decimal(149), PriceOrigin.HERMES)
+    assert prices.record(samples=[*old, new], now=NOON) == 4
     assert set(AggregateDue.objects.values_list("aggregate", "bucket")) == {("sol_usd_candles_1m", s.at) for s in old}
     live_refresh("sol_usd_candles_1m")
     assert sql("SELECT count(*) FROM sol_usd_candles_1m") == [(1,)]
@@ -113,6 +115,7 @@ def test_endurance_05_the_daily_check_finds_what_nobody_marked(sql: Any, emptied
     aggregates.refresh_due(now=NOON)
     live_refresh("price_candles_1m_cagg")
     factories.sol_usd(NOON - 5 * HOUR)
+    factories.sol_usd(NOON - 10 * MINUTE)
     live_refresh("sol_usd_candles_1m")
     stored = policies.materialized(connection)["price_candles_1m_cagg"]
     sql(f"UPDATE {stored} SET high = high * 2 WHERE bucket = %s", NOON - 3 * DAY)
@@ -192,7 +195,7 @@ def test_endurance_06_nothing_is_dropped_that_is_replayed_exported_or_needed(sql
     assert {"transactions", "price_candles_1m_cagg", "sol_usd_prices"} <= set(held)
     factories.cursor(source="solana-logs")
     due = factories.candle_due(pool.token, bucket=NOON - 120 * DAY)
-    assert retention.apply(now=NOON).held == ("transactions",)
+    assert retention.apply(now=NOON).held == ("price_candles_1m", "transactions")
     due.delete()
     RetentionPolicy.objects.filter(table_name="transactions").update(export_before_drop=True)
     assert retention.apply(now=NOON).held == ("transactions",)
@@ -209,7 +212,8 @@ def test_endurance_07_what_was_dropped_is_told_to_the_row(sql: Any, emptied: Non
     pool = factories.pool()
     trades(pool, *(NOON - 120 * DAY + n * MINUTE for n in range(7)))
     RetentionPolicy.objects.update(drop_after=None)
-    aggregates.refresh_due(now=NOON)
+    aggregates.mark(aggregate=aggregates.MINUTES, times=[NOON - 120 * DAY], now=NOON)
+    assert aggregates.refresh_due(now=NOON).hours == 1
     live_refresh("price_candles_1m_cagg")
     compress(sql, Transaction)
     RetentionPolicy.objects.filter(table_name__in=("transactions", "price_candles_1m_cagg")).update(drop_after=90 * DAY)
@@ -295,18 +299,21 @@ def test_endurance_08_one_bad_policy_stops_no_other(sql: Any) -> None:
 def test_endurance_08_what_timescaledb_refuses_is_not_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy that its job cannot follow is refused whole, with TimescaleDB's words."""
     policy = RetentionPolicy.objects.get(table_name="transactions")
-    policy.compress_after, policy.order_by = 14 * DAY, "token_id, block_time DESC"
-    monkeypatch.setattr(policies, "add_compression_sql", lambda table, after: "SELECT add_compression_policy('tokens', '1 day'::interval)")
+    policy.compress_after = 14 * DAY
+    refused = "SELECT add_compression_policy('tokens', '1 day'::interval)"
+    monkeypatch.setattr(policies, "add_compression_sql", lambda table, after: refused)
     with pytest.raises(ValidationError, match="TimescaleDB does not take it"):
         keeping.change(policy=policy, operator="ann", now=NOON)
-    assert RetentionPolicy.objects.get(table_name="transactions").compress_after is None
+    assert RetentionPolicy.objects.get(table_name="transactions").compress_after == 7 * DAY
 
 
 def test_endurance_09_jobs_can_be_held_while_a_dump_is_restored(sql: Any) -> None:
     """The runbook's statement works between pre_restore and post_restore, and what it unscheduled stays so."""
     sql("SELECT add_retention_policy('transactions', INTERVAL '1 day')")
     sql("SELECT timescaledb_pre_restore()")
-    sql("SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention'")
+    sql(
+        "SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention'"
+    )
     sql("SELECT timescaledb_post_restore()")
     assert sql("SELECT scheduled FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention'") == [(False,)]
 
@@ -316,9 +323,16 @@ def test_endurance_10_what_is_compressed_by_default_takes_less_room(sql: Any) ->
     assert policies.read(connection, "price_candles_1m").compress_after is None
     tokens = [factories.token() for _ in range(40)]
     for series, make in SERIES.items():
-        for number, token in enumerate(tokens):
-            for turn in range(2):
-                make(token, NOON - 35 * DAY + turn * HOUR + number * timedelta(seconds=1))
+        rows = [make(token, NOON - 35 * DAY + n * timedelta(seconds=1)) for n, token in enumerate(tokens)]
+        time = next(field.name for field in series._meta.fields if isinstance(field, HypertableTimeField))
+        copies = []
+        for row in rows:
+            for turn in range(1, 8):
+                again = copy(row)
+                again.pk = ids.new_id()
+                setattr(again, time, getattr(row, time) + turn * 5 * MINUTE)
+                copies.append(again)
+        series._default_manager.bulk_create(copies)
         compress(sql, series)
     found = storage.tables(time_columns=jobs.time_columns())
     ratios = {series._meta.db_table: found[series._meta.db_table].ratio for series in SERIES}

@@ -96,6 +96,16 @@ def schema(name: str, folder: Path) -> str:
     return re.sub(r"::(character varying|\w+)(\[\])?|[() ]", "", without_words)
 
 
+def test_endurance_09_jobs_that_drop_are_held_before_the_restore_ends() -> None:
+    """Between pre_restore and post_restore nothing runs by itself; what could drop is unscheduled there."""
+    steps = block("restore-timescaledb")
+    rows, held, ended = (
+        steps.index(step) for step in ("pg_restore ", "scheduled => false", "timescaledb_post_restore()")
+    )
+    assert rows < held < ended
+    assert "policy_retention" in steps[held:ended]
+
+
 def test_a_dump_of_recorded_traffic_comes_back_whole(level: str, dropped: None, tmp_path: Path) -> None:
     """Dump, restore and migrate as the runbook says: rows to the last digit, schema, audit chain and event ids."""
     assert play(messages("frames", "transactions")).stored.transactions > 40

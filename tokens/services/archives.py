@@ -93,7 +93,7 @@ def delete(archive: Archive) -> int:
                 [archive.start, archive.end, keys],
             )
             deleted = cursor.rowcount
-            holding.require_unneeded(archive.table, archive.end)
+            holding.require_unneeded(table=archive.table, until=archive.end)
         gone += deleted
     return gone
 
@@ -117,5 +117,5 @@ def drop_chunk(*, table: str, start: datetime, end: datetime, rows: int) -> int:
             "SELECT drop_chunks(%s::regclass, older_than => %s::timestamptz, newer_than => %s::timestamptz)",
             [table, end, start],
         )
-        holding.require_unneeded(table, end)
+        holding.require_unneeded(table=table, until=end)
     return rows

@@ -22,7 +22,7 @@ def without_live_feed() -> str:
     return "no live feed has begun: what an operator replays or imports on purpose is not taken away again"
 
 
-def reason(table: str, until: datetime) -> str:
+def reason(*, table: str, until: datetime) -> str:
     """Return why nothing of ``table`` before ``until`` may go yet, or an empty text."""
     if table not in ROLLED_UP:
         return ""
@@ -30,10 +30,10 @@ def reason(table: str, until: datetime) -> str:
     return f"{due} candles of that time are still due" if due else ""
 
 
-def require_unneeded(table: str, until: datetime) -> None:
+def require_unneeded(*, table: str, until: datetime) -> None:
     """Raise :class:`StillNeeded` if a candle is due that needs what was dropped in this transaction.
 
     Call it after the rows are gone and before the commit: who came before was waited for, and has said what is due.
     """
-    if said := reason(table, until):
+    if said := reason(table=table, until=until):
         raise StillNeeded(said)

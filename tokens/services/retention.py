@@ -178,7 +178,7 @@ def _series(*, now: datetime, export_to: Path | None) -> list[_Series]:
         cutoff = now - policy.drop_after
         if policy.export_before_drop:
             cutoff = datetime.combine(cutoff.astimezone(UTC).date(), time(), UTC)
-        held = not_live or holding.reason(table, cutoff)
+        held = not_live or holding.reason(table=table, until=cutoff)
         if policy.export_before_drop and export_to is None:
             held = held or "it is to be exported first, but RETENTION_EXPORT_DIR names no folder"
         found.append(_Series(table, columns[table], cutoff, policy.export_before_drop, held))
@@ -292,7 +292,7 @@ def _delete_batch(table: str, column: str, cutoff: datetime, size: int) -> int:
             [cutoff, cutoff, size],
         )
         deleted = int(cursor.rowcount)
-        holding.require_unneeded(table, cutoff)
+        holding.require_unneeded(table=table, until=cutoff)
     return deleted
 
 
@@ -328,5 +328,5 @@ def _drop_chunk(series: _Series, start: datetime, end: datetime) -> int | None:
             "SELECT drop_chunks(%s::regclass, older_than => %s::timestamptz, newer_than => %s::timestamptz)",
             [series.table, end, start],
         )
-        holding.require_unneeded(series.table, end)
+        holding.require_unneeded(table=series.table, until=end)
     return int(rows)
