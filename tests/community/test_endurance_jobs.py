@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from copy import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import connection
 
@@ -18,7 +20,7 @@ from tests.community import test_policies
 from tests.community.test_scores import SERIES, compress
 from tests.factories import NOON
 from tokens.choices import PriceOrigin
-from tokens.models import AggregateDue, RetentionPolicy, Transaction
+from tokens.models import AggregateDue, PriceCandle1h, RetentionPolicy, Transaction
 from tokens.selectors import storage, upkeep
 from tokens.services import aggregates, candles, jobs, keeping, prices, retention
 
@@ -134,6 +136,24 @@ def test_endurance_05_the_daily_check_finds_what_nobody_marked(sql: Any, emptied
     shown, kept = both(sql)
     assert (shown, len(shown)) == (kept, 3)
     assert aggregates.check(now=NOON) == 0
+
+
+def test_endurance_05_a_migration_makes_due_what_aggregates_lack(sql: Any) -> None:
+    """Hours with candles and hours with prices from before are due, once, and jobs that drop are gone."""
+    migration = import_module("tokens.migrations.0024_aggregates_due_and_no_drop_jobs")
+    for token in (factories.token(), factories.token()):
+        factories.candle(token, model=PriceCandle1h, bucket=NOON - DAY)
+    factories.sol_usd(NOON + MINUTE)
+    sql("SELECT add_retention_policy('sol_usd_candles_1m', INTERVAL '90 days')")
+    sql("SELECT add_retention_policy('technical_scores', INTERVAL '90 days')")
+    with connection.schema_editor() as editor:
+        for _ in range(2):
+            migration.follow(apps, editor)
+    assert sorted(AggregateDue.objects.values_list("aggregate", "bucket")) == [
+        ("price_candles_1m_cagg", NOON - DAY),
+        ("sol_usd_candles_1m", NOON),
+    ]
+    assert sql("SELECT count(*) FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention'") == [(0,)]
 
 
 @pytest.mark.django_db(transaction=True)

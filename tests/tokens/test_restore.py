@@ -89,10 +89,10 @@ def contents(name: str) -> dict[str, list[str]]:
 
 
 def schema(name: str, folder: Path) -> str:
-    """Return a database's schema as statements, without the dump's own random words, parentheses and casts: a CHECK that
-    was read back from a dump is written with others than the first time."""
+    """Return a database's schema as statements, without the dump's own random words, the versions that a server counts of its
+    columns, parentheses and casts: a CHECK that was read back from a dump is written with others than the first time."""
     dump = shell(f"pg_dump --schema-only --no-owner '{address(name)}'", folder)
-    without_words = re.sub(r"^\\(un)?restrict .*$", "", dump, flags=re.MULTILINE)
+    without_words = re.sub(r"^\\(un)?restrict .*$|^.* SET \(pg_attver=\d+\);$", "", dump, flags=re.MULTILINE)
     return re.sub(r"::(character varying|\w+)(\[\])?|[() ]", "", without_words)
 
 

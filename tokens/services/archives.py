@@ -5,7 +5,7 @@ replaces it by itself, and rows that come later for the same day get a file of t
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,17 +77,19 @@ def write(*, table: str, start: datetime, end: datetime, folder: Path) -> Archiv
     return Archive(table, start, end, path, read)
 
 
-def delete(archive: Archive) -> int:
+def delete(archive: Archive, *, allowed: Callable[[], None] = lambda: None) -> int:
     """Delete exactly the rows that a file holds, in committed batches, and return how many went.
 
     What came after the file was written stays for the next one. 0 as well while another worker is at it. Raises
-    ``holding.StillNeeded``, with what earlier batches deleted gone, when a candle became due that needs the rows.
+    ``holding.StillNeeded``, with what earlier batches deleted gone, when a candle became due that needs the rows, and what
+    ``allowed`` raises, which is asked in the transaction of each batch.
     """
     time, gone = exports.time_column(archive.table), 0
     for keys in parquet.column(archive.path, name="id", size=_BATCH):
         with transaction.atomic(), connection.cursor() as cursor:
             if not locks.try_hold("retention.apply"):
                 break
+            allowed()
             cursor.execute(
                 f"DELETE FROM {archive.table} WHERE {time} >= %s AND {time} < %s AND id = ANY(%s::uuid[])",
                 [archive.start, archive.end, keys],

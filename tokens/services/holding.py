@@ -1,8 +1,8 @@
 """Why rows that are old enough to go must stay for now. Whoever drops asks here, and again inside the transaction that drops."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from tokens.models import CandleDue, StreamCursor
+from tokens.models import CandleDue, RetentionPolicy, StreamCursor
 
 ROLLED_UP = frozenset({"transactions", "price_candles_1m"})
 """What candles are computed from: nothing of it is dropped while a candle of that time is still due (decision C5)."""
@@ -12,7 +12,7 @@ REPLAYS = frozenset({"replay", "retry"})
 
 
 class StillNeeded(Exception):
-    """What was about to be dropped is needed: its transaction must be rolled back."""
+    """What was about to be dropped must stay: its transaction must be rolled back."""
 
 
 def without_live_feed() -> str:
@@ -28,6 +28,16 @@ def reason(*, table: str, until: datetime) -> str:
         return ""
     due = CandleDue.objects.filter(bucket__lt=until).count()
     return f"{due} candles of that time are still due" if due else ""
+
+
+def require_policy(*, table: str, drop_after: timedelta, exports: bool) -> None:
+    """Raise :class:`StillNeeded` if the policy of ``table`` is not the one that the caller obeys any more.
+
+    Call it before the rows go: who changes the policy then waits for the caller's transaction, and the next one sees the change.
+    """
+    policy = RetentionPolicy.objects.select_for_update().filter(table_name=table).first()
+    if policy is None or (policy.drop_after, policy.export_before_drop) != (drop_after, exports):
+        raise StillNeeded("its policy was changed meanwhile, the next run obeys it")
 
 
 def require_unneeded(*, table: str, until: datetime) -> None:

@@ -8,7 +8,7 @@ nobody whether the rows were exported or are needed, so a changed policy would h
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from django.db import DatabaseError, OperationalError, connection, transaction
@@ -59,8 +59,13 @@ class _Series:
     table: str
     column: str
     cutoff: datetime
+    drop_after: timedelta
     exports: bool
     held: str
+
+    def require_policy(self) -> None:
+        """Raise :class:`StillNeeded` if the policy that this follows from was changed meanwhile."""
+        holding.require_policy(table=self.table, drop_after=self.drop_after, exports=self.exports)
 
 
 @dataclass(slots=True)
@@ -73,9 +78,7 @@ class _Done:
     finished: bool = True
 
     def __str__(self) -> str:
-        if self.failed:
-            return f"{FAILED}{self.failed}"
-        said = []
+        said = [f"{FAILED}{self.failed}"] if self.failed else []
         if self.rows or self.chunks:
             said.append(f"dropped {self.rows:,} rows" + (f" in {self.chunks:,} chunks" if self.chunks else ""))
         if self.exported:
@@ -122,17 +125,20 @@ def apply(
     level = policies.level(connection)
     done: dict[str, _Done] = {}
     for series in _series(now=now, export_to=export_to):
+        what = done[series.table] = _Done()
         try:
-            done[series.table] = _drop(level, series, export_to, batch_size, max_batches)
+            _drop(what, level, series, export_to, batch_size, max_batches)
+        except StillNeeded as error:
+            what.held, what.finished = str(error), False
         except (DatabaseError, KeyError, ValueError) as error:
-            done[series.table] = _failed(series.table, error)
+            _fail(what, series.table, error)
     changed = []
     for table in jobs.followed() if level == "community" else ():
         try:
             if jobs.follow(table):
                 changed.append(table)
         except (DatabaseError, ValueError) as error:
-            done[table] = _failed(table, error)
+            _fail(done.setdefault(table, _Done()), table, error)
     for table, what in done.items():
         RetentionPolicy.objects.filter(table_name=table).update(applied_at=now, outcome=str(what)[:300])
     return Applied(
@@ -146,21 +152,24 @@ def apply(
     )
 
 
-def _failed(table: str, error: Exception) -> _Done:
+def _fail(what: _Done, table: str, error: Exception) -> None:
     logger.error("The policy of %s could not be obeyed.", table, exc_info=error)
-    return _Done(failed=(str(error).splitlines() or [""])[0] or type(error).__name__, finished=False)
+    what.failed, what.finished = (str(error).splitlines() or [""])[0] or type(error).__name__, False
 
 
-def _drop(level: Level, series: _Series, export_to: Path | None, batch_size: int, max_batches: int) -> _Done:
-    """Drop what is expired of one series, unless it is held."""
+def _drop(
+    done: _Done, level: Level, series: _Series, export_to: Path | None, batch_size: int, max_batches: int
+) -> None:
+    """Drop what is expired of one series, unless it is held; ``done`` tells how far it came, whatever is raised."""
     if series.held:
         logger.info("Nothing of %s is dropped for now: %s.", series.table, series.held)
-        return _Done(held=series.held)
-    if series.exports:
-        return _export_and_drop(level, series, export_to or Path(), batch_size * max_batches)
-    if level == "none":
-        return _delete_rows(series, batch_size, max_batches)
-    return _drop_chunks(series, batch_size * max_batches)
+        done.held = series.held
+    elif series.exports:
+        _export_and_drop(done, level, series, export_to or Path(), batch_size * max_batches)
+    elif level == "none":
+        _delete_rows(done, series, batch_size, max_batches)
+    else:
+        _drop_chunks(done, series, batch_size * max_batches)
 
 
 def _series(*, now: datetime, export_to: Path | None) -> list[_Series]:
@@ -181,13 +190,12 @@ def _series(*, now: datetime, export_to: Path | None) -> list[_Series]:
         held = not_live or holding.reason(table=table, until=cutoff)
         if policy.export_before_drop and export_to is None:
             held = held or "it is to be exported first, but RETENTION_EXPORT_DIR names no folder"
-        found.append(_Series(table, columns[table], cutoff, policy.export_before_drop, held))
+        found.append(_Series(table, columns[table], cutoff, policy.drop_after, policy.export_before_drop, held))
     return found
 
 
-def _export_and_drop(level: Level, series: _Series, folder: Path, most: int) -> _Done:
+def _export_and_drop(done: _Done, level: Level, series: _Series, folder: Path, most: int) -> None:
     """Export and drop what is expired, day by day or chunk by chunk, up to ``most`` rows and what completes them."""
-    done = _Done()
     try:
         for start, end in _expired_days(series) if level == "none" else _expired_chunks(series):
             if done.exported >= most:
@@ -202,16 +210,17 @@ def _export_and_drop(level: Level, series: _Series, folder: Path, most: int) -> 
             rows = sum(archive.rows for archive in written)
             done.exported += rows
             if level == "none":
-                done.rows += sum(map(archives.delete, written))
+                for archive in written:
+                    done.rows += archives.delete(archive, allowed=series.require_policy)
             else:
-                done.rows += archives.drop_chunk(table=series.table, start=start, end=end, rows=rows)
+                with transaction.atomic():
+                    series.require_policy()
+                    dropped = archives.drop_chunk(table=series.table, start=start, end=end, rows=rows)
+                done.rows += dropped
                 done.chunks += 1
-    except StillNeeded as error:
-        done.held, done.finished = str(error), False
     except (OSError, archives.ExportIncomplete, OperationalError) as error:
         logger.warning("The export of %s stopped, what was not exported stays: %s", series.table, error)
         done.held, done.finished = f"the export stopped: {error}", False
-    return done
 
 
 # An aggregate keeps its rows in a hypertable of another name.
@@ -266,26 +275,23 @@ def _ends_of_expired_chunks(series: Sequence[_Series]) -> dict[str, datetime]:
         return dict(cursor.fetchall())
 
 
-def _delete_rows(series: _Series, batch_size: int, max_batches: int) -> _Done:
+def _delete_rows(done: _Done, series: _Series, batch_size: int, max_batches: int) -> None:
     """Delete expired rows in committed batches."""
-    done = _Done()
-    try:
-        for _ in range(max_batches):
-            deleted = _delete_batch(series.table, series.column, series.cutoff, batch_size)
-            done.rows += deleted
-            if deleted < batch_size:
-                return done
-    except StillNeeded as error:
-        done.held = str(error)
+    for _ in range(max_batches):
+        deleted = _delete_batch(series, batch_size)
+        done.rows += deleted
+        if deleted < batch_size:
+            return
     done.finished = False
-    return done
 
 
-def _delete_batch(table: str, column: str, cutoff: datetime, size: int) -> int:
-    """Delete up to ``size`` rows before ``cutoff`` and return how many; 0 as well when another worker is at it."""
+def _delete_batch(series: _Series, size: int) -> int:
+    """Delete up to ``size`` expired rows and return how many; 0 as well when another worker is at it."""
+    table, column, cutoff = series.table, series.column, series.cutoff
     with transaction.atomic(), connection.cursor() as cursor:
         if not locks.try_hold("retention.apply"):
             return 0
+        series.require_policy()
         cursor.execute(
             f"DELETE FROM {table} WHERE {column} < %s"
             f" AND ctid = ANY (ARRAY (SELECT ctid FROM {table} WHERE {column} < %s LIMIT %s))",
@@ -296,22 +302,17 @@ def _delete_batch(table: str, column: str, cutoff: datetime, size: int) -> int:
     return deleted
 
 
-def _drop_chunks(series: _Series, most: int) -> _Done:
+def _drop_chunks(done: _Done, series: _Series, most: int) -> None:
     """Drop the chunks that lie wholly before the cutoff, oldest first, up to ``most`` rows and what completes them."""
-    done = _Done()
-    try:
-        for start, end in _expired_chunks(series):
-            if done.rows >= most:
-                done.finished = False
-                break
-            rows = _drop_chunk(series, start, end)
-            if rows is None:
-                break
-            done.rows += rows
-            done.chunks += 1
-    except StillNeeded as error:
-        done.held, done.finished = str(error), False
-    return done
+    for start, end in _expired_chunks(series):
+        if done.rows >= most:
+            done.finished = False
+            return
+        rows = _drop_chunk(series, start, end)
+        if rows is None:
+            return
+        done.rows += rows
+        done.chunks += 1
 
 
 def _drop_chunk(series: _Series, start: datetime, end: datetime) -> int | None:
@@ -319,6 +320,7 @@ def _drop_chunk(series: _Series, start: datetime, end: datetime) -> int | None:
     with transaction.atomic(), connection.cursor() as cursor:
         if not locks.try_hold("retention.apply"):
             return None
+        series.require_policy()
         cursor.execute(
             f"SELECT count(*) FROM {series.table} WHERE {series.column} >= %s AND {series.column} < %s", [start, end]
         )

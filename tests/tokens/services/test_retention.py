@@ -1,5 +1,6 @@
 """Dropping what is older than its table's policy, on a server without TimescaleDB's jobs."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -220,20 +221,41 @@ def test_endurance_06_a_candle_that_becomes_due_meanwhile_saves_its_trades(by_ba
     )
 
 
+@pytest.mark.parametrize("change", [{"drop_after": 400 * DAY}, {"drop_after": None}, {"export_before_drop": True}])
+def test_endurance_06_a_policy_that_is_changed_while_a_run_is_under_way_holds(by_batches, monkeypatch, change):
+    """A longer age, none, or an export first: not a row more goes, though the run had read the policy before."""
+    for second in range(3):
+        factories.sol_usd(NOON - 91 * DAY + timedelta(seconds=second))
+    real = retention._delete_batch
+
+    def changed_after(series, size):
+        deleted = real(series, size)
+        if deleted:
+            RetentionPolicy.objects.filter(table_name="sol_usd_prices").update(**change)
+        return deleted
+
+    monkeypatch.setattr(retention, "_delete_batch", changed_after)
+    applied = retention.apply(now=NOON, batch_size=1)
+    assert (applied.rows, applied.held) == ({"sol_usd_prices": 1}, ("sol_usd_prices",))
+    assert SolUsdPrice.objects.count() == 2
+
+
 def test_endurance_08_a_policy_that_fails_stops_no_other(by_batches, monkeypatch):
     """The database refuses one table: its policy says why, the others are obeyed, and the gauge tells of it."""
     factories.sol_usd(NOON - 91 * DAY)
-    factories.candle(factories.token(), bucket=NOON - 31 * DAY)
+    for day in (31, 32):
+        factories.candle(factories.token(), bucket=NOON - day * DAY)
     real = retention._delete_batch
 
-    def refuses_minutes(table, column, cutoff, size):
-        return real("no_such_table" if table == "price_candles_1m" else table, column, cutoff, size)
+    def refuses_second_minute(series, size):
+        fails = series.table == "price_candles_1m" and PriceCandle1m.objects.count() == 1
+        return real(replace(series, column="no_such_column") if fails else series, size)
 
-    monkeypatch.setattr(retention, "_delete_batch", refuses_minutes)
-    applied = retention.apply(now=NOON)
-    assert (applied.failed, applied.rows) == (("price_candles_1m",), {"sol_usd_prices": 1})
+    monkeypatch.setattr(retention, "_delete_batch", refuses_second_minute)
+    applied = retention.apply(now=NOON, batch_size=1)
+    assert (applied.failed, applied.rows) == (("price_candles_1m",), {"price_candles_1m": 1, "sol_usd_prices": 1})
     outcome = RetentionPolicy.objects.get(table_name="price_candles_1m").outcome
-    assert outcome == 'failed: relation "no_such_table" does not exist'
+    assert outcome == 'failed: column "no_such_column" does not exist, dropped 1 rows'
     (refused,) = [gauge for gauge in upkeep.read(now=NOON) if gauge.name == "retention_failed"]
     assert {labels["table"] for labels, value in refused.values if value} == {"price_candles_1m"}
 
@@ -315,10 +337,10 @@ def test_a_failed_batch_loses_nothing_of_the_earlier_ones(by_batches, monkeypatc
     factories.transaction(pool, block_time=NOON - 91 * DAY)
     real = retention._delete_batch
 
-    def fails_on_transactions(table, column, cutoff, size):
-        if table == "transactions":
+    def fails_on_transactions(series, size):
+        if series.table == "transactions":
             raise RuntimeError("the worker was killed")
-        return real(table, column, cutoff, size)
+        return real(series, size)
 
     monkeypatch.setattr(retention, "_delete_batch", fails_on_transactions)
     with transaction.atomic(), pytest.raises(RuntimeError):
