@@ -189,7 +189,8 @@ def _store(events: Sequence[ChainEvent]) -> None:
                 MIDNIGHT + timedelta(minutes=m), 150 + Decimal(dice.randrange(-200, 200)) / 100, PriceOrigin.HERMES
             )
             for m in range(1_500)
-        ]
+        ],
+        now=MIDNIGHT,
     )
     with override_settings(INGEST_COPY=False):  # the lane's server takes no COPY
         for begin in range(0, len(events), BATCH):

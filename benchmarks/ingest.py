@@ -68,7 +68,7 @@ def _price_samples() -> None:
         prices.Sample(_FIRST + timedelta(seconds=2 * n), Decimal(150 + n % 7), PriceOrigin.HERMES)
         for n in range(-10, ROWS // traffic.EVENTS_A_SECOND // 2 + 10)
     ]
-    prices.record(samples=samples)
+    prices.record(samples=samples, now=_FIRST)
 
 
 def _ours(batches: Sequence[Sequence[Decoded]]) -> float:

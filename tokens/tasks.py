@@ -7,6 +7,7 @@ from megatron.clients import registry
 from megatron.core import clock
 from tokens.choices import ProcessKind
 from tokens.services import (
+    aggregates,
     cache,
     candles,
     comparison_alerts,
@@ -70,6 +71,21 @@ def apply_retention() -> int:
     now = clock.utc_now()
     applied = retention.apply(now=now, export_to=settings.RETENTION_EXPORT_DIR)
     return sum(applied.rows.values()) + rejections.forget_resolved(now=now)
+
+
+@shared_task
+def refresh_aggregates() -> int:
+    """Compute hours of aggregates again that changed; return how many. Wakes itself again while there are more."""
+    done = aggregates.refresh_due(now=clock.utc_now())
+    if done.hours + done.failed >= aggregates.MOST:
+        refresh_aggregates.delay()
+    return done.hours
+
+
+@shared_task
+def check_aggregates() -> int:
+    """Compare aggregates with their tables; return how many hours differed, which are due now."""
+    return aggregates.check(now=clock.utc_now())
 
 
 @shared_task

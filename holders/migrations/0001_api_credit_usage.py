@@ -5,7 +5,7 @@ import django.db.models.functions.datetime
 import megatron.core.ids
 import megatron.core.timescale.fields
 from django.db import migrations, models
-from megatron.core.timescale.operations import Retention, TimeIndex
+from megatron.core.timescale.operations import TimeIndex
 
 KEPT = timedelta(days=90)
 
@@ -48,6 +48,5 @@ class Migration(migrations.Migration):
             },
         ),
         TimeIndex("api_credit_usage", "timestamp"),
-        Retention("api_credit_usage", KEPT),
         migrations.RunPython(seed, migrations.RunPython.noop),
     ]

@@ -9,7 +9,7 @@ import megatron.core.timescale.fields
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
-from megatron.core.timescale.operations import Compression, Retention, TimeIndex
+from megatron.core.timescale.operations import Compression, TimeIndex
 
 DAY = timedelta(days=1)
 
@@ -56,8 +56,8 @@ def seed(apps: Any, schema_editor: Any) -> None:
         defaults={
             "drop_after": 180 * DAY,
             "compress_after": 30 * DAY,
-            "segment_by": "token_mint",
-            "order_by": "snapshot_time DESC",
+            "segment_by": "",
+            "order_by": "token_mint, snapshot_time DESC",
             "note": "Half a year of distributions",
         },
     )
@@ -294,8 +294,7 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(name='set_updated_at', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.updated_at IS NOT DISTINCT FROM NEW.updated_at)', func='NEW.updated_at := statement_timestamp(); RETURN NEW;', hash='9f1854cd376b45908fba0e9b2cff500df98c0d41', operation='UPDATE', pgid='pgtrigger_set_updated_at_a737e', table='token_holders', when='BEFORE')),
         ),
         TimeIndex("holder_snapshots", "snapshot_time"),
-        Compression("holder_snapshots", "token_mint", "snapshot_time DESC", 30 * DAY),
-        Retention("holder_snapshots", 180 * DAY),
+        Compression("holder_snapshots", "", "token_mint, snapshot_time DESC", 30 * DAY),
         migrations.RunPython(seed, migrations.RunPython.noop),
         migrations.RunSQL(GINI, "DROP FUNCTION calculate_gini_coefficient(numeric[])"),
         migrations.RunSQL(THEIL, "DROP FUNCTION calculate_theil_index(numeric[])"),

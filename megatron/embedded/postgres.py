@@ -24,6 +24,7 @@ SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
+    "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "shared_preload_libraries": "pg_stat_statements",

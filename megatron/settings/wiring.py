@@ -58,6 +58,8 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens that trade by their score"),
     "tokens.tasks.record_metrics": ("slow", timedelta(minutes=1), "Write down what a worker uses"),
     "tokens.tasks.apply_retention": ("slow", timedelta(hours=1), "Drop what is older than its table's retention"),
+    "tokens.tasks.refresh_aggregates": ("slow", timedelta(minutes=1), "Compute hours of aggregates that changed"),
+    "tokens.tasks.check_aggregates": ("slow", time(2, 40, tzinfo=UTC), "Compare aggregates with their tables"),
     "tokens.tasks.refresh_top_tokens": ("slow", timedelta(minutes=5), "Refresh the tokens with the most volume"),
     "scoring.tasks.clean_scores": ("slow", time(2, 10, tzinfo=UTC), "Remove old scores of tokens that never graduated"),
     **{
@@ -73,6 +75,7 @@ CELERY_TASK_ROUTES = {task: {"queue": queue} for task, (queue, _, _) in BEAT.ite
 READINGS = (
     "megatron.core.readings.database",
     "tokens.selectors.gauges.read",
+    "tokens.selectors.upkeep.read",
     "holders.selectors.gauges.read",
     "scoring.selectors.gauges.read",
 )

@@ -12,7 +12,7 @@ import megatron.core.timescale.fields
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
-from megatron.core.timescale.operations import Compression, Retention
+from megatron.core.timescale.operations import Compression
 
 DAY = timedelta(days=1)
 KEPT, COMPRESSED, ORDER = 60 * DAY, 30 * DAY, "token_mint, timestamp DESC"
@@ -206,7 +206,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(LATEST_HOLDER_SCORES, "DROP VIEW latest_holder_scores_v2"),
         Compression("holder_scores", "", ORDER, COMPRESSED),
         Compression("risk_metrics", "", ORDER, COMPRESSED),
-        Retention("holder_scores", KEPT),
-        Retention("risk_metrics", KEPT),
         migrations.RunPython(seed, migrations.RunPython.noop),
     ]

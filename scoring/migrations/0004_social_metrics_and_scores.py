@@ -13,7 +13,7 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 from decimal import Decimal
 from django.db import migrations, models
-from megatron.core.timescale.operations import Compression, Retention, TimeIndex
+from megatron.core.timescale.operations import Compression, TimeIndex
 
 DAY = timedelta(days=1)
 KEPT, COMPRESSED = 60 * DAY, 30 * DAY
@@ -130,7 +130,5 @@ class Migration(migrations.Migration):
         TimeIndex("social_scores", "calculated_at"),
         Compression("social_metrics", "", TABLES["social_metrics"][0], COMPRESSED),
         Compression("social_scores", "", TABLES["social_scores"][0], COMPRESSED),
-        Retention("social_metrics", KEPT),
-        Retention("social_scores", KEPT),
         migrations.RunPython(seed, migrations.RunPython.noop),
     ]

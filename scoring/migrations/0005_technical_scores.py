@@ -14,7 +14,7 @@ import megatron.core.timescale.fields
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
-from megatron.core.timescale.operations import Compression, Retention, TimeIndex
+from megatron.core.timescale.operations import Compression, TimeIndex
 
 DAY = timedelta(days=1)
 KEPT, COMPRESSED, ORDER = 60 * DAY, 30 * DAY, "token_mint, timestamp DESC"
@@ -318,7 +318,6 @@ class Migration(migrations.Migration):
         ),
         *(TimeIndex(table, "timestamp") for table in TABLES),
         *(Compression(table, "", ORDER, COMPRESSED) for table in TABLES),
-        *(Retention(table, KEPT) for table in TABLES),
         migrations.RunPython(seed, migrations.RunPython.noop),
         migrations.RunSQL(LATEST, "DROP VIEW latest_technical_scores"),
         migrations.RunSQL(DETECT, "DROP FUNCTION detect_selloff"),

@@ -28,6 +28,7 @@ SEEDS = (
     "scoring.migrations.0002_holder_scores_and_risk",
     "scoring.migrations.0004_social_metrics_and_scores",
     "scoring.migrations.0005_technical_scores",
+    "tokens.migrations.0024_aggregates_due_and_no_drop_jobs",
 )
 SCORES = (
     "holder_scores",
@@ -71,25 +72,11 @@ def job_of(sql, procedure: str, table: str) -> int:
 
 
 def test_c4_the_migrations_set_the_jobs_of_the_policy_table(sql):
-    """After migrating, each policy has its drop and compression job with the table's figures."""
-    dropped = {table: config["drop_after"] for table, config in jobs(sql, "policy_retention").items()}
-    assert dropped == {
-        "transactions": "90 days",
-        "price_candles_1m": "30 days",
-        "price_candles_5m": "90 days",
-        "price_candles_1h": "365 days",
-        "sol_usd_prices": "90 days",
-        "price_candles_1m_cagg": "90 days",
-        "sol_usd_candles_1m": "90 days",
-        "system_metrics": "30 days",
-        "api_credit_usage": "90 days",
-        "quote_usd_prices": "90 days",
-        "holder_snapshots": "180 days",
-        **dict.fromkeys(SCORES, "60 days"),
-    }
+    """After migrating, each policy that compresses has its job with the table's figures, and no job drops."""
+    assert jobs(sql, "policy_retention") == {}
     compressed = {table: config["compress_after"] for table, config in jobs(sql, "policy_compression").items()}
     assert compressed == {
-        **dict.fromkeys(("transactions", "price_candles_1m", "sol_usd_prices", "quote_usd_prices"), "7 days"),
+        **dict.fromkeys(("transactions", "sol_usd_prices", "quote_usd_prices"), "7 days"),
         **dict.fromkeys(("holder_snapshots", *SCORES), "30 days"),
     }
     assert retention.apply(now=NOON).changed == ()
@@ -107,7 +94,8 @@ def test_c5_the_aggregates_refresh_as_the_arithmetic_says(sql):
         )
     }
     assert found == {refresh.aggregate: (refresh.source, refresh.start_offset) for refresh in REFRESHES}
-    assert all(policies.read(connection, source).drop_after > start for source, start in found.values())
+    kept = dict(RetentionPolicy.objects.values_list("table_name", "drop_after"))
+    assert all(kept[source] > start for source, start in found.values())
 
 
 def test_no_job_runs_by_itself_in_a_test_database(sql):
@@ -118,16 +106,14 @@ def test_no_job_runs_by_itself_in_a_test_database(sql):
 def test_editing_a_policy_changes_the_jobs(sql):
     """The next run sets the jobs to the edited figures, removes those that were cleared, and then has nothing to do."""
     RetentionPolicy.objects.filter(table_name="transactions").update(
-        drop_after=120 * DAY, compress_after=14 * DAY, segment_by="token_id", order_by="block_time DESC, id"
+        compress_after=14 * DAY, segment_by="token_id", order_by="block_time DESC, id"
     )
-    RetentionPolicy.objects.filter(table_name="sol_usd_prices").update(drop_after=None, compress_after=None)
-    RetentionPolicy.objects.filter(table_name="sol_usd_candles_1m").update(drop_after=400 * DAY)
-    assert retention.apply(now=NOON).changed == ("sol_usd_candles_1m", "sol_usd_prices", "transactions")
+    RetentionPolicy.objects.filter(table_name="sol_usd_prices").update(compress_after=None)
+    assert retention.apply(now=NOON).changed == ("sol_usd_prices", "transactions")
     assert policies.read(connection, "transactions") == policies.Policies(
-        120 * DAY, 14 * DAY, "token_id", "block_time DESC, id"
+        None, 14 * DAY, "token_id", "block_time DESC, id"
     )
     assert policies.read(connection, "sol_usd_prices") == policies.Policies(None, None, "source", "price_time DESC")
-    assert policies.read(connection, "sol_usd_candles_1m").drop_after == 400 * DAY
     assert retention.apply(now=NOON).changed == ()
 
 
@@ -135,31 +121,6 @@ def test_a_policy_of_an_unknown_table_is_left_alone():
     """A policy for a table that is no time series of ours changes nothing and stops nothing."""
     RetentionPolicy.objects.create(table_name="no_such_table", drop_after=DAY)
     assert retention.apply(now=NOON).changed == ()
-
-
-def test_c5_a_due_candle_stops_the_drop_job(sql):
-    """While a candle of an expired time is due, the job that would drop its trades is gone; afterwards it is back."""
-    due = factories.candle_due(factories.token(), bucket=NOON - 91 * DAY)
-    applied = retention.apply(now=NOON)
-    assert applied.held == ("price_candles_1m", "transactions")
-    assert sorted(applied.changed) == ["price_candles_1m", "transactions"]
-    assert "transactions" not in jobs(sql, "policy_retention")
-    due.delete()
-    assert sorted(retention.apply(now=NOON).changed) == ["price_candles_1m", "transactions"]
-    assert jobs(sql, "policy_retention")["transactions"]["drop_after"] == "90 days"
-
-
-def test_the_retention_job_drops_whole_chunks(sql):
-    """Run by hand, the job drops the chunks that lie wholly before the cutoff; preview had said which rows."""
-    now = sql("SELECT now()")[0][0]
-    pool = factories.pool()
-    old = factories.transaction(pool, block_time=now - 100 * DAY)
-    factories.transaction(pool, block_time=now - DAY)
-    (expired,) = [drop for drop in retention.preview(now=now) if drop.table == "transactions"]
-    assert (expired.rows, expired.oldest) == (1, old.block_time)
-    sql("CALL run_job(%s)", job_of(sql, "policy_retention", "transactions"))
-    assert [row.block_time for row in Transaction.objects.all()] == [now - DAY]
-    assert [drop.rows for drop in retention.preview(now=now) if drop.table == "transactions"] == [0]
 
 
 def test_late_trades_enter_compressed_chunks(sql):
@@ -198,32 +159,29 @@ def test_chunks_are_compressed_by_the_job_only_when_old(sql):
 
 def test_the_operations_can_be_run_twice_and_reversed(sql):
     """Each operation, run again, changes nothing; reversed, it leaves no job and no compression setting."""
-    ops = (
-        operations.Compression("price_candles_5m", "token_id", "bucket DESC", 7 * DAY),
-        operations.Retention("price_candles_1d", 4000 * DAY),
-    )
+    operation = operations.Compression("price_candles_5m", "token_id", "bucket DESC", 7 * DAY)
     for _ in range(2):
-        for operation in ops:
-            with connection.schema_editor() as editor:
-                operation.database_forwards("tokens", editor, None, None)
-    assert policies.read(connection, "price_candles_5m").compress_after == 7 * DAY
-    assert policies.read(connection, "price_candles_1d").drop_after == 4000 * DAY
-    for operation in ops:
         with connection.schema_editor() as editor:
-            operation.database_backwards("tokens", editor, None, None)
-    assert policies.read(connection, "price_candles_5m") == policies.Policies(90 * DAY, None, "", "")
-    assert policies.read(connection, "price_candles_1d").drop_after is None
+            operation.database_forwards("tokens", editor, None, None)
+    assert policies.read(connection, "price_candles_5m").compress_after == 7 * DAY
+    with connection.schema_editor() as editor:
+        operation.database_backwards("tokens", editor, None, None)
+    assert policies.read(connection, "price_candles_5m") == policies.Policies(None, None, "", "")
 
 
-def test_on_apache_whole_chunks_are_dropped(monkeypatch):
-    """Without the licensed jobs the task itself drops expired chunks, one table after the other."""
-    monkeypatch.setattr(connection, "timescale_level", "apache")
+@pytest.mark.parametrize("level_", ["apache", "community"])
+def test_whole_chunks_are_dropped(level_, monkeypatch):
+    """The task itself drops expired chunks, one table after the other; preview had said which rows."""
+    monkeypatch.setattr(connection, "timescale_level", level_)
+    factories.cursor(source="solana-logs")
     pool = factories.pool()
     factories.transaction(pool, block_time=NOON - 100 * DAY)
     factories.transaction(pool, block_time=NOON - DAY)
     factories.sol_usd(NOON - 120 * DAY)
+    expired = {drop.table: drop.rows for drop in retention.preview(now=NOON) if drop.rows}
     applied = retention.apply(now=NOON)
-    assert (applied.chunks, applied.rows) == ({"sol_usd_prices": 1, "transactions": 1}, {})
+    assert applied.chunks == applied.rows == expired == {"sol_usd_prices": 1, "transactions": 1}
+    assert RetentionPolicy.objects.get(table_name="transactions").outcome == "dropped 1 rows in 1 chunks"
     assert [row.block_time for row in Transaction.objects.all()] == [NOON - DAY]
     assert retention.apply(now=NOON).chunks == {}
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import yaml
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
+from megatron.embedded import postgres
 from tests import factories, feeds
 from tests.factories import NOON
 from tests.holders.building import usage
 from tokens.choices import AlertKind, AlertSeverity, GapCause, Program
 from tokens.models import SlotGap
+from tokens.selectors import upkeep
 from tokens.services import alerts
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +30,7 @@ PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 
 
 @pytest.fixture
-def shown(db: None, redis_url: str, settings: Any) -> set[str]:
+def shown(db: None, redis_url: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The names of all samples that /metrics shows of a house where everything happened once."""
     from megatron.core import health, metrics, readings
 
@@ -42,6 +45,8 @@ def shown(db: None, redis_url: str, settings: Any) -> set[str]:
     settings.CREDITS_PER_MONTH = {"helius": 1_000_000}
     health.beat(queue="slow", now=NOON)
     feeds.venue()
+    job = upkeep.Job(1000, "policy_compression", "transactions", True, False, 0, "", timedelta(0))
+    monkeypatch.setattr(upkeep, "jobs", lambda *, now: [job])  # lane none has no TimescaleDB
     metrics.frames.labels(source="a", venue="b").inc(0)
     metrics.decoded.labels(venue="b").inc(0)
     metrics.rejected.labels(reason="truncated").inc(0)
@@ -98,6 +103,28 @@ def test_what_is_asked_for_is_watched() -> None:
     assert expressions["CreditsRunLow"].endswith("> 0.8")
     assert {"NoHealthyPrice", "QueueGrows", "Drift", "DiskFull", "WorkerSilent", "RedisDown"} <= set(expressions)
     assert len(expressions) == len(RULES)
+
+
+def test_endurance_07_jobs_aggregates_and_retention_have_alerts() -> None:
+    """A job that fails or is not run, an aggregate that is behind and a policy that fails each lead to a paragraph."""
+    rules = {rule["alert"]: rule for rule in RULES}
+    told = {name: rules[name]["annotations"]["runbook"].split("#")[1] for name in rules if rules[name]["expr"].startswith(
+        ("megatron_timescale_job", "megatron_aggregates", "megatron_retention"))}  # fmt: skip
+    assert told == {
+        "DatabaseJobFails": "a-job-of-the-database-fails",
+        "DatabaseJobNotRun": "a-job-of-the-database-fails",
+        "AggregatesBehind": "an-aggregate-is-behind",
+        "RetentionFails": "a-retention-policy-fails",
+    }
+
+
+def test_endurance_09_composes_database_has_the_settings_that_were_measured() -> None:
+    """What compose.yaml says of the server is what the embedded one has, on which the figures were measured: no JIT."""
+    command = COMPOSE["services"]["timescaledb"]["command"]
+    said = dict(part.split("=") for part in command[1:] if part != "-c")
+    assert command[0] == "postgres"
+    assert said["jit"] == "off"
+    assert said == {name: postgres.SETTINGS[name] for name in said}
 
 
 def test_parentheses_and_braces_of_every_expression_close() -> None:

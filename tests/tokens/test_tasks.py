@@ -17,8 +17,17 @@ from tests.tokens.services.capture import NOW
 from tokens import tasks
 from tokens.choices import CandleInterval, RejectionStatus
 from tokens.domain.decode import encode
-from tokens.models import CandleDue, PriceCandle1d, PriceCandle1m, RejectedMessage, RetentionPolicy, Transaction
-from tokens.services import candles
+from tokens.models import (
+    AggregateDue,
+    CandleDue,
+    PriceCandle1d,
+    PriceCandle1m,
+    RejectedMessage,
+    RetentionPolicy,
+    Transaction,
+)
+from tokens.selectors import upkeep
+from tokens.services import aggregates, candles
 from tokens.services.candles import Rolled
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +48,26 @@ def test_due_candles_are_rolled() -> None:
     assert PriceCandle1m.objects.get().trade_count == 1
     assert set(CandleDue.objects.values_list("interval", flat=True)) == {300, 3600, 86400}
     assert not PriceCandle1d.objects.exists()
+
+
+@pytest.mark.parametrize(("hours", "woken"), [(aggregates.MOST - 1, 0), (aggregates.MOST, 1)])
+def test_endurance_05_hours_of_aggregates_that_are_due_are_refreshed(
+    hours: int, woken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task says how many, and wakes itself while there may be more; the daily one says how many hours differed."""
+    calls: list[int] = []
+    monkeypatch.setattr(aggregates, "refresh_due", lambda *, now: aggregates.Refreshed(hours=hours))
+    monkeypatch.setattr(aggregates, "check", lambda *, now: 7)
+    monkeypatch.setattr(tasks.refresh_aggregates, "delay", lambda: calls.append(1))
+    assert (tasks.refresh_aggregates(), len(calls), tasks.check_aggregates()) == (hours, woken, 7)
+
+
+def test_endurance_05_below_community_an_aggregate_lacks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There it is a view: nothing is marked, refreshed, compared or covered."""
+    monkeypatch.setattr(connection, "timescale_level", "none")
+    aggregates.mark(aggregate=aggregates.MINUTES, times=[NOON - timedelta(days=3)], now=NOON)
+    assert not AggregateDue.objects.exists()
+    assert (tasks.refresh_aggregates(), tasks.check_aggregates(), upkeep.coverage()) == (0, 0, {})
 
 
 @pytest.mark.parametrize(("rolled", "woken"), [(1_999, 0), (2_000, 1)])
@@ -94,7 +123,8 @@ def test_a_price_that_came_late_fills_the_trade() -> None:
 
 
 def test_expired_rows_and_resolved_messages_go(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The task drops both and says how many rows went; a server that drops chunks does not count their rows."""
+    """The task drops both and says how many rows went."""
+    factories.cursor(source="solana-logs")
     monkeypatch.setattr(connection, "timescale_level", "none")
     RetentionPolicy.objects.update_or_create(table_name="sol_usd_prices", defaults={"drop_after": timedelta(days=90)})
     factories.sol_usd(NOON - timedelta(days=91))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
@@ -27,7 +27,7 @@ from megatron.core.timescale import policies
 from tokens.admin import cells
 from tokens.domain.retention import next_drop
 from tokens.models import RetentionPolicy
-from tokens.selectors import storage
+from tokens.selectors import storage, upkeep
 from tokens.services import jobs, keeping, retention
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ else:
     _PolicyForm = forms.ModelForm
 
 DAY = timedelta(days=1)
+LATE = timedelta(hours=1)
+"""A job of TimescaleDB that should have run so long ago is not run by anybody."""
 _NONE = "—"
 
 
@@ -130,6 +132,9 @@ class RetentionAdmin(Guarded, Booleans, ModelAdmin):
             policy.expired = expired.get(policy.table_name)
         listed.others = sorted(stored.values(), key=lambda table: -table.size_bytes)
         listed.level = policies.level(connection)
+        listed.coverage = upkeep.coverage()
+        listed.failing = [job for job in upkeep.jobs(now=now) if job.failed or job.overdue > LATE]
+        listed.now = now
         listed.may_apply = self.has_change_permission(request)
         listed.export_dir = settings.RETENTION_EXPORT_DIR
         return listed
@@ -137,6 +142,14 @@ class RetentionAdmin(Guarded, Booleans, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: RetentionPolicy, form: Any, change: bool) -> None:
         """Store the change with its audit entry."""
         keeping.change(policy=obj, operator=request.user.get_username(), now=utc_now())
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """Say what TimescaleDB itself refused; nothing of it is stored."""
+        try:
+            return super().changeform_view(request, *args, **options)
+        except ValidationError as error:
+            self.message_user(request, " ".join(error.messages), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def apply_view(self, request: HttpRequest) -> HttpResponse:
         """Show what would go now; with a reason, wake the worker that drops it."""
@@ -183,7 +196,7 @@ class RetentionAdmin(Guarded, Booleans, ModelAdmin):
     @display(description="Compression")
     def ratio(self, policy: Any) -> str:
         known = policy.stored and policy.stored.ratio
-        return f"{known:.1f} : 1" if known else _NONE
+        return f"{known:.1f} : 1{', takes more room' if known < 1 else ''}" if known else _NONE
 
     @display(description="Oldest")
     def oldest(self, policy: Any) -> SafeString | str:

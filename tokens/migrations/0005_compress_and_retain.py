@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from django.db import migrations
 
-from megatron.core.timescale.operations import Compression, Retention
+from megatron.core.timescale.operations import Compression
 
 DAY = timedelta(days=1)
 
@@ -16,11 +16,4 @@ class Migration(migrations.Migration):
         Compression("transactions", "", "token_id, block_time DESC", 7 * DAY),
         Compression("price_candles_1m", "", "token_id, bucket DESC", 7 * DAY),
         Compression("sol_usd_prices", "source", "price_time DESC", 7 * DAY),
-        Retention("transactions", 90 * DAY),
-        Retention("price_candles_1m", 30 * DAY),
-        Retention("price_candles_5m", 90 * DAY),
-        Retention("price_candles_1h", 365 * DAY),
-        Retention("sol_usd_prices", 90 * DAY),
-        Retention("price_candles_1m_cagg", 90 * DAY),
-        Retention("sol_usd_candles_1m", 90 * DAY),
     ]

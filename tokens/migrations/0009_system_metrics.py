@@ -4,7 +4,7 @@ from typing import Any
 import django.db.models.functions.datetime
 import megatron.core.timescale.fields
 from django.db import migrations, models
-from megatron.core.timescale.operations import Retention, TimeIndex
+from megatron.core.timescale.operations import TimeIndex
 
 KEPT = timedelta(days=30)
 
@@ -45,6 +45,5 @@ class Migration(migrations.Migration):
             },
         ),
         TimeIndex("system_metrics", "metric_time"),
-        Retention("system_metrics", KEPT),
         migrations.RunPython(seed, migrations.RunPython.noop),
     ]

@@ -8,7 +8,7 @@ import megatron.core.timescale.fields
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
-from megatron.core.timescale.operations import Compression, Retention, TimeIndex
+from megatron.core.timescale.operations import Compression, TimeIndex
 
 DAY = timedelta(days=1)
 
@@ -172,7 +172,6 @@ class Migration(migrations.Migration):
         ),
         TimeIndex("quote_usd_prices", "price_time"),
         Compression("quote_usd_prices", "quote_mint, source", "price_time DESC", 7 * DAY),
-        Retention("quote_usd_prices", 90 * DAY),
         migrations.RunPython(seed, migrations.RunPython.noop),
         migrations.RunSQL(QUOTE_USD_AT, "DROP FUNCTION quote_usd_at(text, timestamptz)"),
         migrations.RunSQL(QUOTE_AMOUNT, "DROP FUNCTION quote_amount(text, numeric, numeric, int)"),

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import megatron.core.fields
 from django.db import migrations, models
-from megatron.core.timescale.operations import ContinuousAggregate, Retention
+from megatron.core.timescale.operations import ContinuousAggregate
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -236,7 +236,6 @@ class Migration(migrations.Migration):
         ContinuousAggregate(
             "price_candles_1m_cagg", PRICE_CANDLES, 2 * HOUR, 2 * MINUTE, MINUTE, replaces=ANY_PRICE
         ),
-        Retention("price_candles_1m_cagg", 90 * timedelta(days=1)),
         migrations.RunSQL(MARK, migrations.RunSQL.noop),
         migrations.RunSQL(MARK_LAST_DAY, migrations.RunSQL.noop),
         migrations.RunSQL(FORGET_SPOT, migrations.RunSQL.noop),

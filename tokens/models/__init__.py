@@ -1,7 +1,15 @@
 """What this room stores."""
 
 from tokens.models.alert import OperatorAlert
-from tokens.models.candle import CandleDue, PriceCandle, PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m
+from tokens.models.candle import (
+    AggregateDue,
+    CandleDue,
+    PriceCandle,
+    PriceCandle1d,
+    PriceCandle1h,
+    PriceCandle1m,
+    PriceCandle5m,
+)
 from tokens.models.drift import DriftCount, FeeRecipient, ProgramSnapshot
 from tokens.models.metadata import TokenMetadata
 from tokens.models.metric import SystemMetric
@@ -22,6 +30,7 @@ from tokens.models.traded import TokenTraded
 from tokens.models.transaction import Transaction
 
 __all__ = [
+    "AggregateDue",
     "CandleDue",
     "ChainReorg",
     "CurrentPool",

@@ -4,6 +4,7 @@ from django.db.models import F, Q
 from megatron.core.fields import PriceField
 from megatron.core.timescale.fields import HypertableTimeField
 from tokens.choices import CandleInterval
+from tokens.domain.retention import REFRESHES
 
 
 class PriceCandle(models.Model):
@@ -119,3 +120,30 @@ class CandleDue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.interval} s {self.token_id} {self.bucket}"
+
+
+class AggregateDue(models.Model):
+    """One row is an hour of a continuous aggregate that must be computed again: its rows changed where TimescaleDB's own job
+    does not look any more. Unique by aggregate and bucket. Written by ``aggregates.mark``, removed by
+    ``aggregates.refresh_due``. Kept until then: the row is the queue."""
+
+    aggregate = models.CharField(max_length=63)
+    bucket = models.DateTimeField(help_text="Start of the hour")
+    marks = models.BigIntegerField(
+        default=1, help_text="How often it was asked for: more than a worker saw, it stays due"
+    )
+    marked_at = models.DateTimeField(help_text="When it was first asked for")
+    ask_after = models.DateTimeField(null=True, help_text="Not tried before: the pause after a failure")
+    error = models.CharField(max_length=300, default="", help_text="What TimescaleDB said at the newest failure")
+
+    class Meta:
+        db_table = "aggregates_due"
+        constraints = (
+            models.UniqueConstraint(fields=["aggregate", "bucket"], name="aggregate_due_once"),
+            models.CheckConstraint(
+                condition=Q(aggregate__in=[refresh.aggregate for refresh in REFRESHES]), name="aggregate_due_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.aggregate} {self.bucket:%Y-%m-%d %H:%M}"

@@ -2,6 +2,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.db import connections, models
@@ -9,6 +10,7 @@ from django.db.models import F, Q
 
 from megatron.core.models import Row
 from megatron.core.timescale import policies
+from megatron.core.timescale.fields import HypertableTimeField
 from tokens.domain import retention
 
 _IDENTIFIER = r"^[a-z_][a-z0-9_]*$"
@@ -71,7 +73,22 @@ class RetentionPolicy(Row):
         return f"{self.table_name}: {f'{self.drop_after.days} days' if self.drop_after else 'for ever'}"
 
     def clean(self) -> None:
-        """Refuse to drop rows that an aggregate still refreshes from."""
+        """Refuse what could not be obeyed: rows dropped that an aggregate still refreshes from, columns that the table has not,
+        and what cannot be done with an aggregate or with a table of another room."""
+        model = next((model for model in apps.get_models() if model._meta.db_table == self.table_name), None)
+        fields = model._meta.concrete_fields if model else ()
+        problems = retention.compression_problems(
+            segment_by=self.segment_by,
+            order_by=self.order_by,
+            columns=[str(field.column) for field in fields],
+            time=next((str(field.column) for field in fields if isinstance(field, HypertableTimeField)), ""),
+        )
+        if model is None and self.compress_after is not None:
+            problems["compress_after"] = "Only a table of ours can be compressed, no aggregate."
+        if self.export_before_drop and (model is None or model._meta.app_label != self._meta.app_label):
+            problems["export_before_drop"] = "Only tables of tokens, trades, candles and prices can be exported."
+        if problems:
+            raise ValidationError(problems)
         if retention.too_short(self.table_name, self.drop_after):
             least = retention.shortest_keep(self.table_name)
             raise ValidationError(

@@ -48,9 +48,25 @@ SELECT relname, pg_total_relation_size(pg_class.oid),
    AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
 """
 
+# Of a chunk: the rows that lie in it plainly, and those of its batches. approximate_row_count() adds to the first how many rows
+# the batches had when they were made, so a row that was taken out of its batch since, to be changed, counts twice there.
+_ROWS = """
+coalesce(sum((
+    SELECT coalesce(nullif(pg_stat_get_live_tuples(plain.oid), 0), greatest(plain.reltuples, 0))
+           + coalesce((coalesce(nullif(pg_stat_get_live_tuples(batches.oid), 0), batches.reltuples)
+                       * numrows_pre_compression::numeric / nullif(numrows_post_compression, 0))::numeric, 0)
+      FROM pg_class AS plain
+      LEFT JOIN _timescaledb_catalog.chunk AS ours ON ours.schema_name = chunk_schema AND ours.table_name = chunk_name
+      LEFT JOIN _timescaledb_catalog.chunk AS packed ON packed.id = ours.compressed_chunk_id
+      LEFT JOIN _timescaledb_catalog.compression_chunk_size AS size ON size.chunk_id = ours.id
+      LEFT JOIN pg_class AS batches
+        ON batches.oid = to_regclass(quote_ident(packed.schema_name) || '.' || quote_ident(packed.table_name))
+     WHERE plain.oid = to_regclass(quote_ident(chunk_schema) || '.' || quote_ident(chunk_name))
+)), 0)::bigint"""
+
 # A continuous aggregate keeps its rows in a hypertable of another name.
 _HYPERTABLES = """
-SELECT h.name, hypertable_size(kept.id), approximate_row_count(kept.id),
+SELECT h.name, hypertable_size(kept.id), {rows},
        count(chunk_name), count(chunk_name) FILTER (WHERE is_compressed), min(range_start), min(range_end)
   FROM (SELECT hypertable_name AS name, hypertable_schema AS schema, hypertable_name AS table
           FROM timescaledb_information.hypertables WHERE hypertable_schema = 'public'
@@ -61,7 +77,7 @@ SELECT h.name, hypertable_size(kept.id), approximate_row_count(kept.id),
   LEFT JOIN timescaledb_information.chunks AS chunk
          ON chunk.hypertable_schema = h.schema AND chunk.hypertable_name = h.table
  GROUP BY h.name, kept.id
-"""
+""".replace("{rows}", _ROWS)
 
 _COMPRESSION = """
 SELECT h.hypertable_name, before_compression_total_bytes, after_compression_total_bytes

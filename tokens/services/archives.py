@@ -5,7 +5,7 @@ replaces it by itself, and rows that come later for the same day get a file of t
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from megatron.core import locks
 from megatron.embedded import files
-from tokens.services import exports, parquet
+from tokens.services import exports, holding, parquet
 
 DAY = timedelta(days=1)
 _BATCH = 10_000
@@ -77,29 +77,35 @@ def write(*, table: str, start: datetime, end: datetime, folder: Path) -> Archiv
     return Archive(table, start, end, path, read)
 
 
-def delete(archive: Archive) -> int:
+def delete(archive: Archive, *, allowed: Callable[[], None] = lambda: None) -> int:
     """Delete exactly the rows that a file holds, in committed batches, and return how many went.
 
-    What came after the file was written stays for the next one. 0 as well while another worker is at it.
+    What came after the file was written stays for the next one. 0 as well while another worker is at it. Raises
+    ``holding.StillNeeded``, with what earlier batches deleted gone, when a candle became due that needs the rows, and what
+    ``allowed`` raises, which is asked in the transaction of each batch.
     """
     time, gone = exports.time_column(archive.table), 0
     for keys in parquet.column(archive.path, name="id", size=_BATCH):
         with transaction.atomic(), connection.cursor() as cursor:
             if not locks.try_hold("retention.apply"):
                 break
+            allowed()
             cursor.execute(
                 f"DELETE FROM {archive.table} WHERE {time} >= %s AND {time} < %s AND id = ANY(%s::uuid[])",
                 [archive.start, archive.end, keys],
             )
-            gone += cursor.rowcount
+            deleted = cursor.rowcount
+            holding.require_unneeded(table=archive.table, until=archive.end)
+        gone += deleted
     return gone
 
 
 @transaction.atomic
-def drop_chunk(*, table: str, start: datetime, end: datetime, rows: int) -> None:
-    """Drop the chunk of ``[start, end)`` when it has exactly ``rows`` rows, the exported ones.
+def drop_chunk(*, table: str, start: datetime, end: datetime, rows: int) -> int:
+    """Drop the chunk of ``[start, end)`` when it has exactly ``rows`` rows, the exported ones; return that number.
 
-    Writers wait meanwhile. Raises :class:`ExportIncomplete` when rows came after the export, and nothing is dropped.
+    Writers wait meanwhile. Raises :class:`ExportIncomplete` when rows came after the export, and ``holding.StillNeeded`` when a
+    candle became due that needs them; then nothing is dropped.
     """
     time = exports.time_column(table)
     with connection.cursor() as cursor:
@@ -113,3 +119,5 @@ def drop_chunk(*, table: str, start: datetime, end: datetime, rows: int) -> None
             "SELECT drop_chunks(%s::regclass, older_than => %s::timestamptz, newer_than => %s::timestamptz)",
             [table, end, start],
         )
+        holding.require_unneeded(table=table, until=end)
+    return rows

@@ -13,6 +13,7 @@ from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import RetentionPolicy
 from tokens.selectors import counting
 from tokens.selectors.slots import place_in_slot
+from tokens.services import aggregates
 
 TABLES = {
     CandleInterval.M1: "price_candles_1m",
@@ -275,6 +276,7 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
             cursor.execute(statement.format(table=TABLES[width]), parameters)
             if width is CandleInterval.M1:
                 cursor.execute(_MARK_LONGER, [now, tokens, buckets, _LONGER])
+                aggregates.mark(aggregate=aggregates.MINUTES, times=buckets, now=now)
                 nudges.ring("tokens_traded")
     return len(due)
 

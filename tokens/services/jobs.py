@@ -1,7 +1,9 @@
-"""TimescaleDB's own jobs, kept equal to the retention policies. Only for servers of the level ``community``."""
+"""TimescaleDB's own jobs that compress, kept equal to the retention policies. Only for servers of the level ``community``.
+
+No job of TimescaleDB drops: one that is found, of an older version or made by hand, is removed.
+"""
 
 import logging
-from collections.abc import Iterable
 
 from django.apps import apps
 from django.db import connection, transaction
@@ -24,21 +26,28 @@ def time_columns() -> dict[str, str]:
     }
 
 
-def follow(held: Iterable[str]) -> Iterable[str]:
-    """Make TimescaleDB's jobs equal to the policies, none that drops for a held table; yield the tables changed."""
+def followed() -> list[str]:
+    """Return the tables and aggregates whose policies TimescaleDB's jobs follow, by name."""
     known = time_columns().keys() | {refresh.aggregate for refresh in REFRESHES}
-    for policy in RetentionPolicy.objects.filter(table_name__in=known).order_by("table_name"):
-        table = policy.table_name
-        # A job would not wait for the export.
-        drop_after = None if table in held or policy.export_before_drop else policy.drop_after
-        wanted = policies.Policies(drop_after, policy.compress_after, policy.segment_by, policy.order_by)
-        with transaction.atomic(), connection.cursor() as cursor:
-            statements = _statements(table, policies.read(connection, table), wanted)
-            for statement in statements:
-                cursor.execute(statement)
-        if statements:
-            logger.info("The jobs of %s follow its retention policy now.", table)
-            yield table
+    found = RetentionPolicy.objects.filter(table_name__in=known).order_by("table_name")
+    return list(found.values_list("table_name", flat=True))
+
+
+@transaction.atomic
+def follow(table: str) -> bool:
+    """Make TimescaleDB's jobs of ``table`` do what its policy says, and none of them drop; return whether something changed.
+
+    Raises ``DatabaseError`` or ``ValueError`` for what TimescaleDB does not take; then nothing has changed.
+    """
+    policy = RetentionPolicy.objects.get(table_name=table)
+    wanted = policies.Policies(None, policy.compress_after, policy.segment_by, policy.order_by)
+    statements = _statements(table, policies.read(connection, table), wanted)
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    if statements:
+        logger.info("The jobs of %s follow its retention policy now.", table)
+    return bool(statements)
 
 
 def _statements(table: str, now_set: policies.Policies, wanted: policies.Policies) -> list[str]:
@@ -51,8 +60,6 @@ def _statements(table: str, now_set: policies.Policies, wanted: policies.Policie
         statements.append(policies.remove_compression_sql(table))
         if wanted.compress_after:
             statements.append(policies.add_compression_sql(table, wanted.compress_after))
-    if wanted.drop_after != now_set.drop_after:
+    if now_set.drop_after:
         statements.append(policies.remove_retention_sql(table))
-        if wanted.drop_after:
-            statements.append(policies.add_retention_sql(table, wanted.drop_after))
     return statements

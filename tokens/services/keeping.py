@@ -3,10 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, connection, transaction
 
 from megatron.core import audit, nudges
+from megatron.core.timescale import policies
 from tokens.models import RetentionPolicy
+from tokens.services import jobs
 
 CHANGEABLE = ("drop_after", "compress_after", "segment_by", "order_by", "export_before_drop", "note")
 _KIND = "tokens.retentionpolicy"
@@ -14,9 +17,10 @@ _KIND = "tokens.retentionpolicy"
 
 @transaction.atomic
 def change(*, policy: RetentionPolicy, operator: str, now: datetime) -> None:
-    """Store what an operator changed about one policy, with an entry of before and after; the next run obeys it.
+    """Store what an operator changed about one policy, with an entry of before and after. It holds from the commit on: the job
+    that compresses follows in the same transaction, and what drops reads the policy each time.
 
-    Raises ``ValidationError`` for a policy that could not be obeyed.
+    Raises ``ValidationError`` for a policy that could not be obeyed, and then nothing has changed.
     """
     stored = RetentionPolicy.objects.select_for_update().get(pk=policy.pk)
     before = _figures(stored)
@@ -26,6 +30,11 @@ def change(*, policy: RetentionPolicy, operator: str, now: datetime) -> None:
     if (after := _figures(stored)) == before:
         return
     stored.save(update_fields=CHANGEABLE)
+    if policies.level(connection) == "community" and stored.table_name in jobs.followed():
+        try:
+            jobs.follow(stored.table_name)
+        except DatabaseError as error:
+            raise ValidationError(f"TimescaleDB does not take it: {(str(error).splitlines() or [''])[0]}") from error
     audit.record(
         actor=operator,
         action="retention.change",

@@ -10,7 +10,7 @@ from megatron.core import metrics
 from tokens.choices import RejectionReason
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
 from tokens.services import ingest, quarantine
-from tokens.services.retention import REPLAYS
+from tokens.services.holding import REPLAYS
 from tokens.services.sentinel import Sentinel, is_strange, keepsake
 
 BATCH_EVENTS = 20_000

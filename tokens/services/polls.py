@@ -115,7 +115,7 @@ def _settle(turns: Mapping[str, Sequence[str]], answers: Mapping[str, Answer], n
             asked = [state for state in of_mint if mint in turns.get(state.source, ())]
             accepted += _judge_coin(mint, asked, [state for state in of_mint if state not in asked], answers, now)
             told += asked
-        stored = prices.record(samples=accepted)
+        stored = prices.record(samples=accepted, now=now)
         PriceSourceState.objects.bulk_update(told, _WRITTEN)
     _tell(told, now)
     return Polled(

@@ -48,7 +48,9 @@ def minutes_due(*, start: datetime, end: datetime) -> Mapping[str, Sequence[date
     return due
 
 
-def fetch(*, due: Mapping[str, Sequence[datetime]], sources: Sequence[PriceHistory]) -> Iterator[Fetched]:
+def fetch(
+    *, due: Mapping[str, Sequence[datetime]], sources: Sequence[PriceHistory], now: datetime
+) -> Iterator[Fetched]:
     """Ask for the prices of the minutes that are due and store them, piece by piece; what one source does not know the next
     is asked for.
 
@@ -57,10 +59,10 @@ def fetch(*, due: Mapping[str, Sequence[datetime]], sources: Sequence[PriceHisto
     for mint, minutes in due.items():
         for first in range(0, len(minutes), PIECE):
             piece = minutes[first : first + PIECE]
-            yield Fetched(len(piece), _fetch_piece(mint, piece, sources))
+            yield Fetched(len(piece), _fetch_piece(mint, piece, sources, now))
 
 
-def _fetch_piece(mint: str, minutes: Sequence[datetime], sources: Sequence[PriceHistory]) -> int:
+def _fetch_piece(mint: str, minutes: Sequence[datetime], sources: Sequence[PriceHistory], now: datetime) -> int:
     stored, failures, last = 0, 0, max(minutes)
     for number, source in enumerate(sources, 1):
         try:
@@ -77,7 +79,7 @@ def _fetch_piece(mint: str, minutes: Sequence[datetime], sources: Sequence[Price
             # Nobody asked for more than the minutes of stored trades: a price of the future is none.
             if quote.price_usd.is_finite() and LEAST <= quote.price_usd < MOST and quote.at <= last + _SLACK
         ]
-        stored += prices.record(samples=samples)
+        stored += prices.record(samples=samples, now=now)
         times = [sample.at for sample in samples]
         minutes = [minute for minute in minutes if not _covered(minute, times)]
         if not minutes or number == len(sources):

@@ -15,7 +15,7 @@ from tokens.domain.programs import QUOTE_DECIMALS, WRAPPED_SOL
 from tokens.models import QuoteUsdPrice, SolUsdPrice
 from tokens.selectors import prices as price_reads
 from tokens.selectors.prices import FRESH
-from tokens.services import candles
+from tokens.services import aggregates, candles
 
 _BY_RANK = {name: rank for rank, name in enumerate(PriceOrigin.values)}
 _MICRO = 1_000_000
@@ -123,7 +123,7 @@ ON CONFLICT (quote_mint, source, price_time) DO NOTHING
 """
 
 
-def record(*, samples: Sequence[Sample]) -> int:
+def record(*, samples: Sequence[Sample], now: datetime) -> int:
     """Store samples; return how many were new. A sample that its source gave before is kept as it was."""
     rows = [(ids.new_id(), s.at, s.price_usd, s.source, s.confidence) for s in samples if s.mint == WRAPPED_SOL]
     others = [
@@ -135,6 +135,8 @@ def record(*, samples: Sequence[Sample]) -> int:
             if values:
                 cursor.executemany(statement, values)
                 new += max(int(cursor.rowcount), 0)
+        of_sol = [sample.at for sample in samples if sample.mint == WRAPPED_SOL]
+        aggregates.mark(aggregate=aggregates.SOL_USD, times=of_sol, now=now)
     return new
 
 

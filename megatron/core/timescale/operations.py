@@ -1,8 +1,8 @@
 """Migration operations for what TimescaleDB does with time series.
 
-On the level ``community`` they do it. Below it compression and retention jobs are logged no-ops (retention then runs as
-a batched task), a continuous aggregate is a plain view of the same name and columns, and on ``none`` a BRIN index
-stands in for the chunks. Each can be run twice and can be reversed.
+On the level ``community`` they do it. Below it compression is a logged no-op, a continuous aggregate is a plain view of the
+same name and columns, and on ``none`` a BRIN index stands in for the chunks. Each can be run twice and can be reversed.
+There is no operation for retention: what is old is dropped by ``retention.apply`` on every level, never by a job.
 """
 
 import logging
@@ -78,27 +78,6 @@ class Compression(_Timescale):
 
 
 @dataclass(eq=False)
-class Retention(_Timescale):
-    """Drop the chunks of ``table`` (or the rows of a continuous aggregate) that are older than ``after``."""
-
-    table: str
-    after: timedelta
-
-    skipped = "no job; retention.apply drops what is older"
-
-    def describe(self) -> str:
-        return f"Keep {self.table} for {self.after.days} days"
-
-    def forward(self, level: Level) -> Iterable[str]:
-        if level == "community":
-            yield policies.add_retention_sql(self.table, self.after)
-
-    def backward(self, level: Level) -> Iterable[str]:
-        if level == "community":
-            yield policies.remove_retention_sql(self.table)
-
-
-@dataclass(eq=False)
 class ContinuousAggregate(_Timescale):
     """Keep the result of ``query`` as ``name``, refreshed for times between ``start_offset`` and ``end_offset`` ago.
 
@@ -113,7 +92,7 @@ class ContinuousAggregate(_Timescale):
     every: timedelta
     replaces: str = ""
     """The query that it had before, if there is such an aggregate: its history is then to be computed again by
-    :class:`RefreshedAggregate`, and its retention to be set again."""
+    :class:`RefreshedAggregate`."""
 
     def describe(self) -> str:
         return f"Aggregate {self.name}"

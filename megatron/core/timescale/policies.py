@@ -5,7 +5,7 @@ Names of tables and columns come from our own migrations or from checked rows; t
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from megatron.core.timescale.base import Level
@@ -16,7 +16,11 @@ _ORDER = re.compile(r"[a-z_][a-z0-9_]*( (ASC|DESC))?(, [a-z_][a-z0-9_]*( (ASC|DE
 
 @dataclass(frozen=True)
 class Policies:
-    """What a hypertable or continuous aggregate is set to do by itself; None where it does nothing."""
+    """What a hypertable or continuous aggregate is set to do by itself; None where it does nothing.
+
+    ``drop_after`` is that of a job of TimescaleDB's. Ours have none, since such a job asks nobody: what is old is dropped by
+    the retention service.
+    """
 
     drop_after: timedelta | None = None
     compress_after: timedelta | None = None
@@ -64,11 +68,6 @@ def remove_compression_sql(table: str) -> str:
     return f"SELECT remove_compression_policy('{name(table)}', if_exists => true)"
 
 
-def add_retention_sql(table: str, after: timedelta) -> str:
-    """Return the statement that adds the retention job if there is none."""
-    return f"SELECT add_retention_policy('{name(table)}', {interval(after)}, if_not_exists => true)"
-
-
 def remove_retention_sql(table: str) -> str:
     """Return the statement that removes the retention job if there is one."""
     return f"SELECT remove_retention_policy('{name(table)}', if_exists => true)"
@@ -102,6 +101,19 @@ def read(connection: Any, table: str) -> Policies:
     return Policies(drop_after, compress_after, segment_by, order_by)
 
 
+def refresh(connection: Any, aggregate: str, *, start: datetime, end: datetime) -> None:
+    """Compute ``[start, end)`` of a continuous aggregate again, whether TimescaleDB knows of a change or not: it watches
+    hypertables alone, and what is joined to them may have changed. Only for the level ``community``, from 2.18.
+
+    Cannot run inside a transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CALL refresh_continuous_aggregate('{name(aggregate)}', %s::timestamptz, %s::timestamptz, force => true)",
+            [start, end],
+        )
+
+
 _REFRESHES = """
 SELECT view_name, c.hypertable_name, (config->>'start_offset')::interval
   FROM timescaledb_information.jobs j
@@ -117,3 +129,18 @@ def refreshes(connection: Any) -> list[tuple[str, str, timedelta | None]]:
     with connection.cursor() as cursor:
         cursor.execute(_REFRESHES)
         return list(cursor.fetchall())
+
+
+_MATERIALIZED = """
+SELECT view_name, format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
+  FROM timescaledb_information.continuous_aggregates WHERE view_schema = 'public' ORDER BY view_name
+"""
+
+
+def materialized(connection: Any) -> dict[str, str]:
+    """Return where each continuous aggregate keeps its rows, quoted; nothing below community."""
+    if level(connection) != "community":
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_MATERIALIZED)
+        return dict(cursor.fetchall())

@@ -14,7 +14,6 @@ pytestmark = pytest.mark.django_db
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 COMPRESSION = operations.Compression("price_candles_1h", "token_id", "bucket DESC", 7 * DAY)
-RETENTION = operations.Retention("price_candles_1d", 400 * DAY)
 HOURS = operations.ContinuousAggregate(
     "hours_for_test",
     "SELECT time_bucket('1 hour', price_time) AS hour, max(price_usd) AS high FROM sol_usd_prices"
@@ -72,14 +71,10 @@ def test_a_time_index_stands_in_for_chunks(sql, level):
     ("operation", "said"),
     [
         (COMPRESSION, "Compress price_candles_1h after 7 days: nothing is compressed on a server of level "),
-        (
-            RETENTION,
-            "Keep price_candles_1d for 400 days: no job; retention.apply drops what is older on a server of level ",
-        ),
     ],
 )
 def test_below_community_jobs_are_logged_no_ops(operation, said, level, caplog):
-    """Where the licensed features are missing, compression and retention run nothing and say so."""
+    """Where the licensed features are missing, compression runs nothing and says so."""
     assert list(operation.forward(level)) == list(operation.backward(level)) == []
     with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.INFO):
         patch.setattr(connection, "timescale_level", level)
@@ -96,9 +91,6 @@ def test_on_community_the_operations_say_what_timescale_reads():
             "timescaledb.compress_segmentby = 'token_id', timescaledb.compress_orderby = 'bucket DESC')"
         ),
         "SELECT add_compression_policy('price_candles_1h', INTERVAL '7 days', if_not_exists => true)",
-    ]
-    assert list(RETENTION.forward("community")) == [
-        "SELECT add_retention_policy('price_candles_1d', INTERVAL '400 days', if_not_exists => true)"
     ]
     create, refresh = HOURS.forward("community")
     assert create.startswith("CREATE MATERIALIZED VIEW IF NOT EXISTS hours_for_test WITH (timescaledb.continuous, ")
@@ -127,6 +119,6 @@ def test_intervals_are_written_in_days_and_seconds(length, written):
 def test_only_plain_identifiers_reach_a_statement(bad):
     """A name that is not a plain identifier is refused before any statement is built."""
     with pytest.raises(ValueError, match="Not the name of a table"):
-        policies.add_retention_sql(bad, DAY)
+        policies.remove_retention_sql(bad)
     with pytest.raises(ValueError, match="Not "):
         policies.compression_settings_sql("tokens", "token_id", f"{bad} DESC, x")

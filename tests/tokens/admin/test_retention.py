@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.models import Permission, User
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -15,7 +16,8 @@ from megatron.core.models import AuditEntry
 from tests import factories
 from tests.factories import NOON
 from tokens.models import RetentionPolicy, Transaction
-from tokens.services import retention
+from tokens.selectors import upkeep
+from tokens.services import keeping, retention
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +35,8 @@ def console(client: Client) -> Client:
 
 @pytest.fixture(autouse=True)
 def policy(settings: Any) -> RetentionPolicy:
-    """Trades are kept 90 days; no folder for exports."""
+    """Trades are kept 90 days; no folder for exports; a live feed has begun."""
+    factories.cursor(source="solana-logs")
     settings.RETENTION_EXPORT_DIR = None
     RetentionPolicy.objects.all().delete()
     return RetentionPolicy.objects.create(table_name="transactions", drop_after=90 * DAY)
@@ -65,7 +68,8 @@ def test_the_page_says_what_a_table_takes_and_what_would_go(console: Client, sql
     assert "100 d ago" in page
     assert "90 d" in page
     assert "audit_log" in page
-    assert {"none": "no chunks and no compression", "apache": "whole chunks each hour"}.get(level, "own jobs") in page
+    said = {"none": "no chunks and no compression", "apache": "whole chunks each hour"}
+    assert said.get(level, "as soon as it is saved") in page
 
 
 def test_the_next_drop_is_when_the_oldest_is_old_enough(level: str, console: Client, monkeypatch: Any) -> None:
@@ -119,6 +123,36 @@ def test_a_policy_that_cannot_be_obeyed_is_refused(
     policy.refresh_from_db()
     assert policy.drop_after == 90 * DAY
     assert AuditEntry.objects.count() == 0
+
+
+def test_endurance_08_what_timescaledb_refuses_is_said_on_the_form(
+    console: Client, policy: RetentionPolicy, monkeypatch: Any
+) -> None:
+    """Its words come back on the form, and nothing is stored."""
+
+    def refuse(**_: Any) -> None:
+        raise ValidationError("TimescaleDB does not take it: a batch has no such column")
+
+    monkeypatch.setattr(keeping, "change", refuse)
+    answer = change(console, policy, drop_after="30")
+    assert answer.status_code == 302
+    assert "a batch has no such column" in console.get(answer.url).content.decode()
+
+
+def test_endurance_05_the_page_says_what_an_aggregate_covers(console: Client, monkeypatch: Any) -> None:
+    """From when to when it is computed, what is still to be, and which jobs fail with what words."""
+    covered = upkeep.Coverage(NOON - 9 * DAY, NOON, 3, NOON - timedelta(hours=2))
+    monkeypatch.setattr(upkeep, "coverage", lambda: {"price_candles_1m_cagg": covered})
+    broken = upkeep.Job(
+        1007, "policy_compression", "transactions", True, True, 4, "the licence is missing", timedelta(0)
+    )
+    well = upkeep.Job(1008, "policy_compression", "sol_usd_prices", True, False, 0, "", timedelta(0))
+    monkeypatch.setattr(upkeep, "jobs", lambda *, now: [broken, well])
+    page = shown(console)
+    assert f"is computed from {NOON - 9 * DAY:%Y-%m-%d %H:%M} to {NOON:%Y-%m-%d %H:%M} UTC" in page
+    assert "3 hours of it are to be computed again" in page
+    assert "(compression transactions) fails: the licence is missing" in page
+    assert "1008" not in page
 
 
 def test_applying_now_asks_first(console: Client, level: str) -> None:

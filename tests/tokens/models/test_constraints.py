@@ -10,6 +10,7 @@ from tests import breaking, factories
 from tests.breaking import NOBODY, Build, Case
 from tests.factories import NOON
 from tokens.models import (
+    AggregateDue,
     CandleDue,
     Pool,
     PoolMilestone,
@@ -45,6 +46,11 @@ def _due() -> CandleDue:
     return factories.candle_due(factories.token())
 
 
+def _aggregate_due() -> AggregateDue:
+    hour = NOON + timedelta(hours=AggregateDue.objects.count())
+    return AggregateDue.objects.create(aggregate="sol_usd_candles_1m", bucket=hour, marked_at=NOON)
+
+
 def _price() -> SolUsdPrice:
     return factories.sol_usd(NOON + timedelta(seconds=SolUsdPrice.objects.count()))
 
@@ -77,6 +83,7 @@ ROWS: dict[type, Build] = {
     Transaction: factories.transaction,
     **{model: _candle(label) for label, model in CANDLES.items()},
     CandleDue: _due,
+    AggregateDue: _aggregate_due,
     SolUsdPrice: _price,
     QuoteUsdPrice: _quote_price,
     PriceSourceState: _price_source,
@@ -86,6 +93,7 @@ ROWS: dict[type, Build] = {
 }
 
 BROKEN: list[Case] = [
+    ("aggregate_due_known", _aggregate_due, {"aggregate": "hours"}),
     ("token_platform_known", factories.token, {"platform": "elsewhere"}),
     ("token_decimals_0_to_18", factories.token, {"decimals": 19}),
     ("token_graduation_facts_only_when_graduated", factories.token, {"graduation_timestamp": NOON}),
@@ -172,6 +180,7 @@ TWINS: dict[str, tuple[Build, tuple[str, ...]]] = {
     **{f"price_candles_{label}_pkey": (_candle(label), ("token_id", "bucket")) for label in CANDLES},
     "system_metrics_pkey": (_metric, ("id", "metric_time")),
     "candle_due_once": (_due, ("interval", "token_id", "bucket")),
+    "aggregate_due_once": (_aggregate_due, ("aggregate", "bucket")),
     "sol_usd_prices_pkey": (_price, ("source", "price_time")),
     "quote_usd_prices_pkey": (_quote_price, ("quote_mint", "source", "price_time")),
     "price_source_once_a_coin": (_price_source, ("source", "mint")),

@@ -90,7 +90,9 @@ class CandlesFollowFromTrades(TestCase):
     def test_sql_equals_plain_python_for_any_trades_in_any_order(self, drawn: Any, order: Any, priced: bool) -> None:
         """Random trades, in random order and random batches, give the candles that plain Python gives."""
         if priced:
-            prices.record(samples=[prices.Sample(NOON + timedelta(seconds=30), Decimal("171.5"), PriceOrigin.HERMES)])
+            prices.record(
+                samples=[prices.Sample(NOON + timedelta(seconds=30), Decimal("171.5"), PriceOrigin.HERMES)], now=NOW
+            )
         events = [_event(number, values) for number, values in enumerate(drawn)]
         order.shuffle(events)
         while events:
@@ -190,7 +192,7 @@ def test_usd_of_the_set_based_path_equals_the_triggers_t9() -> None:
         (1, "149.000001", PriceOrigin.BIRDEYE),
         (-119, "151.5", PriceOrigin.HERMES),
     ]
-    prices.record(samples=[prices.Sample(NOON + timedelta(seconds=s), Decimal(p), o) for s, p, o in samples])
+    prices.record(samples=[prices.Sample(NOON + timedelta(seconds=s), Decimal(p), o) for s, p, o in samples], now=NOW)
     seconds = (0, 40, 80, 120, 121, 160)
     events = [trade(n, block_time=SECOND + at, token_amount_raw=7 * 10**12 + n) for n, at in enumerate(seconds)]
     ingest.store(batch=[received(event) for event in events], feed="test", now=NOW)
@@ -212,9 +214,9 @@ def test_a_price_that_comes_later_fills_the_hole_and_the_candle_t8() -> None:
     ingest.store(batch=[received(trade(0))], feed="test", now=NOW)
     candles.roll_all(now=NOW)
     assert Transaction.objects.get().sol_amount_usd is None
-    prices.record(samples=[prices.Sample(NOON - timedelta(seconds=121), Decimal(1), PriceOrigin.HERMES)])
+    prices.record(samples=[prices.Sample(NOON - timedelta(seconds=121), Decimal(1), PriceOrigin.HERMES)], now=NOW)
     assert prices.fill_all(now=NOW) == 0
-    prices.record(samples=[prices.Sample(NOON - timedelta(seconds=120), Decimal(200), PriceOrigin.BIRDEYE)])
+    prices.record(samples=[prices.Sample(NOON - timedelta(seconds=120), Decimal(200), PriceOrigin.BIRDEYE)], now=NOW)
     assert prices.fill_all(now=NOW) == 1
     candles.roll_all(now=NOW)
     row = Transaction.objects.get()

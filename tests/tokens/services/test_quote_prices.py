@@ -201,8 +201,8 @@ def test_samples_of_both_kinds_are_recorded_once() -> None:
         prices.Sample(NOON, Decimal(150), PriceOrigin.HERMES),
         prices.Sample(NOON, Decimal("0.9998"), PriceOrigin.HERMES, Decimal("0.0001"), mint=USDC),
     ]
-    assert prices.record(samples=both) == 2
-    assert prices.record(samples=both) == 0
+    assert prices.record(samples=both, now=NOON) == 2
+    assert prices.record(samples=both, now=NOON) == 0
     assert SolUsdPrice.objects.get().price_usd == 150
     assert prices.window(start=NOON, end=NOON, quotes={USDC}).of(USDC).at(SECOND) == 999_800
 

@@ -47,7 +47,7 @@ was fetched is stored as it comes: interrupted, the same command goes on where i
                 due = price_history.minutes_due(start=start, end=end)
                 work = bar.add_task("fetch", total=sum(map(len, due.values())), told="")
                 told["minutes"] = sum(map(len, due.values()))
-                for fetched in price_history.fetch(due=due, sources=sources):
+                for fetched in price_history.fetch(due=due, sources=sources, now=clock.utc_now()):
                     told["samples"] += fetched.stored
                     bar.update(work, advance=fetched.minutes, told=f"{told['samples']:,} samples")
         except ClientError as error:

@@ -61,7 +61,7 @@ the same file again adds nothing.
             samples = _samples(path, PriceOrigin(options["source"]))
             while batch := list(islice(samples, _BATCH)):
                 read += len(batch)
-                new += prices.record(samples=batch)
+                new += prices.record(samples=batch, now=clock.utc_now())
                 bar.update(work, told=f"{read:,} samples")
             bar.update(work, told="filling USD values")
             filled = prices.fill_all(now=clock.utc_now())
