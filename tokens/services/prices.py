@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
 
 from megatron.core import ids, locks
+from megatron.core.timescale import chunks
 from tokens.choices import CandleInterval, PriceOrigin
 from tokens.domain.programs import QUOTE_DECIMALS, WRAPPED_SOL
 from tokens.models import QuoteUsdPrice, SolUsdPrice
@@ -19,6 +21,7 @@ from tokens.services import candles
 
 _BY_RANK = {name: rank for rank, name in enumerate(PriceOrigin.values)}
 _MICRO = 1_000_000
+_HOUR = timedelta(hours=1)
 _QUOTES = sorted(set(QUOTE_DECIMALS) - {WRAPPED_SOL})
 
 
@@ -143,29 +146,34 @@ SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block
 FROM filled CROSS JOIN unnest(%(widths)s::int[]) AS width
 """)
 
+_WITHIN = chunks.within("t.token_id", "t.block_time")
+
 # A price is looked up once a second of block time: while no source answers, an hour of trades has none. Materialized, or the
 # look-up moves into the scan and is made for each trade.
-_FILL = f"""
+_DUE = f"""
 WITH seconds AS MATERIALIZED (
     SELECT block_time, sol_usd_at(block_time) AS usd FROM (
-        SELECT DISTINCT block_time FROM transactions
-        WHERE sol_amount IS NOT NULL AND sol_amount_usd IS NULL AND block_time >= %(start)s AND block_time < %(end)s
+        SELECT DISTINCT block_time FROM transactions t
+        WHERE sol_amount IS NOT NULL AND sol_amount_usd IS NULL AND {_WITHIN}
     ) AS lacking
 ), due AS (
-    SELECT t.id, t.block_time, t.sol_amount AS amount, s.usd
+    SELECT t.token_id, t.id, t.block_time, t.sol_amount AS amount, s.usd
     FROM seconds s JOIN transactions t ON t.block_time = s.block_time
-    WHERE s.usd IS NOT NULL AND t.sol_amount IS NOT NULL AND t.sol_amount_usd IS NULL
-      AND t.block_time >= %(start)s AND t.block_time < %(end)s
+    WHERE s.usd IS NOT NULL AND t.sol_amount IS NOT NULL AND t.sol_amount_usd IS NULL AND {_WITHIN}
     UNION ALL
-    SELECT t.id, t.block_time, quote_amount(t.type, t.amount_in, t.amount_out, p.quote_decimals),
+    SELECT t.token_id, t.id, t.block_time, quote_amount(t.type, t.amount_in, t.amount_out, p.quote_decimals),
            quote_usd_at(p.quote_mint, t.block_time)
     FROM transactions t JOIN pools p ON p.id = t.pool_id AND p.quote_mint = ANY(%(quotes)s) AND p.quote_decimals IS NOT NULL
-    WHERE t.sol_amount IS NULL AND t.sol_amount_usd IS NULL AND t.block_time >= %(start)s AND t.block_time < %(end)s
-), filled AS (
+    WHERE t.sol_amount IS NULL AND t.sol_amount_usd IS NULL AND {_WITHIN}
+)
+"""
+
+_LACKING = f"{_DUE} SELECT DISTINCT token_id, block_time FROM due WHERE usd IS NOT NULL"
+
+_FILL = f"""{_DUE}, filled AS (
     UPDATE transactions t
     SET price_per_token_usd = t.price_per_token * due.usd, sol_amount_usd = due.amount * due.usd
-    FROM due WHERE due.usd IS NOT NULL AND t.id = due.id AND t.block_time = due.block_time
-      AND t.block_time >= %(start)s AND t.block_time < %(end)s
+    FROM due WHERE due.usd IS NOT NULL AND t.id = due.id AND t.block_time = due.block_time AND {_WITHIN}
     RETURNING t.token_id, t.block_time
 ), marked AS (
 {_MARK_FILLED})
@@ -189,15 +197,26 @@ FROM due WHERE due.usd IS NOT NULL AND p.id = due.id
 def fill(*, start: datetime, end: datetime, now: datetime) -> int:
     """Give a USD value to the trades of ``[start, end)`` whose price came after them; return how many got one.
 
-    Their candles become due again. One transaction: callers choose windows of a size they can afford.
+    Their candles become due again. One transaction: callers choose windows of a size they can afford. Where trades are
+    compressed it goes token by token, at most ten minutes and the batches that hold them at a time.
     """
+    last = end - timedelta(microseconds=1)
     with transaction.atomic(), connection.cursor() as cursor:
         locks.hold_until_commit("transactions.update")
-        parameters: dict[str, Any] = {"start": start, "end": end, "quotes": _QUOTES}
-        cursor.execute(_FILL, parameters | {"now": now, "widths": CandleInterval.values})
-        (count,) = cursor.fetchone()
-        cursor.execute(_FILL_POOLS, parameters)
-    return int(count)
+        parameters: dict[str, Any] = {"quotes": _QUOTES, "now": now, "widths": CandleInterval.values}
+        count = 0
+        for stretch in chunks.spanned(connection, "transactions", start, last, partial(_lacking, parameters)):
+            cursor.execute(_FILL, parameters | stretch.bounds)
+            count += cursor.fetchone()[0]
+        cursor.execute(_FILL_POOLS, {"start": start, "end": end, "quotes": _QUOTES})
+    return count
+
+
+def _lacking(parameters: dict[str, Any], first: datetime, last: datetime) -> list[tuple[Any, ...]]:
+    """Return the tokens and seconds of the trades that lack a USD value and can get one."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LACKING, parameters | {"key": None, "first": first, "last": last})
+        return list(cursor.fetchall())
 
 
 def fill_recent(*, now: datetime) -> int:
@@ -205,20 +224,20 @@ def fill_recent(*, now: datetime) -> int:
 
     Older holes are filled by whoever brings older prices: the imports call :func:`fill_all`.
     """
-    return fill(start=now - timedelta(hours=1), end=now, now=now)
+    return fill(start=now - _HOUR, end=now, now=now)
 
 
 def fill_between(*, start: datetime, end: datetime, now: datetime) -> int:
-    """Fill the holes of ``[start, end)``, a day of block time a transaction; return how many trades got a value."""
+    """Fill the holes of ``[start, end)``, an hour of block time a transaction; return how many trades got a value."""
     total = 0
     while start < end:
-        total += fill(start=start, end=min(start + timedelta(days=1), end), now=now)
-        start += timedelta(days=1)
+        total += fill(start=start, end=min(start + _HOUR, end), now=now)
+        start += _HOUR
     return total
 
 
 def fill_all(*, now: datetime) -> int:
-    """Fill every hole that a recorded sample can fill, a day of block time a transaction; return how many it filled."""
+    """Fill every hole that a recorded sample can fill, an hour of block time a transaction; return how many it filled."""
     spans = price_reads.find_span()
     if spans is None:
         return 0
