@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -146,34 +145,41 @@ SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block
 FROM filled CROSS JOIN unnest(%(widths)s::int[]) AS width
 """)
 
-_WITHIN = chunks.within("t.token_id", "t.block_time")
+_MINT = f"CASE WHEN t.sol_amount IS NOT NULL THEN '{WRAPPED_SOL}' ELSE p.quote_mint END"
+
+_LACKS = f"""
+t.sol_amount_usd IS NULL
+AND (t.sol_amount IS NOT NULL OR (p.quote_mint = ANY(%(quotes)s) AND p.quote_decimals IS NOT NULL))
+AND {chunks.within("t.token_id", "t.block_time")}
+"""
 
 # A price is looked up once a second of block time: while no source answers, an hour of trades has none. Materialized, or the
 # look-up moves into the scan and is made for each trade.
-_DUE = f"""
-WITH seconds AS MATERIALIZED (
-    SELECT block_time, sol_usd_at(block_time) AS usd FROM (
-        SELECT DISTINCT block_time FROM transactions t
-        WHERE sol_amount IS NOT NULL AND sol_amount_usd IS NULL AND {_WITHIN}
-    ) AS lacking
-), due AS (
-    SELECT t.token_id, t.id, t.block_time, t.sol_amount AS amount, s.usd
-    FROM seconds s JOIN transactions t ON t.block_time = s.block_time
-    WHERE s.usd IS NOT NULL AND t.sol_amount IS NOT NULL AND t.sol_amount_usd IS NULL AND {_WITHIN}
-    UNION ALL
-    SELECT t.token_id, t.id, t.block_time, quote_amount(t.type, t.amount_in, t.amount_out, p.quote_decimals),
-           quote_usd_at(p.quote_mint, t.block_time)
-    FROM transactions t JOIN pools p ON p.id = t.pool_id AND p.quote_mint = ANY(%(quotes)s) AND p.quote_decimals IS NOT NULL
-    WHERE t.sol_amount IS NULL AND t.sol_amount_usd IS NULL AND {_WITHIN}
+_PRICED = f"""
+WITH lacking AS MATERIALIZED (
+    SELECT DISTINCT {_MINT} AS mint, t.block_time FROM transactions t JOIN pools p ON p.id = t.pool_id WHERE {_LACKS}
+), priced AS MATERIALIZED (
+    SELECT mint, block_time, quote_usd_at(mint, block_time) AS usd FROM lacking
 )
+SELECT mint, block_time, usd FROM priced WHERE usd IS NOT NULL
 """
 
-_LACKING = f"{_DUE} SELECT DISTINCT token_id, block_time FROM due WHERE usd IS NOT NULL"
+_SECONDS = "unnest(%(mints)s::text[], %(ats)s::timestamptz[], %(usds)s::numeric[]) AS s(mint, at, usd)"
 
-_FILL = f"""{_DUE}, filled AS (
-    UPDATE transactions t
-    SET price_per_token_usd = t.price_per_token * due.usd, sol_amount_usd = due.amount * due.usd
-    FROM due WHERE due.usd IS NOT NULL AND t.id = due.id AND t.block_time = due.block_time AND {_WITHIN}
+_LACKING = f"""
+SELECT DISTINCT t.token_id, t.block_time FROM transactions t JOIN pools p ON p.id = t.pool_id, {_SECONDS}
+WHERE s.at = t.block_time AND s.mint = {_MINT} AND {_LACKS}
+"""
+
+# What it writes it does not read as well: TimescaleDB opens a batch for the update, and a part of the statement that reads the
+# same table then finds the rows neither where they were nor where they are.
+_FILL = f"""
+WITH filled AS (
+    UPDATE transactions t SET price_per_token_usd = t.price_per_token * s.usd,
+        sol_amount_usd =
+            coalesce(t.sol_amount, quote_amount(t.type, t.amount_in, t.amount_out, p.quote_decimals)) * s.usd
+    FROM pools p, {_SECONDS}
+    WHERE p.id = t.pool_id AND s.at = t.block_time AND s.mint = {_MINT} AND {_LACKS}
     RETURNING t.token_id, t.block_time
 ), marked AS (
 {_MARK_FILLED})
@@ -201,22 +207,24 @@ def fill(*, start: datetime, end: datetime, now: datetime) -> int:
     compressed it goes token by token, at most ten minutes and the batches that hold them at a time.
     """
     last = end - timedelta(microseconds=1)
+    asked: dict[str, Any] = {"quotes": _QUOTES, "now": now, "widths": CandleInterval.values}
+
+    def old(first: datetime, until: datetime) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(_LACKING, asked | {"key": None, "first": first, "last": until})
+            return list(cursor.fetchall())
+
     with transaction.atomic(), connection.cursor() as cursor:
         locks.hold_until_commit("transactions.update")
-        parameters: dict[str, Any] = {"quotes": _QUOTES, "now": now, "widths": CandleInterval.values}
+        cursor.execute(_PRICED, asked | {"key": None, "first": start, "last": last})
+        priced = cursor.fetchall()
+        asked |= {name: [row[place] for row in priced] for place, name in enumerate(("mints", "ats", "usds"))}
         count = 0
-        for stretch in chunks.spanned(connection, "transactions", start, last, partial(_lacking, parameters)):
-            cursor.execute(_FILL, parameters | stretch.bounds)
+        for stretch in chunks.spanned(connection, "transactions", start, last, old) if priced else ():
+            cursor.execute(_FILL, asked | stretch.bounds)
             count += cursor.fetchone()[0]
         cursor.execute(_FILL_POOLS, {"start": start, "end": end, "quotes": _QUOTES})
     return count
-
-
-def _lacking(parameters: dict[str, Any], first: datetime, last: datetime) -> list[tuple[Any, ...]]:
-    """Return the tokens and seconds of the trades that lack a USD value and can get one."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LACKING, parameters | {"key": None, "first": first, "last": last})
-        return list(cursor.fetchall())
 
 
 def fill_recent(*, now: datetime) -> int:

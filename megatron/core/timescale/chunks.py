@@ -8,7 +8,9 @@ which a table is compressed, choose the batches; a join chooses none. So the rul
 * it carries constant bounds on the time column, and
 * where it may reach old rows it goes a *stretch* at a time: the rows of one key (a token) within a short time, with the
   key as a constant too. It then opens the batches that hold this key at that time: what the key has there, and at most one
-  batch more at either end.
+  batch more at either end, and
+* it does not read the table that it writes: a part of it may find rows that it opened neither where they were nor where they
+  are.
 
 Whatever is newer than the newest compressed chunk makes one stretch without a key, so that live traffic is written set by
 set as on a plain table.

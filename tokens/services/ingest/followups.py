@@ -191,22 +191,22 @@ _OF_POOLS = f"""t.pool_id = ANY(%(pools)s::uuid[])
 
 _SCALABLE = f"SELECT DISTINCT t.token_id, t.block_time FROM transactions t WHERE {_OF_POOLS}"
 
+_GIVEN = "t.type IN ('buy', 'add_liquidity')"
+_QUOTE_RAW = f"CASE WHEN {_GIVEN} THEN t.amount_in ELSE t.amount_out END"
+_TOKEN_RAW = f"CASE WHEN {_GIVEN} THEN t.amount_out ELSE t.amount_in END"
+
+# It does not read what it writes, see prices.fill.
 _RESCALE = f"""
 WITH scaled AS (
     UPDATE transactions t SET
-        amount_in_decimals = CASE WHEN given THEN p.quote_decimals ELSE k.decimals END,
-        amount_out_decimals = CASE WHEN given THEN k.decimals ELSE p.quote_decimals END,
-        token_amount = token_raw / power(10::numeric, k.decimals),
-        price_per_token = CASE WHEN token_raw > 0
-            THEN round(quote_raw * power(10::numeric, 20 + k.decimals - p.quote_decimals) / token_raw) / 1e20 END,
+        amount_in_decimals = CASE WHEN {_GIVEN} THEN p.quote_decimals ELSE k.decimals END,
+        amount_out_decimals = CASE WHEN {_GIVEN} THEN k.decimals ELSE p.quote_decimals END,
+        token_amount = {_TOKEN_RAW} / power(10::numeric, k.decimals),
+        price_per_token = CASE WHEN {_TOKEN_RAW} > 0 THEN
+            round({_QUOTE_RAW} * power(10::numeric, 20 + k.decimals - p.quote_decimals) / {_TOKEN_RAW}) / 1e20 END,
         price_per_token_usd = NULL, sol_amount_usd = NULL
-    FROM (
-        SELECT t.id, t.block_time, t.pool_id, t.type IN ('buy', 'add_liquidity') AS given,
-               CASE WHEN t.type IN ('buy', 'add_liquidity') THEN t.amount_in ELSE t.amount_out END AS quote_raw,
-               CASE WHEN t.type IN ('buy', 'add_liquidity') THEN t.amount_out ELSE t.amount_in END AS token_raw
-        FROM transactions t WHERE {_OF_POOLS}
-    ) AS old JOIN pools p ON p.id = old.pool_id JOIN tokens k ON k.id = p.token_id
-    WHERE t.id = old.id AND t.block_time = old.block_time AND {_WITHIN}
+    FROM pools p JOIN tokens k ON k.id = p.token_id
+    WHERE p.id = t.pool_id AND {_OF_POOLS}
     RETURNING t.token_id, t.block_time, p.pool_type
 )
 {_MARK_SCALED}"""
