@@ -3,9 +3,9 @@
 A run leaves its notes in ``.megatron/hypertables.json``, a test's beside those of other runs. The community lane takes from
 them the tests that it needs beside its marked ones, so that it makes every writing statement of the suite (``--hypertables
 writes``) or runs every test that touches a hypertable from one session (``--hypertables all``), and proves at its end that no
-statement was left out. There each writing statement is first tried over the compressed history (tests/history.py) under
-TimescaleDB's limit, and taken back: one that opens too much fails its test, and so does an UPDATE or a DELETE without
-constant bounds on the time column.
+writing statement of theirs was left out. ``--hypertables server`` marks those that do so from several sessions. On the lane
+each writing statement is first tried over the compressed history (tests/history.py) under TimescaleDB's limit, and taken back:
+one that opens too much fails its test, and so does an UPDATE or a DELETE without constant bounds on the time column.
 
 What the tests themselves write is not noted, nor what another thread does: a test in which one opened a session of its own
 needs a server (``server``).
@@ -38,10 +38,9 @@ ELSEWHERE = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the community lane say how much of the suite it runs beside its marked tests."""
-    parser.addoption(
-        "--hypertables", choices=["writes", "all"], help="tests to run on the community lane, from the notes"
-    )
+    """Let a run say which tests it wants by the notes."""
+    told = "which tests the notes add to the marked ones"
+    parser.addoption("--hypertables", choices=["writes", "all", "server"], help=told)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -85,6 +84,12 @@ def _is_ours() -> bool:
             return not name.startswith(str(ROOT / "tests"))
         frame = frame.f_back  # type: ignore[assignment]  # the outermost has none
     return False
+
+
+def _commits(item: pytest.Item) -> bool:
+    """Return whether a test ends with all tables empty, the history's too: such tests run last."""
+    mark = item.get_closest_marker("django_db")
+    return mark is not None and bool(mark.kwargs.get("transaction"))
 
 
 class Notes:
@@ -172,7 +177,7 @@ class Recorder:
 
         for table in writes:
             if not is_bound(str(statement), table, history.hypertables()[table].time):
-                self.faults.append(f"no constant bound on the time of {table}: {print_of(str(statement))}")
+                self.faults.append(f"no constant bound on the time of {table}: {print_of(str(statement))[:500]}")
         self._is_trying = True
         try:
             with context["connection"].connection.transaction(force_rollback=True):
@@ -182,7 +187,7 @@ class Recorder:
                 execute(statement, list(params)[:1] if many else params, many, context)
         except Exception as error:  # noqa: BLE001  # whatever else is wrong with it, the statement itself will say
             if history.EXCEEDED in str(error):
-                self.faults.append(f"{error}: {print_of(str(statement))}")
+                self.faults.append(f"{error}: {print_of(str(statement))[:500]}")
         finally:
             self._is_trying = False
 
@@ -200,8 +205,9 @@ def _noted(request: pytest.FixtureRequest) -> Iterator[None]:
     """Note what the test does to hypertables; fail it when a statement reached for too much."""
     recorder = request.config.stash[_RECORDER]
     recorder.seen, recorder.sessions, recorder.faults = set(), 0, []
-    recorder.has_history = IN_PLACE and request.node.get_closest_marker("own_chunks") is None
-    if IN_PLACE and not recorder.has_history:
+    has_own = request.node.get_closest_marker("own_chunks") is not None
+    recorder.has_history = IN_PLACE and not has_own and not _commits(request.node)
+    if IN_PLACE and has_own:
         from tests import history  # models can be imported only after Django is set up
 
         request.getfixturevalue("db")
@@ -234,11 +240,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     notes = read()
     if not notes.tests:
         raise pytest.UsageError(f"{NOTES.relative_to(ROOT)} is not there: run the suite first (make test).")
+    if how == "server":
+        for item in items:
+            if notes.tests.get(item.nodeid, {}).get("sessions"):
+                item.add_marker(pytest.mark.server)
+        return
     running = {item.nodeid for item in items if item.get_closest_marker("community")}
     able = {
         item.nodeid
         for item in items
-        if not (item.get_closest_marker("server") or item.get_closest_marker("browser"))
+        if not (
+            item.get_closest_marker("server")
+            or item.get_closest_marker("browser")
+            or (how == "writes" and _commits(item))
+        )
         and not notes.tests.get(item.nodeid, {}).get("sessions")
     }
     chosen = choose(notes, running=running, able=able, everything=how == "all")

@@ -15,7 +15,7 @@ from django.db import connection
 from holders.services import snapshots
 from megatron.core.timescale import chunks
 from scoring.services import holder
-from tests import factories, history
+from tests import factories, history, hypertables
 from tests.factories import NOON
 from tests.holders import people
 from tests.scoring import holder_rows
@@ -251,3 +251,27 @@ def test_endurance_03_a_stretch_holds_one_key_and_little_time():
     ]
     many = [(1, OLD + timedelta(milliseconds=n)) for n in range(chunks.RUN + 1)]
     assert [len(one.rows) for one in chunks.stretches(connection, "transactions", many)] == [chunks.RUN, 1]
+
+
+def tried(request: pytest.FixtureRequest, statement: str, *params: Any) -> list[str]:
+    """Return what the lane holds against a statement of ours."""
+    recorder = hypertables.Recorder(request.config)
+    with connection.cursor() as cursor:
+        context = {"connection": connection, "cursor": cursor}
+        writes, _ = hypertables.touched(statement)
+        recorder._try(lambda sql, values, *_: cursor.execute(sql, values), statement, params, False, context, writes)
+    return recorder.faults
+
+
+def test_endurance_04_a_statement_that_opens_more_fails_its_test(request):
+    """The lane tries each writing statement over the history: what it opens beyond the limit is a fault, and so is a time that
+    only a join or nothing bounds. Nothing of the trial stays."""
+    before = history.batches("transactions")
+    (fault,) = tried(request, "UPDATE transactions SET commitment = 2 WHERE block_time < %s AND slot > %s", NOON, 0)
+    assert history.EXCEEDED in fault
+    bound, exceeded = tried(request, "DELETE FROM transactions WHERE slot > %s", 0)
+    assert "no constant bound" in bound
+    assert history.EXCEEDED in exceeded
+    key = "DELETE FROM transactions WHERE token_id = %s AND block_time = %s AND id = %s"
+    assert tried(request, key, "0" * 32, OLD, "0" * 32) == []
+    assert opened("transactions", before) == 0
