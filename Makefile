@@ -35,7 +35,7 @@ endef
 # Only the files where a mark stands are read; a path in ARGS comes first.
 marked = -m $(1) -o "testpaths=$$(grep -rlE 'mark\.$(1)\b' tests --include='test_*.py' | tr '\n' ' ')"
 
-.PHONY: help run test slow check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
+.PHONY: help run test slow check bench faults soak browser bench-community lane-community lane-community-all lane-server lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -68,8 +68,15 @@ soak: environment-dev ## Let the whole house live on a stand-in for the chain (M
 browser: environment-dev ## Run the tests that look at the console with a headless Chromium
 	@exec $(OWN) $(BIN)/python -m pytest -n logical --maxprocesses 2 $(call marked,browser) $(ARGS)
 
-lane-community: environment-dev ## Run the TimescaleDB tests on a real one (needs node and npm)
-	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community $(ARGS)
+lane-community: environment-dev ## Run the TimescaleDB tests on a real one, and all that writes a hypertable (needs node and npm; make test first)
+	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community --hypertables writes $(ARGS)
+
+lane-community-all: environment-dev ## Run there every test that touches a hypertable, as far as one session can
+	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community --hypertables all $(ARGS)
+
+lane-server: environment-dev ## Run what needs several sessions on the TimescaleDB community server that DATABASE_URL names
+	@test -n "$$DATABASE_URL" || { echo "Say which server: DATABASE_URL=postgresql://… make lane-server" >&2; exit 2; }
+	@exec $(WITH) $(BIN)/python -m pytest -m server --hypertables server --ignore=tests/platform $(ARGS)
 
 # What needs hypertables with COPY and several sessions; ARGS="tests --ignore=tests/community --ignore=tests/platform" is all.
 IN_APACHE := $(addprefix tests/tokens/,services sql models selectors) \

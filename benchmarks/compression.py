@@ -97,6 +97,7 @@ def run() -> list[Result]:
             if (segment_by, order_by) == (chosen.segment_by, chosen.order_by):
                 name = "compression_ratio" if shape == "busy" else f"compression_ratio_{shape}"
                 results.append(Result(name, before / after, "times", ASKED, before / after / ASKED))
+        _late(shape, coins, length)
         results += _as_the_seeds_wrote_it(shape)
         _candles(shape)
     return results
@@ -118,6 +119,24 @@ def _as_the_seeds_wrote_it(shape: str) -> list[Result]:
     return [Result(name, before / after, "times", ASKED, before / after / ASKED)]
 
 
+def _late(shape: str, coins: int, length: int) -> None:
+    """Say how fast trades come in whose day is compressed, beside the same of a day that is not; nothing is opened for them."""
+    chosen = RetentionPolicy.objects.get(table_name="transactions")
+    rows = _count("transactions")
+    few = sorted(_trades(max(coins // 20, 1), length, seed=11), key=lambda event: event.block_time)
+    others = sorted(_trades(max(coins // 20, 1), length, seed=13), key=lambda event: event.block_time)
+    rates = []
+    for late, is_compressed in ((others, False), (few, True)):
+        _run("SELECT decompress_chunk(chunk, true) FROM show_chunks('transactions') AS chunk")
+        if is_compressed:
+            _compressed("transactions", chosen.segment_by, chosen.order_by)
+        begun = time.perf_counter()
+        _ingest(late)
+        rates.append(len(late) / (time.perf_counter() - begun))
+    told = f"{rates[1]:6.0f} rows/s into {rows} compressed rows, {rates[0]:6.0f} into plain ones"
+    print(f"{shape:6} late trades: {told}", file=sys.stderr)
+
+
 def _candles(shape: str) -> None:
     before, rows = _size("price_candles_1m"), _count("price_candles_1m")
     chosen = RetentionPolicy.objects.get(table_name="price_candles_1m")
@@ -126,8 +145,8 @@ def _candles(shape: str) -> None:
         _tell(shape, "price_candles_1m", segment_by, order_by, rows, before, after, 0.0)
 
 
-def _trades(coins: int, length: int) -> Iterator[ChainEvent]:
-    dice = random.Random(7)
+def _trades(coins: int, length: int, seed: int = 7) -> Iterator[ChainEvent]:
+    dice = random.Random(seed)
     recorded = defaultdict(list)
     with gzip.open(RECORDED, "rt") as file:
         for row in csv.DictReader(file):
@@ -192,11 +211,15 @@ def _store(events: Sequence[ChainEvent]) -> None:
         ],
         now=MIDNIGHT,
     )
+    _ingest(events)
+    candles.roll_all(now=MIDNIGHT + timedelta(days=2))
+
+
+def _ingest(events: Sequence[ChainEvent]) -> None:
     with override_settings(INGEST_COPY=False):  # the lane's server takes no COPY
         for begin in range(0, len(events), BATCH):
             batch = [ingest.Received(traffic.decoded(event), "bench", b"") for event in events[begin : begin + BATCH]]
             ingest.store(batch=batch, feed="bench", now=MIDNIGHT + timedelta(days=1))
-    candles.roll_all(now=MIDNIGHT + timedelta(days=2))
 
 
 def _compressed(table: str, segment_by: str, order_by: str) -> tuple[int, float]:

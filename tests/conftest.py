@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import cache
 from hypothesis import settings as hypothesis
 
-pytest_plugins = ["tests.database", "tests.redis_server"]
+pytest_plugins = ["tests.database", "tests.hypertables", "tests.redis_server"]
 
 hypothesis.register_profile("house", derandomize=True, deadline=None, max_examples=50, database=None)
 hypothesis.load_profile("house")

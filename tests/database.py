@@ -69,6 +69,9 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_setup: None, djang
         request.config.stash[_LEVEL] = connection.timescale_level
         if connection.timescale_level == "community":
             stop_jobs()
+            from tests import history  # models can be imported only after Django is set up
+
+            history.make()
     yield
     if not IN_PLACE:
         with django_db_blocker.unblock(), connection.cursor() as cursor:

@@ -90,7 +90,7 @@ def measure(*, token_mint: str, snapshot_time: datetime, now: datetime) -> Measu
         )
         _replace_groups(snapshot, groups, held)
         _flag(token_mint, snapshot_time, flagged)
-        HolderSnapshot.objects.filter(pk=snapshot.pk, snapshot_time=snapshot_time).update(
+        HolderSnapshot.objects.filter(pk=snapshot.pk, token_mint=token_mint, snapshot_time=snapshot_time).update(
             measured_at=now, scored_at=None
         )
     return Measured(

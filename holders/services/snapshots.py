@@ -18,6 +18,7 @@ from holders.services import balances, books, measuring
 from holders.services.measuring import Found, Owner
 from megatron.clients.errors import BudgetSpent, Malformed
 from megatron.clients.ports import HeldAccount, HolderList, HolderSource
+from megatron.core.timescale import chunks
 from tokens.choices import PoolType, Venue
 from tokens.domain import programs
 from tokens.models import Pool, Token
@@ -88,28 +89,31 @@ def read(
     return _store(token, _by_owner(listed, HolderOrigin.IMPORTED, knows_slot=slot is not None), now)
 
 
-# The bounds are for TimescaleDB: an update that only a join bounds would open every compressed chunk.
-_MARK = """
-WITH keys AS (
-    SELECT mint, at FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) AS k(mint, at)
-), processed AS (
-    UPDATE holder_updates u SET processed = true FROM (SELECT mint, max(at) AS at FROM keys GROUP BY mint) AS k
-    WHERE u.token_mint = k.mint AND u.update_time <= k.at AND NOT u.processed
-)
-UPDATE holder_snapshots s SET scored_at = %(now)s FROM keys
+_PROCESSED = """
+UPDATE holder_updates u SET processed = true
+FROM (SELECT mint, max(at) AS at FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) AS k(mint, at) GROUP BY mint) AS k
+WHERE u.token_mint = k.mint AND u.update_time <= k.at AND NOT u.processed
+"""
+
+_MARK = f"""
+UPDATE holder_snapshots s SET scored_at = %(now)s FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) AS keys(mint, at)
 WHERE s.token_mint = keys.mint AND s.snapshot_time = keys.at AND s.measured_at IS NOT NULL AND s.scored_at IS NULL
-    AND s.snapshot_time BETWEEN %(first)s AND %(last)s
+    AND {chunks.within("s.token_mint", "s.snapshot_time", "text")}
 """
 
 
 def scored(*, keys: Collection[tuple[str, datetime]], now: datetime) -> int:
     """Mark measured snapshots, by mint and time, as done with by the room above, and the differences that they brought as
-    processed; return how many snapshots were not marked yet. One statement."""
-    mints, ats = [mint for mint, _ in keys], [at for _, at in keys]
-    bounds = {"first": min(ats, default=now), "last": max(ats, default=now)}
-    with connection.cursor() as cursor:
-        cursor.execute(_MARK, {"mints": mints, "ats": ats, "now": now, **bounds})
-        return int(cursor.rowcount)
+    processed; return how many snapshots were not marked yet. Where these are compressed it opens the batches of one token at a
+    time."""
+    marked = 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_PROCESSED, {"mints": [mint for mint, _ in keys], "ats": [at for _, at in keys]})
+        for stretch in chunks.stretches(connection, "holder_snapshots", keys):
+            mints, ats = [mint for mint, _ in stretch.rows], [at for _, at in stretch.rows]
+            cursor.execute(_MARK, stretch.bounds | {"mints": mints, "ats": ats, "now": now})
+            marked += cursor.rowcount
+    return marked
 
 
 def _by_owner(listed: HolderList, origin: HolderOrigin, *, knows_slot: bool = True) -> Found:

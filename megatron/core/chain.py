@@ -3,7 +3,7 @@
 One value that cannot be blinds whatever only moves forward: a pool, a cursor, the newest row of a list.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -11,6 +11,8 @@ from solders.signature import Signature
 
 GENESIS_SECONDS: Final = 1_584_368_940
 """Unix time of the chain's launch, 2020-03-16 14:29 UTC (genesis of mainnet-beta)."""
+EVER: Final = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before the chain was: the bound where nobody says since when."""
 AHEAD: Final = timedelta(minutes=10)
 """How far the chain's clock and ours may be apart before a time is of the future."""
 SLOTS_A_SECOND: Final = 5

@@ -16,6 +16,7 @@ from holders.selectors import measures
 from holders.selectors.measures import Measures
 from holders.services import snapshots
 from megatron.core import ids, locks
+from megatron.core.timescale import chunks
 from scoring.domain import holder, risk, stored
 from scoring.domain.policy import Policy
 from scoring.domain.signs import Signs
@@ -247,11 +248,10 @@ ON CONFLICT (token_mint) DO NOTHING
 RETURNING token_mint, score_time
 """
 
-# The bounds are for TimescaleDB: an update that only a join bounds would open every compressed chunk.
-_MARK_FROZEN = """
+_MARK_FROZEN = f"""
 UPDATE holder_scores h SET is_frozen = true
 FROM unnest(%(mints)s::text[], %(ats)s::timestamptz[]) AS frozen(mint, at)
-WHERE h.token_mint = frozen.mint AND h.timestamp = frozen.at AND h.timestamp BETWEEN %(first)s AND %(last)s
+WHERE h.token_mint = frozen.mint AND h.timestamp = frozen.at AND {chunks.within("h.token_mint", "h.timestamp", "text")}
 """
 
 
@@ -267,7 +267,9 @@ def freeze_graduated(*, now: datetime, limit: int = 500) -> int:
         frozen = dict(cursor.fetchall())
         if not frozen:
             return 0
-        mints, ats = list(frozen), list(frozen.values())
-        cursor.execute(_MARK_FROZEN, {"mints": mints, "ats": ats, "first": min(ats), "last": max(ats)})
-    totals.refresh(mints=mints, now=now)
-    return len(mints)
+        # A token's last score may be old and compressed: then its batch alone is opened.
+        for stretch in chunks.stretches(connection, "holder_scores", list(frozen.items())):
+            mints, ats = [mint for mint, _ in stretch.rows], [at for _, at in stretch.rows]
+            cursor.execute(_MARK_FROZEN, stretch.bounds | {"mints": mints, "ats": ats})
+    totals.refresh(mints=list(frozen), now=now)
+    return len(frozen)

@@ -10,7 +10,7 @@ from tests.factories import NOON
 from tokens.models import PriceCandle1m
 from tokens.services import candles
 
-pytestmark = [pytest.mark.community]
+pytestmark = [pytest.mark.community, pytest.mark.own_chunks]
 
 SECOND = timedelta(seconds=1)
 

@@ -65,6 +65,7 @@ def test_a_replay_that_begins_late_fills_compressed_chunks(traffic, sql, level):
     assert rows() == expected
 
 
+@pytest.mark.own_chunks
 def test_r28_a_late_trade_in_a_compressed_chunk_makes_its_candle_due_again(settings, sql, level):
     """Ingest stores into a compressed chunk, wants the minute again, and the minute then has both trades."""
     settings.INGEST_COPY = False
@@ -93,6 +94,7 @@ def test_c1_the_aggregate_equals_the_candles_of_real_trades(traffic, sql):
     assert sql(f"SELECT {COLUMNS} FROM price_candles_1m_cagg ORDER BY token_id, bucket") == table
 
 
+@pytest.mark.own_chunks
 def test_prices_that_come_late_open_only_the_chunks_of_their_time(sql, level):
     """Filling the USD values of an hour gives its trades theirs and leaves the compressed chunks of other days closed."""
     pool = factories.pool()

@@ -16,7 +16,7 @@ from tokens.domain.retention import REFRESHES
 from tokens.models import RetentionPolicy, Transaction
 from tokens.services import retention
 
-pytestmark = [pytest.mark.django_db, pytest.mark.community]
+pytestmark = [pytest.mark.django_db, pytest.mark.community, pytest.mark.own_chunks]
 
 DAY = timedelta(days=1)
 SEEDS = (

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from megatron.clients import signatures as pages
 from megatron.clients.errors import Malformed, Refused, TryLater
 from megatron.clients.ports import ChainReader, Landed
+from megatron.core.chain import AHEAD, EVER
 from tokens.choices import Commitment, EventKind, Program, RejectionReason, RejectionStatus
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
 from tokens.models import RejectedMessage, VenueState
@@ -111,16 +112,15 @@ class Stored:
         return {slot for slots in (*self.slots.values(), *self.sighted.values()) for slot in slots}
 
 
-def stored(*, venue: Program, signatures: Collection[str], since: datetime | None) -> Stored:
-    """Return what is stored of ``signatures``, trades of before ``since`` (and an hour) left out."""
+def stored(*, venue: Program, signatures: Collection[str], between: tuple[datetime, datetime]) -> Stored:
+    """Return what is stored of ``signatures``: trades of the two block times and between."""
     have = Stored()
     if signatures:
-        since = since and since - _SLACK
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT DISTINCT signature, slot FROM transactions"
-                " WHERE signature = ANY(%s) AND (%s::timestamptz IS NULL OR block_time >= %s)",
-                [list(signatures), since, since],
+                " WHERE signature = ANY(%s) AND block_time >= %s AND block_time <= %s",
+                [list(signatures), *between],
             )
             for signature, slot in cursor.fetchall():
                 have.slots.setdefault(signature, set()).add(slot)
@@ -135,6 +135,22 @@ def stored(*, venue: Program, signatures: Collection[str], since: datetime | Non
         )
         have.partly = {signature for signature in waiting.values_list("signature", flat=True) if signature}
     return have
+
+
+def times_around(times: Iterable[datetime | None], *, now: datetime) -> tuple[datetime, datetime]:
+    """Return between which block times the rows of transactions stand that landed at ``times``; any, if one is not known."""
+    told = list(times)
+    known = [at for at in told if at is not None]
+    if len(known) < len(told) or not known:
+        return EVER, now + AHEAD
+    return min(known) - _SLACK, max(known) + _SLACK
+
+
+def times_told(received: Iterable[ingest.Received], *, now: datetime) -> tuple[datetime, datetime]:
+    """Return the same of transactions that say their time, and of their events, which may say another."""
+    told = [one.decoded for one in received]
+    said = [*(one.block_time for one in told), *(event.block_time for one in told for event in one.events)]
+    return times_around((None if at is None else datetime.fromtimestamp(at, UTC) for at in said), now=now)
 
 
 @dataclass(slots=True)
@@ -211,7 +227,7 @@ def keep(*, venue: Program, fetched: Fetched, now: datetime) -> set[str]:
     """
     state = VenueState.objects.select_for_update().filter(venue=venue).first()
     places = {one.decoded.signature: one.decoded.slot for one in fetched.received if one.decoded.signature is not None}
-    have = stored(venue=venue, signatures=places.keys(), since=None)
+    have = stored(venue=venue, signatures=places.keys(), between=times_told(fetched.received, now=now))
     stored_now = quarantine.store(batch=fetched.telling, feed=FEED, now=now) if fetched.telling else ingest.Stored()
     settled = None if state is None else state.settled_slot
     silent = {one.decoded.signature for one in fetched.received if not leaves_trades(one.decoded)}

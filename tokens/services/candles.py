@@ -1,13 +1,15 @@
 """Candles from trades: due buckets are computed again from scratch, so any order of arrival gives the same candle."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from megatron.core import nudges
+from megatron.core.chain import EVER
+from megatron.core.timescale import chunks
 from tokens.choices import CandleInterval
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import RetentionPolicy
@@ -22,8 +24,9 @@ TABLES = {
     CandleInterval.D1: "price_candles_1d",
 }
 
-_EVER = datetime(2020, 1, 1, tzinfo=UTC)
-"""Before any launchpad traded."""
+_OLD = 1_440
+"""So many buckets of one token at most are computed together where they are compressed: a day of minutes, which two batches
+hold."""
 
 _LONGER = [width.value for width in CandleInterval if width is not CandleInterval.M1]
 
@@ -54,14 +57,17 @@ RETURNING d.token_id, d.bucket
 _DUE_TRADES = """
     FROM due d
     JOIN transactions t ON t.token_id = d.token_id AND t.block_time >= d.bucket AND t.block_time < d.bucket + %(width)s
+     AND t.block_time >= %(first)s AND t.block_time < %(until)s
     JOIN pools p ON p.id = t.pool_id AND p.pool_type <> 'permissionless'
     WHERE t.type IN ('buy', 'sell') AND t.price_per_token > 0
 """
 
-_GONE = """
+# The bounds are for TimescaleDB: a delete that only a join bounds opens every compressed chunk.
+_GONE = f"""
 gone AS (
-    DELETE FROM {table} c USING due d
+    DELETE FROM {{table}} c USING due d
     WHERE c.token_id = d.token_id AND c.bucket = d.bucket AND c.bucket >= %(kept_since)s
+      AND {chunks.within("c.token_id", "c.bucket")}
       AND NOT EXISTS (SELECT FROM summed s WHERE s.token_id = d.token_id AND s.bucket = d.bucket)
 )
 """
@@ -95,6 +101,15 @@ heard AS (
     ON CONFLICT (token_id) DO UPDATE SET
         traded_at = greatest(h.traded_at, EXCLUDED.traded_at), big_at = greatest(h.big_at, EXCLUDED.big_at)
 )
+"""
+
+# All of them in one order, before the stretches write: two workers would wait for each other.
+_HOLD_HEARD = """
+INSERT INTO tokens_traded AS h (token_id, traded_at)
+SELECT token_id, least(%(now)s, max(bucket) + %(width)s)
+FROM unnest(%(tokens)s::uuid[], %(buckets)s::timestamptz[]) AS d(token_id, bucket)
+GROUP BY token_id ORDER BY token_id
+ON CONFLICT (token_id) DO UPDATE SET traded_at = greatest(h.traded_at, EXCLUDED.traded_at)
 """
 
 # Only the first and the last slot of a minute have to be put in order, so the rows are hashed and not sorted. Inside a slot
@@ -150,6 +165,7 @@ WITH due AS MATERIALIZED (
            m.close_usd, m.volume_token, m.volume_sol, m.volume_usd, m.wash_volume_sol, m.wash_volume_usd, m.trade_count
     FROM due d
     JOIN price_candles_1m m ON m.token_id = d.token_id AND m.bucket >= d.bucket AND m.bucket < d.bucket + %(width)s
+     AND m.bucket >= %(first)s AND m.bucket < %(until)s
 ), summed AS MATERIALIZED (
     SELECT token_id, bucket, max(high) AS high, min(low) AS low, max(high_usd) AS high_usd, min(low_usd) AS low_usd,
         sum(volume_token) AS volume_token, sum(volume_sol) AS volume_sol, sum(volume_usd) AS volume_usd,
@@ -254,7 +270,7 @@ def _kept_since(now: datetime, also: str | None) -> datetime:
     """Return the time from which on nothing that a candle is made of can have been dropped."""
     policies = RetentionPolicy.objects.filter(table_name__in=["transactions", also], drop_after__isnull=False)
     ages = [policy.drop_after for policy in policies if policy.drop_after is not None]
-    return now - min(ages) if ages else _EVER
+    return now - min(ages) if ages else EVER
 
 
 def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: int) -> int:
@@ -263,17 +279,25 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
         due = cursor.fetchall()
         if due:
             tokens, buckets = (list(column) for column in zip(*due, strict=True))
+            length = timedelta(seconds=width.value)
             statement = (_MINUTES if width is CandleInterval.M1 else _LONGER_CANDLES) + _UPSERT
             parameters: dict[str, Any] = {
-                "tokens": tokens,
-                "buckets": buckets,
-                "width": timedelta(seconds=width.value),
+                "width": length,
                 "now": now,
                 "big_sol": BIG_SOL,
                 "agent": MAYHEM_AGENT,
                 "kept_since": _kept_since(now, TABLES[CandleInterval.M1] if width is not CandleInterval.M1 else None),
             }
-            cursor.execute(statement.format(table=TABLES[width]), parameters)
+            parts = list(chunks.stretches(connection, TABLES[width], due, span=_OLD * length))
+            if width is CandleInterval.M1 and len(parts) > 1:
+                cursor.execute(_HOLD_HEARD, parameters | {"tokens": tokens, "buckets": buckets})
+            for part in parts:
+                asked = part.bounds | {
+                    "tokens": [token for token, _ in part.rows],
+                    "buckets": [bucket for _, bucket in part.rows],
+                    "until": part.last + length,
+                }
+                cursor.execute(statement.format(table=TABLES[width]), parameters | asked)
             if width is CandleInterval.M1:
                 cursor.execute(_MARK_LONGER, [now, tokens, buckets, _LONGER])
                 aggregates.mark(aggregate=aggregates.MINUTES, times=buckets, now=now)

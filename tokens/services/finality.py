@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import connection, transaction
@@ -19,6 +20,7 @@ from megatron.clients.ports import ChainReader, Landed
 from megatron.core import locks
 from megatron.core.chain import AHEAD
 from megatron.core.log_cap import A_MINUTE, CappedLog, short
+from megatron.core.timescale import chunks
 from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus, VenueStatus
 from tokens.domain import programs
 from tokens.models import RejectedMessage, SlotGap, StreamCursor, VenueState
@@ -160,11 +162,16 @@ def _settle(state: VenueState, lease: _Lease, venue: Program, chain: ChainReader
 def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, now: datetime) -> Settled | None:
     """Compare one part of what is new; ``None`` when somebody else has done so meanwhile."""
     settled = page.first - 1
-    have = backfill.stored(venue=venue, signatures=page.landed.keys(), since=state.settled_block_time)
+    between = forks.times_between(page=page, since=state.settled_block_time, now=now)
+    have = backfill.stored(venue=venue, signatures=page.landed.keys(), between=between)
     missing = [one for one in page.landed.values() if one not in have]
     dropped, sure, unknown = forks.doubtful(venue=venue, page=page, since=state.settled_block_time, chain=chain)
     heard = _heard_to(venue, now)
-    again = forks.said_again(venue=venue, dropped=dropped, page=page, heard=heard, chain=chain) if dropped else {}
+    again = (
+        forks.said_again(venue=venue, dropped=dropped, page=page, heard=heard, chain=chain, since=between[0])
+        if dropped
+        else {}
+    )
     fetched = _fetch(chain, page, missing, again, now)
     if not again.keys().isdisjoint(one.signature for one in fetched.unresolved):
         # What a fork said is not taken back before all that stands beside it can be said again.
@@ -185,7 +192,7 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
         with transaction.atomic():
             if not _is_mine(state):
                 return None
-            late = backfill.stored(venue=venue, signatures=[one.signature for one in lost], since=None)
+            late = backfill.stored(venue=venue, signatures=[one.signature for one in lost], between=between)
             lost = [one for one in lost if one not in late]  # a rival healed it while we asked
             if lost:
                 slots = {one.slot for one in lost}
@@ -196,12 +203,12 @@ def _compare(state: VenueState, venue: Program, chain: ChainReader, page: Page, 
             return None
         if dropped:
             events = [event for one in fetched.received for event in one.decoded.events]
-            reorgs.take_back(venue=venue, dropped=dropped, now=now, again=events)
+            reorgs.take_back(venue=venue, dropped=dropped, now=now, again=events, since=between[0])
         if fetched.telling:
             new = backfill.keep(venue=venue, fetched=fetched, now=now)
             lost = [one for one in lost if one.signature in new]
         _count(venue, open_gaps, lost, now)
-        _finalize([*((one.signature, one.slot) for one in page.landed.values()), *sure], state)
+        _finalize([*((one.signature, one.slot) for one in page.landed.values()), *sure], between)
     breaks = _conserve(venue, state, page, through, now)
     # A block can hold an event whose own clock is wrong: what is of the future would make every later pass look at nothing.
     times = [at for at in page.times_through(through) if at <= now + AHEAD]
@@ -261,19 +268,36 @@ def _fetch(
     return fetched
 
 
-_FINALIZE = """
+_WITHIN = chunks.within("t.token_id", "t.block_time")
+
+_NOT_FINAL = f"""
+SELECT t.token_id, t.block_time, t.id FROM transactions t
+JOIN unnest(%(signatures)s::text[], %(slots)s::bigint[]) AS n(signature, slot) ON t.signature = n.signature AND t.slot = n.slot
+WHERE t.commitment < 2 AND {_WITHIN}
+"""
+
+_FINALIZE = f"""
 UPDATE transactions t SET commitment = 2
-FROM unnest(%s::text[], %s::bigint[]) AS n(signature, slot)
-WHERE t.signature = n.signature AND t.slot = n.slot AND t.commitment < 2
-  AND (%s::timestamptz IS NULL OR t.block_time >= %s)
+FROM unnest(%(signatures)s::text[], %(slots)s::bigint[]) AS n(signature, slot)
+WHERE t.signature = n.signature AND t.slot = n.slot AND t.commitment < 2 AND {_WITHIN}
 """
 
 
-def _finalize(places: Sequence[tuple[str, int]], state: VenueState) -> None:
-    if places:
-        since = state.settled_block_time and state.settled_block_time - forks.SLACK
+def _finalize(places: Sequence[tuple[str, int]], between: tuple[datetime, datetime]) -> None:
+    """Note that what stands at ``places`` (signature and slot) is final. Of what is compressed it opens a token's batches of
+    ten minutes at a time."""
+    if not places:
+        return
+    asked: dict[str, Any] = {"signatures": [one for one, _ in places], "slots": [slot for _, slot in places]}
+
+    def old(first: datetime, last: datetime) -> Sequence[tuple[Any, ...]]:
         with connection.cursor() as cursor:
-            cursor.execute(_FINALIZE, [[one for one, _ in places], [slot for _, slot in places], since, since])
+            cursor.execute(_NOT_FINAL, asked | {"key": None, "first": first, "last": last})
+            return list(cursor.fetchall())
+
+    with connection.cursor() as cursor:
+        for stretch in chunks.spanned(connection, "transactions", *between, old):
+            cursor.execute(_FINALIZE, asked | stretch.bounds)
 
 
 def _conserve(venue: Program, state: VenueState, page: Page, through: int, now: datetime) -> int:

@@ -8,6 +8,7 @@ from django.db import connection
 
 from megatron.clients.errors import TryLater
 from megatron.clients.ports import UNREAD, ChainReader, Landed
+from megatron.core.chain import AHEAD, EVER
 from tokens.choices import Program
 from tokens.domain import programs
 from tokens.models import StreamSighting
@@ -20,6 +21,19 @@ SLACK = timedelta(minutes=1)
 _STATUSES = 256
 _FIRST_PASS = timedelta(hours=1)
 """How far before the first known time of a venue its rows may be that no pass has judged: a list goes back minutes."""
+
+_OFF = timedelta(hours=1)
+"""How far the time of a row may be from its block's: a fork's clock, or a source that knows no better; with much to spare."""
+
+
+def times_between(*, page: Page, since: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """Return between which block times the rows of a page's slots stand, and of forks of them. ``since`` is how far the venue was
+    compared before. Where nobody names a time it is the chain's whole."""
+    times = [*page.times, *filter(None, [since])]
+    if not times:
+        return EVER, now + AHEAD
+    return min(times) - (_FIRST_PASS if since is None else _OFF), max(now + AHEAD, *times)
+
 
 # What a token remembers of its launch and its graduation has no slot of its own; it is judged where its transaction was last
 # seen, and not before a node must know that slot: one that lags says of every newer one that there is none. What it said
@@ -41,7 +55,7 @@ SELECT told.signature, seen.slot FROM (
       AND %(launches)s AND platform = %(platform)s
 ) AS told LEFT JOIN LATERAL (
     SELECT slot, max(slot) OVER () AS newest FROM (
-        SELECT slot FROM transactions t WHERE t.signature = told.signature
+        SELECT slot FROM transactions t WHERE t.signature = told.signature AND t.block_time >= %(since)s - interval '1 hour'
         UNION SELECT slot FROM stream_sightings s WHERE s.venue = %(venue)s AND s.signature = told.signature
     ) AS places
 ) AS seen ON true
@@ -113,7 +127,7 @@ class Place(NamedTuple):
 
 
 def said_again(
-    *, venue: Program, dropped: Sequence[Dropped], page: Page, heard: int, chain: ChainReader
+    *, venue: Program, dropped: Sequence[Dropped], page: Page, heard: int, chain: ChainReader, since: datetime
 ) -> dict[str, Place]:
     """Return where the transactions landed that must be stored again with the fork that is taken back, by signature.
 
@@ -121,22 +135,22 @@ def said_again(
     told a fact: rows may have kept what the fork said instead of it. What is on no list was settled before, is not final yet,
     or is of a fork itself, perhaps one that another venue has yet to compare: the chain is asked. Raises ``TryLater`` from a
     node that does not know what is on the chain, or may be, and while a feed, which has come to slot ``heard``, has yet to
-    bring what landed again.
+    bring what landed again. ``since`` is the earliest block time of what is taken back.
     """
-    since = min(one.slot for one in dropped)
-    told = StreamSighting.objects.filter(venue=venue, slot__gte=since, tells=True)
-    unlike = reorgs.unlike(dropped=dropped)
+    began = min(one.slot for one in dropped)
+    told = StreamSighting.objects.filter(venue=venue, slot__gte=began, tells=True)
+    unlike = reorgs.unlike(dropped=dropped, since=since)
     furthest = max((one.landed or 0 for one in dropped if one.signature in unlike), default=0)
     if furthest > heard:
         raise TryLater(
             f"A fork was dropped, and a feed has yet to come to slot {furthest}, where some of it landed again."
         )
-    witnesses = reorgs.witnesses(dropped=dropped) | unlike
+    witnesses = reorgs.witnesses(dropped=dropped, since=since) | unlike
     signatures = witnesses.union(told.values_list("signature", flat=True))
     signatures -= {one.signature for one in dropped if not one.alive}
     places = {one: Place(landed, final=True) for one in signatures if (landed := page.find(one)) is not None}
     doubted = sorted(signatures - places.keys())
-    seen = _seen(doubted)
+    seen = _seen(doubted, since)
     for start in range(0, len(doubted), _STATUSES):
         some = doubted[start : start + _STATUSES]
         answered_at, statuses = chain.get_statuses(some)
@@ -154,14 +168,15 @@ def said_again(
 
 _SEEN = """
 SELECT signature, max(slot), bool_or(final) FROM (
-    SELECT signature, slot, commitment = 2 AS final FROM transactions WHERE signature = ANY(%(signatures)s)
+    SELECT signature, slot, commitment = 2 AS final FROM transactions
+    WHERE signature = ANY(%(signatures)s) AND block_time >= %(since)s
     UNION ALL SELECT signature, slot, false FROM stream_sightings WHERE signature = ANY(%(signatures)s)
 ) AS places GROUP BY signature
 """
 
 
-def _seen(signatures: Sequence[str]) -> dict[str, tuple[int, bool]]:
+def _seen(signatures: Sequence[str], since: datetime) -> dict[str, tuple[int, bool]]:
     """Return the newest slot in which each signature was seen by any venue, and whether it has final rows."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEEN, {"signatures": list(signatures)})
+        cursor.execute(_SEEN, {"signatures": list(signatures), "since": since})
         return {signature: (slot, final) for signature, slot, final in cursor.fetchall()}

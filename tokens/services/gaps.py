@@ -219,7 +219,8 @@ def heal(gap: SlotGap, *, chain: ChainReader, now: datetime) -> None:
     landed, unread = backfill.listed(
         chain=chain, address=address, after_slot=first - 1, through_slot=last, finalized=finalized
     )
-    have = backfill.stored(venue=venue, signatures=[one.signature for one in landed], since=None)
+    between = backfill.times_around((one.block_time for one in landed), now=now)
+    have = backfill.stored(venue=venue, signatures=[one.signature for one in landed], between=between)
     fetched = backfill.fetch(
         chain=chain, wanted=[one for one in landed if not one.failed and one not in have], finalized=finalized, now=now
     )
@@ -241,7 +242,8 @@ def _by_blocks(chain: ChainReader, venue: Program, gap: SlotGap, first: int, las
         slot = read.slot
         found, unread = backfill.block(slot=slot, payload=read.payload, finalized=True, now=now)
         mine = {key: one for key, one in found.items() if backfill.concerns(one.decoded, venue=venue)}
-        have = backfill.stored(venue=venue, signatures=mine.keys(), since=None)
+        between = backfill.times_told(mine.values(), now=now)
+        have = backfill.stored(venue=venue, signatures=mine.keys(), between=between)
         new = backfill.Fetched([one for key, one in mine.items() if not have.has(key, slot)], unread=unread)
         with transaction.atomic():
             count = len(backfill.keep(venue=venue, fetched=new, now=now)) if new.received or unread else 0

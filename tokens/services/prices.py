@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from megatron.core import ids, locks
+from megatron.core.timescale import chunks
 from tokens.choices import CandleInterval, PriceOrigin
 from tokens.domain.programs import QUOTE_DECIMALS, WRAPPED_SOL
 from tokens.models import QuoteUsdPrice, SolUsdPrice
@@ -19,6 +20,7 @@ from tokens.services import aggregates, candles
 
 _BY_RANK = {name: rank for rank, name in enumerate(PriceOrigin.values)}
 _MICRO = 1_000_000
+_HOUR = timedelta(hours=1)
 _QUOTES = sorted(set(QUOTE_DECIMALS) - {WRAPPED_SOL})
 
 
@@ -145,29 +147,41 @@ SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block
 FROM filled CROSS JOIN unnest(%(widths)s::int[]) AS width
 """)
 
+_MINT = f"CASE WHEN t.sol_amount IS NOT NULL THEN '{WRAPPED_SOL}' ELSE p.quote_mint END"
+
+_LACKS = f"""
+t.sol_amount_usd IS NULL
+AND (t.sol_amount IS NOT NULL OR (p.quote_mint = ANY(%(quotes)s) AND p.quote_decimals IS NOT NULL))
+AND {chunks.within("t.token_id", "t.block_time")}
+"""
+
 # A price is looked up once a second of block time: while no source answers, an hour of trades has none. Materialized, or the
 # look-up moves into the scan and is made for each trade.
+_PRICED = f"""
+WITH lacking AS MATERIALIZED (
+    SELECT DISTINCT {_MINT} AS mint, t.block_time FROM transactions t JOIN pools p ON p.id = t.pool_id WHERE {_LACKS}
+), priced AS MATERIALIZED (
+    SELECT mint, block_time, quote_usd_at(mint, block_time) AS usd FROM lacking
+)
+SELECT mint, block_time, usd FROM priced WHERE usd IS NOT NULL
+"""
+
+_SECONDS = "unnest(%(mints)s::text[], %(ats)s::timestamptz[], %(usds)s::numeric[]) AS s(mint, at, usd)"
+
+_LACKING = f"""
+SELECT DISTINCT t.token_id, t.block_time FROM transactions t JOIN pools p ON p.id = t.pool_id, {_SECONDS}
+WHERE s.at = t.block_time AND s.mint = {_MINT} AND {_LACKS}
+"""
+
+# What it writes it does not read as well: TimescaleDB opens a batch for the update, and a part of the statement that reads the
+# same table then finds the rows neither where they were nor where they are.
 _FILL = f"""
-WITH seconds AS MATERIALIZED (
-    SELECT block_time, sol_usd_at(block_time) AS usd FROM (
-        SELECT DISTINCT block_time FROM transactions
-        WHERE sol_amount IS NOT NULL AND sol_amount_usd IS NULL AND block_time >= %(start)s AND block_time < %(end)s
-    ) AS lacking
-), due AS (
-    SELECT t.id, t.block_time, t.sol_amount AS amount, s.usd
-    FROM seconds s JOIN transactions t ON t.block_time = s.block_time
-    WHERE s.usd IS NOT NULL AND t.sol_amount IS NOT NULL AND t.sol_amount_usd IS NULL
-      AND t.block_time >= %(start)s AND t.block_time < %(end)s
-    UNION ALL
-    SELECT t.id, t.block_time, quote_amount(t.type, t.amount_in, t.amount_out, p.quote_decimals),
-           quote_usd_at(p.quote_mint, t.block_time)
-    FROM transactions t JOIN pools p ON p.id = t.pool_id AND p.quote_mint = ANY(%(quotes)s) AND p.quote_decimals IS NOT NULL
-    WHERE t.sol_amount IS NULL AND t.sol_amount_usd IS NULL AND t.block_time >= %(start)s AND t.block_time < %(end)s
-), filled AS (
-    UPDATE transactions t
-    SET price_per_token_usd = t.price_per_token * due.usd, sol_amount_usd = due.amount * due.usd
-    FROM due WHERE due.usd IS NOT NULL AND t.id = due.id AND t.block_time = due.block_time
-      AND t.block_time >= %(start)s AND t.block_time < %(end)s
+WITH filled AS (
+    UPDATE transactions t SET price_per_token_usd = t.price_per_token * s.usd,
+        sol_amount_usd =
+            coalesce(t.sol_amount, quote_amount(t.type, t.amount_in, t.amount_out, p.quote_decimals)) * s.usd
+    FROM pools p, {_SECONDS}
+    WHERE p.id = t.pool_id AND s.at = t.block_time AND s.mint = {_MINT} AND {_LACKS}
     RETURNING t.token_id, t.block_time
 ), marked AS (
 {_MARK_FILLED})
@@ -191,15 +205,28 @@ FROM due WHERE due.usd IS NOT NULL AND p.id = due.id
 def fill(*, start: datetime, end: datetime, now: datetime) -> int:
     """Give a USD value to the trades of ``[start, end)`` whose price came after them; return how many got one.
 
-    Their candles become due again. One transaction: callers choose windows of a size they can afford.
+    Their candles become due again. One transaction: callers choose windows of a size they can afford. Where trades are
+    compressed it goes token by token, at most ten minutes and the batches that hold them at a time.
     """
+    last = end - timedelta(microseconds=1)
+    asked: dict[str, Any] = {"quotes": _QUOTES, "now": now, "widths": CandleInterval.values}
+
+    def old(first: datetime, until: datetime) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(_LACKING, asked | {"key": None, "first": first, "last": until})
+            return list(cursor.fetchall())
+
     with transaction.atomic(), connection.cursor() as cursor:
         locks.hold_until_commit("transactions.update")
-        parameters: dict[str, Any] = {"start": start, "end": end, "quotes": _QUOTES}
-        cursor.execute(_FILL, parameters | {"now": now, "widths": CandleInterval.values})
-        (count,) = cursor.fetchone()
-        cursor.execute(_FILL_POOLS, parameters)
-    return int(count)
+        cursor.execute(_PRICED, asked | {"key": None, "first": start, "last": last})
+        priced = cursor.fetchall()
+        asked |= {name: [row[place] for row in priced] for place, name in enumerate(("mints", "ats", "usds"))}
+        count = 0
+        for stretch in chunks.spanned(connection, "transactions", start, last, old) if priced else ():
+            cursor.execute(_FILL, asked | stretch.bounds)
+            count += cursor.fetchone()[0]
+        cursor.execute(_FILL_POOLS, {"start": start, "end": end, "quotes": _QUOTES})
+    return count
 
 
 def fill_recent(*, now: datetime) -> int:
@@ -207,20 +234,20 @@ def fill_recent(*, now: datetime) -> int:
 
     Older holes are filled by whoever brings older prices: the imports call :func:`fill_all`.
     """
-    return fill(start=now - timedelta(hours=1), end=now, now=now)
+    return fill(start=now - _HOUR, end=now, now=now)
 
 
 def fill_between(*, start: datetime, end: datetime, now: datetime) -> int:
-    """Fill the holes of ``[start, end)``, a day of block time a transaction; return how many trades got a value."""
+    """Fill the holes of ``[start, end)``, an hour of block time a transaction; return how many trades got a value."""
     total = 0
     while start < end:
-        total += fill(start=start, end=min(start + timedelta(days=1), end), now=now)
-        start += timedelta(days=1)
+        total += fill(start=start, end=min(start + _HOUR, end), now=now)
+        start += _HOUR
     return total
 
 
 def fill_all(*, now: datetime) -> int:
-    """Fill every hole that a recorded sample can fill, a day of block time a transaction; return how many it filled."""
+    """Fill every hole that a recorded sample can fill, an hour of block time a transaction; return how many it filled."""
     spans = price_reads.find_span()
     if spans is None:
         return 0

@@ -1,8 +1,8 @@
 """Taking back a fork that the chain dropped: its rows go, and everything that was derived from them is computed again."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -11,11 +11,14 @@ import structlog
 from django.db import connection, transaction
 
 from megatron.core import metrics, nudges
+from megatron.core.chain import EVER
+from megatron.core.timescale import chunks
 from tokens.choices import Program
 from tokens.domain.events import ChainEvent
 from tokens.domain.mayhem import SUPPLY_RAW, TRADED_FOR
 from tokens.domain.numbers import PRICE_FORMING_RAW
 from tokens.models import ChainReorg, StreamSighting
+from tokens.selectors import left
 from tokens.selectors.mayhem import is_mayhem
 from tokens.selectors.slots import place_in_slot
 from tokens.services import candles
@@ -54,7 +57,8 @@ WHERE witness IS NOT NULL AND (
 UNION
 SELECT first.signature FROM pools p CROSS JOIN LATERAL (
     SELECT signature FROM transactions
-    WHERE token_id = p.token_id AND pool_id = p.id AND signature <> ALL(%(dropped)s) ORDER BY block_time LIMIT 1
+    WHERE token_id = p.token_id AND pool_id = p.id AND signature <> ALL(%(dropped)s) AND block_time >= %(since)s
+    ORDER BY block_time LIMIT 1
 ) AS first
 WHERE p.pool_type = 'graduated' AND p.token_id IN (
     SELECT token_id FROM pools curve JOIN tokens t ON t.id = curve.token_id
@@ -63,9 +67,10 @@ WHERE p.pool_type = 'graduated' AND p.token_id IN (
 UNION
 SELECT earliest.signature FROM tokens t CROSS JOIN LATERAL (
     SELECT x.signature FROM transactions x JOIN pools p ON p.id = x.pool_id AND p.pool_type <> 'permissionless'
-    WHERE x.token_id = t.id AND x.signature || ' ' || x.slot <> ALL(%(places)s) ORDER BY x.block_time, x.slot LIMIT 1
+    WHERE x.token_id = t.id AND x.signature || ' ' || x.slot <> ALL(%(places)s) AND x.block_time >= %(since)s
+    ORDER BY x.block_time, x.slot LIMIT 1
 ) AS earliest
-WHERE t.id IN (SELECT token_id FROM transactions WHERE signature = ANY(%(dropped)s))
+WHERE t.id IN (SELECT token_id FROM transactions WHERE signature = ANY(%(dropped)s) AND block_time >= %(since)s)
   AND (t.creator_named_slot = ANY(%(slots)s) OR t.creation_signature = ANY(%(dead)s))
 """
 
@@ -73,7 +78,7 @@ WHERE t.id IN (SELECT token_id FROM transactions WHERE signature = ANY(%(dropped
 # event has one row in a second, and the second place was in the same.
 _UNLIKE = """
 WITH stored AS MATERIALIZED (
-    SELECT signature, slot, event_index FROM transactions WHERE signature = ANY(%(signatures)s)
+    SELECT signature, slot, event_index FROM transactions WHERE signature = ANY(%(signatures)s) AND block_time >= %(since)s
 )
 SELECT DISTINCT gone.signature
 FROM unnest(%(signatures)s::text[], %(slots)s::bigint[], %(landed)s::bigint[]) AS moved(signature, slot, landed)
@@ -87,27 +92,29 @@ WHERE kept.signature IS NULL AND NOT EXISTS (
 """
 
 
-def witnesses(*, dropped: Collection[Dropped]) -> set[str]:
+def witnesses(*, dropped: Collection[Dropped], since: datetime = EVER) -> set[str]:
     """Return the transactions that must be stored again with :func:`take_back`: what they say is undone along with what the
-    dropped ones said, because a row does not tell which of them said it."""
+    dropped ones said, because a row does not tell which of them said it. No row of the fork has a block time before ``since``."""
     asked: dict[str, Any] = {
         "dropped": [one.signature for one in dropped],
         "slots": [one.slot for one in dropped],
         "places": [f"{one.signature} {one.slot}" for one in dropped],
         "dead": [one.signature for one in dropped if not one.alive],
+        "since": since,
     }
     with connection.cursor() as cursor:
         cursor.execute(_WITNESSES, asked)
         return {signature for (signature,) in cursor.fetchall()} - {one.signature for one in dropped if not one.alive}
 
 
-def unlike(*, dropped: Collection[Dropped]) -> set[str]:
+def unlike(*, dropped: Collection[Dropped], since: datetime = EVER) -> set[str]:
     """Return those of ``dropped`` that landed again and of which no rows say so yet: they too must be stored again."""
     alive = [one for one in dropped if one.alive]
     moved: dict[str, Any] = {
         "signatures": [one.signature for one in alive],
         "slots": [one.slot for one in alive],
         "landed": [one.landed for one in alive],
+        "since": since,
     }
     with connection.cursor() as cursor:
         cursor.execute(_UNLIKE, moved)
@@ -115,12 +122,18 @@ def unlike(*, dropped: Collection[Dropped]) -> set[str]:
 
 
 def take_back(
-    *, venue: Program, dropped: Collection[Dropped], now: datetime, again: Collection[ChainEvent] = ()
+    *,
+    venue: Program,
+    dropped: Collection[Dropped],
+    now: datetime,
+    again: Collection[ChainEvent] = (),
+    since: datetime = EVER,
 ) -> ChainReorg | None:
     """Remove what ``dropped`` transactions left and compute again what was derived from it; ``None`` if they left nothing.
 
     Must run in the transaction that stores the :func:`witnesses` and the :func:`unlike` ones ``again``. What a transaction
-    that landed again had established is undone too.
+    that landed again had established is undone too. No row of the fork has a block time before ``since``. Rows that are
+    compressed by now go token by token, ten minutes and the batches that hold them at a time.
     """
     asked: dict[str, Any] = {
         "dropped": sorted({one.signature for one in dropped}),
@@ -128,6 +141,7 @@ def take_back(
         "places": sorted({f"{one.signature} {one.slot}" for one in dropped}),
         "dead": sorted({one.signature for one in dropped if not one.alive}),
         "now": now,
+        "since": since,
         "mayhem": TRADED_FOR,
         "mints": sorted({event.mint for event in again if event.mint is not None}),
         "addresses": sorted({event.pool for event in again if event.pool is not None}),
@@ -141,21 +155,23 @@ def take_back(
         cursor.execute(_UNDO_NAMED_CREATOR, asked)
         cursor.execute(_PLACED, asked)
         placed = cursor.fetchall()
-        cursor.execute(_REMOVE_TRADES, asked)
-        trades, slot_from, slot_to, asked["since"] = cursor.fetchone()
-        asked["pools"] = pools
+        cursor.execute(_GONE, asked)
+        gone = cursor.fetchall()
+        _remove_trades(gone, now)
+        asked |= {"pools": pools, "day": min((_day(at) for _, at, *_ in gone), default=None), "ever": EVER}
         places.write_again(placed, now=now)
         cursor.execute(_FORKED, asked)
-        forked = [token for (token,) in cursor.fetchall()]
-        for statement in (_UNDO_GRADUATION, _UNDO_CREATION, _FORGET_MILESTONES, _RESTATE, _EMPTY):
+        forked = left.without_trades("token", [token for (token,) in cursor.fetchall()], since=since)
+        for statement in (_UNDO_GRADUATION, _UNDO_CREATION, _FORGET_MILESTONES):
             cursor.execute(statement, asked)
+        _restate(asked, since)
         parents.value_by_curve(tokens=asked["tokens"])
         followups.remeasure(pools)
-        _remove_parents(forked, pools)
+        _remove_parents(forked, pools, since)
         removed = len(forked)
-    if not (trades or pools or removed):
+    if not (gone or pools or removed):
         return None
-    slots = [*(one.slot for one in dropped if one.slot), *(slot for slot in (slot_from, slot_to) if slot is not None)]
+    slots = [*(one.slot for one in dropped if one.slot), *(slot for _, _, _, slot in gone)]
     if not slots:  # creations that left no trade say only when they were; their sightings say where
         seen = StreamSighting.objects.filter(venue=venue, signature__in=asked["dropped"])
         slots = list(seen.values_list("slot", flat=True)) or [0]
@@ -164,12 +180,12 @@ def take_back(
         slot_from=min(slots),
         slot_to=max(slots),
         detected_at=now,
-        trades_removed=trades,
+        trades_removed=len(gone),
         moved=len({one.signature for one in dropped if one.alive}),
         tokens_removed=removed,
         signatures=asked["dropped"][:_KEPT],
     )
-    log.warning("chain.reorg", venue=venue.value, slot_from=reorg.slot_from, slot_to=reorg.slot_to, trades=trades)
+    log.warning("chain.reorg", venue=venue.value, slot_from=reorg.slot_from, slot_to=reorg.slot_to, trades=len(gone))
     transaction.on_commit(partial(metrics.reorganisations.labels(venue=venue.value).inc))
     nudges.ring("candles_due")
     return reorg
@@ -180,7 +196,7 @@ def take_back(
 _LOCK_TOKENS = """
 SELECT id FROM tokens WHERE mint_address = ANY(%(mints)s) OR creation_signature = ANY(%(dropped)s)
    OR graduation_signature = ANY(%(dropped)s) OR id IN (
-    SELECT token_id FROM transactions WHERE signature = ANY(%(dropped)s)
+    SELECT token_id FROM transactions WHERE signature = ANY(%(dropped)s) AND block_time >= %(since)s
     UNION SELECT token_id FROM pools
           WHERE pool_address = ANY(%(addresses)s) OR last_signature = ANY(%(dropped)s) OR migration_signature = ANY(%(dropped)s))
 ORDER BY id FOR NO KEY UPDATE
@@ -189,7 +205,7 @@ _LOCK_POOLS = "SELECT FROM pools WHERE token_id = ANY(%(tokens)s) ORDER BY id FO
 
 _POOLS = """
 SELECT p.id FROM pools p WHERE p.token_id = ANY(%(tokens)s) AND p.id IN (
-    SELECT pool_id FROM transactions WHERE signature = ANY(%(dropped)s)
+    SELECT pool_id FROM transactions WHERE signature = ANY(%(dropped)s) AND block_time >= %(since)s
     UNION SELECT id FROM pools WHERE last_signature = ANY(%(dropped)s) OR migration_signature = ANY(%(dropped)s)
     UNION SELECT q.id FROM pools q JOIN tokens t ON t.id = q.token_id
           WHERE t.creation_signature = ANY(%(dropped)s) OR t.graduation_signature = ANY(%(dropped)s)
@@ -200,23 +216,39 @@ SELECT p.id FROM pools p WHERE p.token_id = ANY(%(tokens)s) AND p.id IN (
 _PLACED = """
 SELECT DISTINCT token_id, pool_id, slot, block_time FROM transactions
 WHERE signature = ANY(%(dropped)s) AND signature || ' ' || slot = ANY(%(places)s) AND real_token_reserves IS NOT NULL
+  AND block_time >= %(since)s
 """
 
 # A transaction that landed again keeps the rows of where it landed.
-_MARK_REMOVED = candles.marking("""
-SELECT DISTINCT 60, token_id, time_bucket(interval '1 minute', block_time), %(now)s::timestamptz FROM gone
-""")
+_GONE = """
+SELECT token_id, block_time, id, slot FROM transactions
+WHERE signature = ANY(%(dropped)s) AND signature || ' ' || slot = ANY(%(places)s) AND block_time >= %(since)s
+"""
 
 _REMOVE_TRADES = f"""
-WITH gone AS (
-    DELETE FROM transactions
-    WHERE signature = ANY(%(dropped)s) AND signature || ' ' || slot = ANY(%(places)s)
-    RETURNING token_id, block_time, slot
-), marked AS (
-    {_MARK_REMOVED}
-)
-SELECT count(*), min(slot), max(slot), date_trunc('day', min(block_time), 'UTC') FROM gone
+DELETE FROM transactions t USING unnest(%(ids)s::uuid[], %(ats)s::timestamptz[]) AS k(id, at)
+WHERE t.id = k.id AND t.block_time = k.at AND {chunks.within("t.token_id", "t.block_time")}
 """
+
+_MARK_REMOVED = candles.marking("""
+SELECT DISTINCT 60, token_id, time_bucket(interval '1 minute', at), %(now)s::timestamptz
+FROM unnest(%(tokens)s::uuid[], %(ats)s::timestamptz[]) AS gone(token_id, at)
+""")
+
+
+def _remove_trades(gone: Sequence[tuple[Any, ...]], now: datetime) -> None:
+    with connection.cursor() as cursor:
+        for stretch in chunks.stretches(connection, "transactions", gone):
+            ids, ats = [row[2] for row in stretch.rows], [row[1] for row in stretch.rows]
+            cursor.execute(_REMOVE_TRADES, stretch.bounds | {"ids": ids, "ats": ats})
+        if gone:
+            tokens, ats = [row[0] for row in gone], [row[1] for row in gone]
+            cursor.execute(_MARK_REMOVED, {"tokens": tokens, "ats": ats, "now": now})
+
+
+def _day(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
 
 _UNDO_GRADUATION = """
 WITH undone AS (
@@ -242,7 +274,8 @@ WHERE creation_signature = ANY(%(dropped)s)
 # Whom a trade of the fork named as creator, the earliest trade that is left may name too: it is one of the witnesses.
 _UNDO_NAMED_CREATOR = """
 UPDATE tokens SET creator_address = NULL, creator_named_slot = NULL
-WHERE creator_named_slot = ANY(%(slots)s) AND id IN (SELECT token_id FROM transactions WHERE signature = ANY(%(dropped)s))
+WHERE creator_named_slot = ANY(%(slots)s)
+  AND id IN (SELECT token_id FROM transactions WHERE signature = ANY(%(dropped)s) AND block_time >= %(since)s)
 """
 
 _FORGET_MILESTONES = "DELETE FROM pool_milestones WHERE signature = ANY(%(dropped)s)"
@@ -256,6 +289,7 @@ WITH newest AS (
     FROM pools p JOIN transactions t ON t.token_id = p.token_id AND t.pool_id = p.id
     WHERE p.id = ANY(%(pools)s) AND p.last_signature = ANY(%(dropped)s)
       AND t.quote_reserves IS NOT NULL AND t.token_reserves IS NOT NULL
+      AND t.block_time >= %(start)s AND t.block_time < %(end)s
     ORDER BY t.pool_id, t.slot DESC, {place_in_slot("t")} DESC, t.event_index DESC,
              t.signature COLLATE "C" DESC
 ), priced AS (
@@ -276,16 +310,31 @@ UPDATE pools p SET
     market_cap = round(n.price * n.base_supply / power(10::numeric, n.decimals), 20),
     latest_price_usd = NULL, market_cap_usd = NULL
 FROM priced n WHERE p.id = n.pool_id
+RETURNING p.id
 """
+
+_ON_FORK = "SELECT id FROM pools WHERE id = ANY(%(pools)s) AND last_signature = ANY(%(dropped)s)"
 
 # Nothing is left but the creation, which is stored again (or nothing at all, then the parents go).
 _EMPTY = """
 UPDATE pools p SET last_slot = NULL, last_event_index = NULL, last_signature = NULL, last_trade_at = NULL,
        virtual_sol_reserves = NULL, virtual_token_reserves = NULL, real_sol_reserves = NULL, real_token_reserves = NULL,
        latest_price = NULL, market_cap = NULL, latest_price_usd = NULL, market_cap_usd = NULL
-WHERE p.id = ANY(%(pools)s) AND p.last_signature = ANY(%(dropped)s)
-  AND NOT EXISTS (SELECT FROM transactions t WHERE t.token_id = p.token_id AND t.pool_id = p.id)
+WHERE p.id = ANY(%(empty)s::uuid[])
 """
+
+
+def _restate(asked: dict[str, Any], since: datetime) -> None:
+    """Let pools that stand where the fork left them stand where the newest trade that is left did."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ON_FORK, asked)
+        pools = {pool for (pool,) in cursor.fetchall()}
+        for start, end in left.steps(since):
+            if pools:
+                cursor.execute(_RESTATE, asked | {"pools": sorted(pools), "start": start, "end": end})
+                pools -= {pool for (pool,) in cursor.fetchall()}
+        cursor.execute(_EMPTY, {"empty": left.without_trades("pool", pools, since=since)})
+
 
 # Created on the fork and nowhere else, or known only from trades on the fork. A trade that is left proves that the token
 # exists all the same, and so does a candle of an earlier day.
@@ -294,26 +343,43 @@ SELECT t.id FROM tokens t
 WHERE (t.creation_signature = ANY(%(dead)s) OR (
         t.creation_signature IS NULL AND NOT t.is_graduated
         AND t.id IN (SELECT token_id FROM pools WHERE id = ANY(%(pools)s::uuid[]))
-        AND NOT EXISTS (SELECT FROM price_candles_1d c WHERE c.token_id = t.id AND c.bucket < %(since)s)))
-  AND NOT EXISTS (SELECT FROM transactions x WHERE x.token_id = t.id)
+        AND NOT EXISTS (SELECT FROM price_candles_1d c
+                        WHERE c.token_id = t.id AND c.bucket >= %(ever)s AND c.bucket < %(day)s)))
 """
 
-_ORPHANS = """
-SELECT id FROM pools p WHERE p.token_id = ANY(%s) OR (
-    p.id = ANY(%s) AND p.pool_type <> 'initial' AND p.last_slot IS NULL
-    AND NOT EXISTS (SELECT FROM transactions t WHERE t.token_id = p.token_id AND t.pool_id = p.id))
-"""
+_CANDLES = "SELECT token_id, bucket FROM {table} WHERE token_id = ANY(%(tokens)s::uuid[]) AND bucket >= %(since)s"
+
+_REMOVE_CANDLES = (
+    f"DELETE FROM {{table}} WHERE token_id = ANY(%(tokens)s::uuid[]) AND {chunks.within('token_id', 'bucket')}"
+)
 
 
-def _remove_parents(tokens: list[Any], pools: list[Any]) -> None:
+def _remove_candles(tokens: list[Any], since: datetime) -> None:
+    with connection.cursor() as cursor:
+        for width, table in candles.TABLES.items():
+            asked: dict[str, Any] = {
+                "tokens": tokens,
+                "since": since - timedelta(days=1),
+            }  # the day's candle begins before the fork
+            cursor.execute(_CANDLES.format(table=table), asked)
+            span = timedelta(seconds=chunks.RUN * width.value)
+            for stretch in chunks.stretches(connection, table, cursor.fetchall(), span=span):
+                cursor.execute(_REMOVE_CANDLES.format(table=table), asked | stretch.bounds)
+
+
+def _remove_parents(tokens: list[Any], pools: list[Any], since: datetime) -> None:
     """Remove tokens that only a dead fork created, and pools of which nothing is left, with all that hangs on them."""
     with connection.cursor() as cursor:
-        cursor.execute(_ORPHANS, [tokens, pools])
+        cursor.execute("SELECT id FROM pools WHERE token_id = ANY(%s)", [tokens])
         gone = [pool for (pool,) in cursor.fetchall()]
+        orphans = "SELECT id FROM pools WHERE id = ANY(%s) AND pool_type <> 'initial' AND last_slot IS NULL"
+        cursor.execute(orphans, [list(set(pools) - set(gone))])
+        gone += left.without_trades("pool", [pool for (pool,) in cursor.fetchall()], since=since)
         if not gone and not tokens:
             return
         cursor.execute("UPDATE pools SET successor_id = NULL WHERE successor_id = ANY(%s)", [gone])
         cursor.execute("DELETE FROM pool_milestones WHERE pool_id = ANY(%s)", [gone])
+        _remove_candles(tokens, since)
         for table in _HANGS_ON_TOKENS:
             cursor.execute(f"DELETE FROM {table} WHERE token_id = ANY(%s)", [tokens])
         with pgtrigger.ignore("tokens.Pool:kept_for_ever", "tokens.Token:kept_for_ever"):
@@ -322,10 +388,6 @@ def _remove_parents(tokens: list[Any], pools: list[Any]) -> None:
 
 
 _HANGS_ON_TOKENS = (
-    "price_candles_1m",
-    "price_candles_5m",
-    "price_candles_1h",
-    "price_candles_1d",
     "candles_due",
     "token_metadata",
     "tokens_traded",

@@ -14,7 +14,7 @@ from tokens.selectors import storage
 from tokens.selectors.storage import Stored
 from tokens.services import jobs
 
-pytestmark = [pytest.mark.django_db, pytest.mark.community]
+pytestmark = [pytest.mark.django_db, pytest.mark.community, pytest.mark.own_chunks]
 
 DAY = timedelta(days=1)
 

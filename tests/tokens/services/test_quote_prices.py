@@ -228,12 +228,12 @@ def test_a_price_is_looked_up_for_seconds_and_not_for_trades() -> None:
 
     with connection.execute_wrapper(noted):
         prices.fill_recent(now=NOW)
-    filling = next((sql, params) for sql, params in statements if "seconds" in sql)
+    filling = next((sql, params) for sql, params in statements if "lacking" in sql)
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {filling[0]}", filling[1])
         plan = [line for (line,) in cursor.fetchall()]
-    assert any("seconds" in line for line in plan)
-    assert not [line for line in plan if "Filter" in line and "sol_usd_at" in line]
+    assert any("lacking" in line for line in plan)
+    assert not [line for line in plan if "Filter" in line and "usd_at" in line]
 
 
 def test_truth_14_there_is_one_list_of_quotes() -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
 from megatron.core import ids
+from megatron.core.chain import EVER
+from megatron.core.timescale import chunks
 from tokens.choices import CandleInterval, PoolType, TransactionType
 from tokens.domain.facts import Order, TradeFact
 from tokens.domain.milestones import THRESHOLDS, reached
@@ -49,6 +51,7 @@ SELECT gen_random_uuid(), found.* FROM (
            {place_in_slot("t")} AS invariant, t.event_index, t.signature
     FROM transactions t JOIN pools p ON p.id = t.pool_id CROSS JOIN unnest(%s::int[]) AS threshold
     WHERE t.pool_id = ANY(%s::uuid[]) AND t.token_id = p.token_id AND t.type IN ('buy', 'sell')
+      AND t.block_time >= %s AND t.block_time <= %s
       -- A curve keeps the distance between its virtual and its real tokens, so any two states tell it.
       AND (p.initial_real_token_reserves - (t.token_reserves - (p.virtual_token_reserves - p.real_token_reserves))) * 100
           >= threshold * p.initial_real_token_reserves
@@ -58,6 +61,10 @@ ORDER BY 2, 3
 {_KEEP_EARLIEST}
 """
 
+
+_OFF = timedelta(days=1)
+"""How far the times of a token's creation and of its pools' newest trade may be from those of its other trades, whose sources
+have other clocks, with much to spare."""
 
 First = dict[tuple[str, int], tuple[Order, TradeFact]]
 """The earliest trade of a batch that reached each (pool id, threshold)."""
@@ -142,8 +149,22 @@ def remeasure(pools: list[Any]) -> None:
     """Find the milestones of pools again among their stored trades; earlier ones stay."""
     if pools:
         with connection.cursor() as cursor:
-            cursor.execute(_REMEASURE, [list(THRESHOLDS), pools])
+            cursor.execute(_REMEASURE, [list(THRESHOLDS), pools, *traded_between(pools)])
             cursor.execute(_COUNT, [pools])
+
+
+_TRADED_BETWEEN = """
+SELECT min(coalesce(t.creation_timestamp, %s)), max(p.last_trade_at)
+FROM pools p JOIN tokens t ON t.id = p.token_id WHERE p.id = ANY(%s::uuid[])
+"""
+
+
+def traded_between(pools: Sequence[Any]) -> tuple[datetime, datetime]:
+    """Return between which block times the trades of some pools stand, as far as their rows know."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TRADED_BETWEEN, [EVER, list(pools)])
+        first, last = cursor.fetchone()
+    return (first or EVER) - _OFF, (last or EVER) + _OFF
 
 
 _DUE = candles.marking(r"""
@@ -159,38 +180,60 @@ def _minutes(facts: Sequence[TradeFact], sides: dict[str, Sides]) -> set[str]:
 
 
 _MARK_SCALED = candles.marking("""
-SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %s::timestamptz
-FROM scaled CROSS JOIN unnest(%s::int[]) AS width WHERE pool_type <> %s
+SELECT DISTINCT width, token_id, time_bucket(make_interval(secs => width), block_time), %(now)s::timestamptz
+FROM scaled CROSS JOIN unnest(%(widths)s::int[]) AS width WHERE pool_type <> %(beside)s
 """)
 
+_WITHIN = chunks.within("t.token_id", "t.block_time")
+
+_OF_POOLS = f"""t.pool_id = ANY(%(pools)s::uuid[])
+    AND t.token_id IN (SELECT token_id FROM pools WHERE id = ANY(%(pools)s::uuid[])) AND {_WITHIN}"""
+
+_SCALABLE = f"SELECT DISTINCT t.token_id, t.block_time FROM transactions t WHERE {_OF_POOLS}"
+
+_GIVEN = "t.type IN ('buy', 'add_liquidity')"
+_QUOTE_RAW = f"CASE WHEN {_GIVEN} THEN t.amount_in ELSE t.amount_out END"
+_TOKEN_RAW = f"CASE WHEN {_GIVEN} THEN t.amount_out ELSE t.amount_in END"
+
+# It does not read what it writes, see prices.fill.
 _RESCALE = f"""
 WITH scaled AS (
     UPDATE transactions t SET
-        amount_in_decimals = CASE WHEN given THEN p.quote_decimals ELSE k.decimals END,
-        amount_out_decimals = CASE WHEN given THEN k.decimals ELSE p.quote_decimals END,
-        token_amount = token_raw / power(10::numeric, k.decimals),
-        price_per_token = CASE WHEN token_raw > 0
-            THEN round(quote_raw * power(10::numeric, 20 + k.decimals - p.quote_decimals) / token_raw) / 1e20 END,
+        amount_in_decimals = CASE WHEN {_GIVEN} THEN p.quote_decimals ELSE k.decimals END,
+        amount_out_decimals = CASE WHEN {_GIVEN} THEN k.decimals ELSE p.quote_decimals END,
+        token_amount = {_TOKEN_RAW} / power(10::numeric, k.decimals),
+        price_per_token = CASE WHEN {_TOKEN_RAW} > 0 THEN
+            round({_QUOTE_RAW} * power(10::numeric, 20 + k.decimals - p.quote_decimals) / {_TOKEN_RAW}) / 1e20 END,
         price_per_token_usd = NULL, sol_amount_usd = NULL
-    FROM (
-        SELECT id, block_time, pool_id, type IN ('buy', 'add_liquidity') AS given,
-               CASE WHEN type IN ('buy', 'add_liquidity') THEN amount_in ELSE amount_out END AS quote_raw,
-               CASE WHEN type IN ('buy', 'add_liquidity') THEN amount_out ELSE amount_in END AS token_raw
-        FROM transactions WHERE pool_id = ANY(%s::uuid[]) AND token_id IN (SELECT token_id FROM pools WHERE id = ANY(%s::uuid[]))
-    ) AS old JOIN pools p ON p.id = old.pool_id JOIN tokens k ON k.id = p.token_id
-    WHERE t.id = old.id AND t.block_time = old.block_time
+    FROM pools p JOIN tokens k ON k.id = p.token_id
+    WHERE p.id = t.pool_id AND {_OF_POOLS}
     RETURNING t.token_id, t.block_time, p.pool_type
 )
 {_MARK_SCALED}"""
 
 
 def rescale(pools: Sequence[str], *, now: datetime) -> None:
-    """Compute the normalised columns of stored rows again, once the decimals of a pool's mints became known."""
-    if pools:
+    """Compute the normalised columns of stored rows again, once the decimals of a pool's mints became known.
+
+    Of what is compressed it opens a token's batches of ten minutes at a time.
+    """
+    if not pools:
+        return
+    asked: dict[str, Any] = {
+        "pools": list(pools),
+        "now": now,
+        "widths": CandleInterval.values,
+        "beside": PoolType.PERMISSIONLESS.value,
+    }
+
+    def old(first: datetime, last: datetime) -> Sequence[tuple[Any, ...]]:
         with connection.cursor() as cursor:
-            cursor.execute(
-                _RESCALE, [list(pools), list(pools), now, CandleInterval.values, PoolType.PERMISSIONLESS.value]
-            )
+            cursor.execute(_SCALABLE, asked | {"key": None, "first": first, "last": last})
+            return list(cursor.fetchall())
+
+    with connection.cursor() as cursor:
+        for stretch in chunks.spanned(connection, "transactions", *traded_between(pools), old):
+            cursor.execute(_RESCALE, asked | stretch.bounds)
 
 
 _CURSOR = """

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from megatron.core.timescale import chunks
 from tokens.domain import mayhem
 from tokens.domain.facts import TradeFact
 from tokens.domain.mayhem import Step
@@ -57,16 +58,16 @@ JOIN pools p ON p.id = k.pool_id JOIN tokens c ON c.id = p.token_id
 LEFT JOIN LATERAL (
     SELECT t.slot, t.real_token_reserves AS token, t.real_quote_reserves AS quote FROM transactions t
     WHERE t.token_id = p.token_id AND t.pool_id = k.pool_id AND t.slot < k.slot AND t.type IN ('buy', 'sell')
-      AND t.block_time <= k.at AND t.block_time <= %(end)s
+      AND t.block_time <= k.at AND t.block_time <= %(end)s AND t.block_time >= %(start)s
     ORDER BY t.block_time DESC, t.slot DESC, {place_in_slot("t")} DESC, t.event_index DESC, t.signature COLLATE "C" DESC
     LIMIT 1
 ) AS earlier ON true
 """
 
-_PLACE = """
+_PLACE = f"""
 UPDATE transactions t SET slot_place = n.place
 FROM unnest(%(ids)s::uuid[], %(ats)s::timestamptz[], %(places)s::int[]) AS n(id, at, place)
-WHERE t.id = n.id AND t.block_time = n.at AND t.block_time >= %(first)s AND t.block_time <= %(last)s
+WHERE t.id = n.id AND t.block_time = n.at AND {chunks.within("t.token_id", "t.block_time")}
 """
 
 _MARK = candles.marking("""
@@ -223,6 +224,7 @@ def _held_before(slots: dict[_Slot, list[_Row]]) -> dict[_Slot, tuple[int | None
         "ats": times,
         "end": max(times),
     }
+    asked["start"], _ = followups.traded_between(asked["pools"])
     with connection.cursor() as cursor:
         cursor.execute(_HELD_BEFORE, asked)
         return {
@@ -244,18 +246,12 @@ def _place(ordered: dict[_Slot, list[_Row]], now: datetime) -> None:
     if not moved:
         return
     times = [row.at for row, _ in moved]
-    asked: dict[str, Any] = {
-        "ids": [row.id for row, _ in moved],
-        "tokens": [row.token_id for row, _ in moved],
-        "ats": times,
-        "places": [place for _, place in moved],
-        "first": min(times),
-        "last": max(times),
-        "now": now,
-    }
+    placed = [(row.token_id, row.at, row.id, place) for row, place in moved]
     with connection.cursor() as cursor:
-        cursor.execute(_PLACE, asked)
-        cursor.execute(_MARK, asked)
+        for stretch in chunks.stretches(connection, "transactions", placed):
+            _, ats, ids, numbers = (list(column) for column in zip(*stretch.rows, strict=True))
+            cursor.execute(_PLACE, stretch.bounds | {"ids": ids, "ats": ats, "places": numbers})
+        cursor.execute(_MARK, {"tokens": [row.token_id for row, _ in moved], "ats": times, "now": now})
         cursor.execute(_FORGET_MILESTONES, {"pools": [pool for pool, _ in slots], "slots": [slot for _, slot in slots]})
         pools = sorted({pool for (pool,) in cursor.fetchall()})
     followups.remeasure(pools)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -100,10 +100,16 @@ _SAME = """
 SELECT t.id, t.event_index, t.signature, p.pool_address, t.type,
        CASE WHEN t.type IN ('buy', 'add_liquidity') THEN t.amount_in ELSE t.amount_out END,
        CASE WHEN t.type IN ('buy', 'add_liquidity') THEN t.amount_out ELSE t.amount_in END,
-       t.block_time
+       t.block_time, t.token_id
 FROM transactions t JOIN pools p ON p.id = t.pool_id
-WHERE t.signature = ANY(%s)
+WHERE t.signature = ANY(%s) AND t.block_time >= %s AND t.block_time <= %s
 """
+
+_OFF = timedelta(days=1)
+"""How far apart two sources say the time of one event to be, with much to spare: a table of trades may know the day only."""
+
+# A row at a time, with the columns that choose compressed batches: one is opened at most, or none.
+_SUPERSEDE = "DELETE FROM transactions WHERE token_id = %s AND block_time = %s AND id = %s"
 
 
 def _positioned_first(rows: Sequence[TradeFact]) -> list[TradeFact]:
@@ -111,29 +117,40 @@ def _positioned_first(rows: Sequence[TradeFact]) -> list[TradeFact]:
 
     The positioned row is the one that stays, whichever came first, so the outcome does not depend on the order.
     """
+    if not rows:
+        return []
     loose = positionless(rows)
+    times = [row.block_time for row in rows]
+    between = [datetime.fromtimestamp(min(times), UTC) - _OFF, datetime.fromtimestamp(max(times), UTC) + _OFF]
     with connection.cursor() as cursor:
         if loose:
-            cursor.execute(_SAME + " AND t.event_index < %s", [[row.event.signature for row in loose], POSITIONLESS])
+            signatures = [row.event.signature for row in loose]
+            cursor.execute(_SAME + " AND t.event_index < %s", [signatures, *between, POSITIONLESS])
             stored = {_stored_content(found) for found in cursor.fetchall()}
             stored |= {_content(row) for row in rows if row.event.event_index < POSITIONLESS}
             superseded = {row.id for row in loose if _content(row) in stored}
             rows = [row for row in rows if row.id not in superseded]
-        if len(loose) < len(rows) and _any_positionless_stored():
+        if len(loose) < len(rows) and _any_positionless_stored(between):
             wanted = {_content(row) for row in rows if row.event.event_index < POSITIONLESS}
-            cursor.execute(_SAME + " AND t.event_index >= %s", [[content[0] for content in wanted], POSITIONLESS])
-            gone = [(found[0], found[7]) for found in cursor.fetchall() if _stored_content(found) in wanted]
-            cursor.executemany("DELETE FROM transactions WHERE id = %s AND block_time = %s", gone)
+            signatures = [content[0] for content in wanted]
+            cursor.execute(_SAME + " AND t.event_index >= %s", [signatures, *between, POSITIONLESS])
+            gone = [(found[8], found[7], found[0]) for found in cursor.fetchall() if _stored_content(found) in wanted]
+            cursor.executemany(_SUPERSEDE, gone)
     return list(rows)
 
 
 def _stored_content(found: tuple[object, ...]) -> tuple[str, str, str, int, int]:
-    _, _, signature, pool, type_, quote, token, _ = found
+    _, _, signature, pool, type_, quote, token, *_ = found
     return str(signature), str(pool), str(type_), int(str(quote)), int(str(token))
 
 
-def _any_positionless_stored() -> bool:
-    """Say whether any stored row lacks a position: a partial index that is empty on most systems answers."""
+def _any_positionless_stored(between: Sequence[datetime]) -> bool:
+    """Say whether any row stored of these times lacks a position: a partial index that is empty on most systems answers, and
+    of what is compressed a day or two are read."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT FROM transactions WHERE event_index >= {POSITIONLESS})")
+        cursor.execute(
+            f"SELECT EXISTS (SELECT FROM transactions WHERE event_index >= {POSITIONLESS}"
+            " AND block_time >= %s AND block_time <= %s)",
+            list(between),
+        )
         return bool(cursor.fetchone()[0])
