@@ -37,15 +37,19 @@ PATIENCE = {
 }
 """How long a due candle may wait for more trades: a day's candle need not be read again for every trade of the day."""
 
-# Picked once: as a part of the join it could be run again for each row, and then takes more than its limit.
+# Picked once: as a part of the join it could be run again for each row, and then takes more than its limit. Candles have no
+# foreign key: their tokens are held here, all at once (ADR 9). A token that a fork takes back at this moment is passed by, so
+# that neither waits for the other, and its marks stay.
 _CLAIM = """
 WITH picked AS MATERIALIZED (
     SELECT interval, token_id, bucket FROM candles_due
     WHERE interval = %s AND marked_at <= %s
     ORDER BY marked_at, token_id, bucket LIMIT %s
     FOR UPDATE SKIP LOCKED
+), held AS MATERIALIZED (
+    SELECT id FROM tokens WHERE id IN (SELECT token_id FROM picked) ORDER BY id FOR KEY SHARE SKIP LOCKED
 )
-DELETE FROM candles_due d USING picked
+DELETE FROM candles_due d USING picked JOIN held ON held.id = picked.token_id
 WHERE d.interval = picked.interval AND d.token_id = picked.token_id AND d.bucket = picked.bucket
 RETURNING d.token_id, d.bucket
 """
@@ -272,6 +276,7 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
                 "agent": MAYHEM_AGENT,
                 "kept_since": _kept_since(now, TABLES[CandleInterval.M1] if width is not CandleInterval.M1 else None),
             }
+            cursor.execute("SET LOCAL megatron.parents_known = 'on'")
             cursor.execute(statement.format(table=TABLES[width]), parameters)
             if width is CandleInterval.M1:
                 cursor.execute(_MARK_LONGER, [now, tokens, buckets, _LONGER])

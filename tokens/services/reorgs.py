@@ -312,6 +312,8 @@ def _remove_parents(tokens: list[Any], pools: list[Any]) -> None:
         gone = [pool for (pool,) in cursor.fetchall()]
         if not gone and not tokens:
             return
+        # Whoever makes their candles holds them, and passes them by from here on: nothing is left without its token.
+        cursor.execute("SELECT FROM tokens WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [tokens])
         cursor.execute("UPDATE pools SET successor_id = NULL WHERE successor_id = ANY(%s)", [gone])
         cursor.execute("DELETE FROM pool_milestones WHERE pool_id = ANY(%s)", [gone])
         for table in _HANGS_ON_TOKENS:

@@ -155,6 +155,7 @@ BROKEN: list[Case] = [
             ("close", "0.0000000311"),
         )
     ),
+    *(("candle_parents_exist", _candle(label), {"token_id": NOBODY}) for label in CANDLES),
     *((f"candle_{label}_has_trades", _candle(label), {"trade_count": 0}) for label in CANDLES),
     *((f"candle_{label}_prices_whole", _candle(label), {"close": None}) for label in CANDLES),
 ]
