@@ -11,6 +11,7 @@ from django.apps import apps
 from megatron.core.timescale.fields import HypertableTimeField
 from tests import factories
 from tests.factories import NOON
+from tokens.models import PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m
 
 pytestmark = pytest.mark.community
 
@@ -50,9 +51,8 @@ def rows(level: str) -> None:
     assert level == "community", "These tests need TimescaleDB's licensed features: run tests/lanes/community."
     pool = factories.pool()
     factories.transaction(pool)
-    for model in apps.get_models():
-        if model._meta.db_table.startswith("price_candles_"):
-            factories.candle(pool.token, model=model)
+    for model in (PriceCandle1m, PriceCandle5m, PriceCandle1h, PriceCandle1d):
+        factories.candle(pool.token, model=model)
 
 
 @pytest.mark.django_db

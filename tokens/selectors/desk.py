@@ -13,7 +13,7 @@ from django.db.models.functions import Trunc
 from megatron.core.estimates import estimated_rows
 from megatron.core.ids import first_id
 from megatron.core.timescale import policies
-from megatron.core.timescale.chunks import bounded
+from megatron.core.timescale.bounds import bounded
 from tokens.choices import RejectionReason, RejectionStatus, TransactionType
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction

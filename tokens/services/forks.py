@@ -9,7 +9,7 @@ from django.db import connection
 from megatron.clients.errors import TryLater
 from megatron.clients.ports import UNREAD, ChainReader, Landed
 from megatron.core.ids import first_id
-from megatron.core.timescale.chunks import bounded
+from megatron.core.timescale.bounds import bounded
 from tokens.choices import Program
 from tokens.domain import programs
 from tokens.models import StreamSighting

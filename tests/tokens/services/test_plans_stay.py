@@ -19,10 +19,10 @@ from megatron.core.timescale.fields import HypertableTimeField
 from tests import factories
 from tests.factories import NOON
 from tests.tokens.services.building import received, trade
-from tokens.choices import Program
-from tokens.models import Pool
+from tokens.choices import CandleInterval, Program
+from tokens.models import Pool, PriceCandle1m
 from tokens.selectors import desk
-from tokens.services import forks, ingest
+from tokens.services import candles, forks, ingest
 from tokens.services.listing import Page
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def grown() -> Pool:
     """A table of many coins that was analysed, then took a tenth more, and was never vacuumed."""
     pool = factories.pool(last_trade_at=NOON)
     old = ROWS * 9 // 10
-    asked = {"pool": pool.pk, "token": pool.token_id, "end": NOON, "rows": ROWS, "old": old}
+    asked: dict[str, Any] = {"pool": pool.pk, "token": pool.token_id, "end": NOON, "rows": ROWS, "old": old}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL megatron.usd_known = 'on'")
         cursor.execute(_GROW, {**asked, "first": 1, "last": old})
@@ -153,3 +153,42 @@ def test_endurance_11_ids_from_a_time_on_are_those_of_that_time_and_later(second
     assert event_id(at - timedelta(milliseconds=1), "x") < first_id(at)
     assert first_id(at) <= event_id(at + timedelta(milliseconds=1), "x")
     assert first_id(NOON) <= event_id(NOON, "x")
+
+
+_MINUTES = """
+INSERT INTO transactions (id, signature, event_index, pool_id, token_id, block_time, slot, commitment, type, user_address,
+    amount_in, amount_out, sol_amount, token_amount, price_per_token, quote_reserves, token_reserves)
+SELECT event_id(at, signature, 0), signature, 0, p.id, p.token_id, at, 400000000 + n, 1, 'buy',
+       translate(rpad(md5(n::text), 44, 'w'), '0l', 'zz'), 10000000, 1000000000, 0.01, 1000, 0.00001, 1000000, 1000000
+  FROM pools p CROSS JOIN generate_series(1, 60) AS n, LATERAL (
+        SELECT %s + n * interval '1 minute' AS at,
+               translate(substr(md5(n || p.id::text) || md5(p.id::text || n) || md5(n || 'x'), 1, 88), '0l', 'zz') AS signature
+       ) AS made
+"""
+_STEPS = {"summed", "traded", "edges", "traders", "flat", "minutes"}
+
+
+def _held_against_each_other(plan: dict[str, Any]) -> Iterator[str]:
+    """Yield the steps that a nested loop reads anew for each row of what stands before them."""
+    for node in _parts(plan):
+        if node["Node Type"] == "Nested Loop":
+            inner = node["Plans"][1]
+            yield from (part["CTE Name"] for part in _parts(inner) if part.get("CTE Name") in _STEPS)
+
+
+def test_endurance_12_a_roll_holds_no_step_against_every_row_of_another() -> None:
+    """Of hundreds of due buckets the steps are hashed or merged, whatever the planner takes them for."""
+    with connection.cursor() as cursor:
+        pools = [factories.pool() for _ in range(10)]
+        cursor.execute("ANALYZE transactions, pools, tokens")
+        cursor.execute("SET LOCAL megatron.usd_known = 'on'")
+        cursor.execute(_MINUTES, [NOON])
+    candles.mark(start=NOON, end=NOON + timedelta(days=1), now=NOON)
+    with CaptureQueriesContext(connection) as queries:
+        candles.roll_all(now=NOON + timedelta(hours=2))
+    rolls = [query["sql"] for query in queries if "summed AS MATERIALIZED" in query["sql"]]
+    assert len(rolls) == len(CandleInterval)
+    assert PriceCandle1m.objects.count() == 60 * len(pools)
+    for roll in rolls:
+        plan = explained(roll)
+        assert list(_held_against_each_other(plan)) == [], roll

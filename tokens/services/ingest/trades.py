@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from psycopg.errors import UniqueViolation
 
 from megatron.core.ids import first_id
-from megatron.core.timescale.chunks import bounded
+from megatron.core.timescale.bounds import bounded
 from tokens.domain.events import POSITIONLESS
 from tokens.domain.facts import TradeFact
 from tokens.services.ingest.rows import COLUMNS, Writer, positionless
