@@ -14,10 +14,11 @@ from megatron.core.estimates import estimated_rows
 from megatron.core.ids import first_id
 from megatron.core.timescale import policies
 from megatron.core.timescale.bounds import bounded
+from megatron.core.timescale.newest import newest
 from tokens.choices import RejectionReason, RejectionStatus, TransactionType
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
-from tokens.selectors import counting, prices
+from tokens.selectors import counting, prices, trades
 from tokens.selectors import tokens as token_reads
 
 COUNT_LIMIT = 10_000
@@ -201,8 +202,8 @@ def hot_tokens(*, since: datetime, until: datetime, limit: int = 8) -> Sequence[
 
 def newest_tokens(*, limit: int = 8) -> Sequence[tuple[Token, Pool | None]]:
     """Return the tokens created last, each with the pool that prices it."""
-    newest = token_reads.tokens().filter(creation_timestamp__isnull=False).order_by("-creation_timestamp")[:limit]
-    return [(token, token_reads.current_of(token.pools.all())) for token in newest]
+    found = token_reads.tokens().filter(creation_timestamp__isnull=False).order_by("-creation_timestamp")[:limit]
+    return [(token, token_reads.current_of(token.pools.all())) for token in found]
 
 
 def latest_graduations(*, limit: int = 8) -> Sequence[Token]:
@@ -213,7 +214,8 @@ def latest_graduations(*, limit: int = 8) -> Sequence[Token]:
 
 def latest_trades(*, token: Token, limit: int = 50) -> Sequence[Transaction]:
     """Return the newest trades and liquidity events of ``token``, newest first, with their pools."""
-    return list(Transaction.objects.filter(token=token).select_related("pool").order_by("-block_time", "-id")[:limit])
+    found = Transaction.objects.filter(token=token).select_related("pool").order_by("-block_time", "-id")
+    return newest(found, limit=limit, lifetime=trades.lifetime(token))
 
 
 def pools_of(*, token: Token) -> Sequence[tuple[Pool, Sequence[PoolMilestone]]]:

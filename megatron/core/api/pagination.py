@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.signing import BadSignature, Signer
@@ -14,6 +15,8 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.utils.urls import replace_query_param
 
+from megatron.core.timescale.newest import Lifetime, newest
+
 DEFAULT_SIZE, LARGEST_SIZE = 100, 500
 
 
@@ -21,7 +24,8 @@ class CursorPagination(BasePagination):
     """Pages in the order of the view's ``ordering`` (or this class's), which must end in a unique column.
 
     ``"-name"`` is descending. A column that may be NULL is given as ``F("name").desc(nulls_last=True)`` (or ``asc``).
-    A cursor is signed for its list and order: another one is refused.
+    A cursor is signed for its list and order: another one is refused. A view of the newest rows of a hypertable that knows
+    when these can have been says so as its ``lifetime``.
     """
 
     ordering: Sequence[str | OrderBy] = ()
@@ -33,7 +37,8 @@ class CursorPagination(BasePagination):
         """Return one page of ``queryset``. Raises ``ValidationError`` for a cursor or a page size that cannot be."""
         assert isinstance(queryset, QuerySet), "Only the database can be read page by page."
         keys = [_Key(part) for part in getattr(view, "ordering", None) or self.ordering]
-        size = _page_size(request)
+        size, at = _page_size(request), None
+        lifetime: Lifetime | None = getattr(view, "lifetime", None)
         signer = Signer(salt=":".join(["cursor", queryset.model._meta.label, *(key.text for key in keys)]))
         rows = queryset.order_by(*(key.order for key in keys))
         if cursor := request.query_params.get("cursor"):
@@ -44,7 +49,8 @@ class CursorPagination(BasePagination):
                     {"cursor": "Not a cursor of this list and order: start again without one."}
                 ) from error
             rows = rows.filter(_after(keys, values))
-        page = list(rows[: size + 1])
+            at = datetime.fromisoformat(values[0]) if lifetime is not None else None
+        page = list(rows[: size + 1]) if lifetime is None else newest(rows, limit=size + 1, lifetime=lifetime, at=at)
         if len(page) > size:
             page = page[:size]
             last = signer.sign_object([key.value_of(page[-1]) for key in keys], serializer=_Json)
