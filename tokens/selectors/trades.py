@@ -118,8 +118,8 @@ def find_latest_candle(
         found = found.filter(bucket__lt=before)
     if is_priced:
         found = found.filter(close__isnull=False)
-    rows = found.order_by("-bucket").values_list(*_STORED)
-    rows = newest(rows, limit=1, lifetime=candles_lifetime(token, interval), at=before)
+    stored = found.order_by("-bucket").values_list(*_STORED)
+    rows = newest(stored, limit=1, lifetime=candles_lifetime(token, interval), at=before)
     return Candle(*rows[0]) if rows else None
 
 
