@@ -9,6 +9,7 @@ from tokens.choices import ProcessKind
 from tokens.services import (
     cache,
     candles,
+    chains,
     comparison_alerts,
     drift,
     finality,
@@ -70,6 +71,12 @@ def apply_retention() -> int:
     now = clock.utc_now()
     applied = retention.apply(now=now, export_to=settings.RETENTION_EXPORT_DIR)
     return sum(applied.rows.values()) + rejections.forget_resolved(now=now)
+
+
+@shared_task
+def keep_chains() -> int:
+    """Keep what the reserves of curves prove of their trades up to an hour ago; return of how many."""
+    return chains.keep(now=clock.utc_now())
 
 
 @shared_task

@@ -58,6 +58,7 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.rebuild_hot_tokens": ("slow", timedelta(seconds=30), "Rank the tokens that trade by their score"),
     "tokens.tasks.record_metrics": ("slow", timedelta(minutes=1), "Write down what a worker uses"),
     "tokens.tasks.apply_retention": ("slow", timedelta(hours=1), "Drop what is older than its table's retention"),
+    "tokens.tasks.keep_chains": ("slow", timedelta(minutes=5), "Keep what curves' reserves prove of their trades"),
     "tokens.tasks.refresh_top_tokens": ("slow", timedelta(minutes=5), "Refresh the tokens with the most volume"),
     "scoring.tasks.clean_scores": ("slow", time(2, 10, tzinfo=UTC), "Remove old scores of tokens that never graduated"),
     **{

@@ -18,7 +18,7 @@ from tokens.domain.numbers import PRICE_FORMING_RAW
 from tokens.models import ChainReorg, StreamSighting
 from tokens.selectors.mayhem import is_mayhem
 from tokens.selectors.slots import place_in_slot
-from tokens.services import candles
+from tokens.services import candles, chains
 from tokens.services.ingest import followups, parents, places
 
 log = structlog.get_logger(__name__)
@@ -144,6 +144,7 @@ def take_back(
         cursor.execute(_REMOVE_TRADES, asked)
         trades, slot_from, slot_to, asked["since"] = cursor.fetchone()
         asked["pools"] = pools
+        chains.forget_all(pools=pools)
         places.write_again(placed, now=now)
         cursor.execute(_FORKED, asked)
         forked = [token for (token,) in cursor.fetchall()]
@@ -316,6 +317,7 @@ def _remove_parents(tokens: list[Any], pools: list[Any]) -> None:
         cursor.execute("SELECT FROM tokens WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [tokens])
         cursor.execute("UPDATE pools SET successor_id = NULL WHERE successor_id = ANY(%s)", [gone])
         cursor.execute("DELETE FROM pool_milestones WHERE pool_id = ANY(%s)", [gone])
+        chains.forget_all(pools=gone)
         for table in _HANGS_ON_TOKENS:
             cursor.execute(f"DELETE FROM {table} WHERE token_id = ANY(%s)", [tokens])
         with pgtrigger.ignore("tokens.Pool:kept_for_ever", "tokens.Token:kept_for_ever"):

@@ -12,6 +12,7 @@ from tests.factories import NOON
 from tokens.models import (
     CandleDue,
     Pool,
+    PoolChain,
     PoolMilestone,
     PriceCandle1d,
     PriceCandle1h,
@@ -74,6 +75,7 @@ ROWS: dict[type, Build] = {
     Token: factories.token,
     Pool: factories.pool,
     PoolMilestone: _milestone,
+    PoolChain: factories.pool_chain,
     Transaction: factories.transaction,
     **{model: _candle(label) for label, model in CANDLES.items()},
     CandleDue: _due,

@@ -13,6 +13,8 @@ from megatron.core.ids import first_id
 from megatron.core.timescale.bounds import bounded
 from tokens.domain.events import POSITIONLESS
 from tokens.domain.facts import TradeFact
+from tokens.models import Pool
+from tokens.services import chains
 from tokens.services.ingest.rows import COLUMNS, Writer, positionless
 
 _CHUNK = 1_000
@@ -128,6 +130,11 @@ def _positioned_first(rows: Sequence[TradeFact]) -> list[TradeFact]:
             cursor.execute(_SAME + " AND t.event_index >= %s", [[content[0] for content in wanted], POSITIONLESS])
             gone = [(found[0], found[7]) for found in cursor.fetchall() if _stored_content(found) in wanted]
             cursor.executemany("DELETE FROM transactions WHERE id = %s AND block_time = %s", gone)
+            if gone:
+                pools = Pool.objects.filter(pool_address__in={content[1] for content in wanted}).values_list(
+                    "pk", flat=True
+                )
+                chains.forget_all(pools=list(pools))
     return list(rows)
 
 

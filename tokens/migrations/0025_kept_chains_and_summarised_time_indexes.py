@@ -1,0 +1,56 @@
+import django.db.models.deletion
+from django.db import migrations, models
+
+from megatron.core.timescale.operations import SummarisedTimeIndex
+
+
+class Migration(migrations.Migration):
+    """What curves prove is kept, and not read from all their trades; a window of time is not read through every row since the
+    last VACUUM."""
+
+    dependencies = [("tokens", "0022_candles_are_leaves")]
+
+    operations = [
+        migrations.CreateModel(
+            name="PoolChain",
+            fields=[
+                (
+                    "pool",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="tokens.pool",
+                    ),
+                ),
+                ("judged_until", models.DateTimeField(help_text="Every trade before this block time is judged")),
+                (
+                    "first_at",
+                    models.DateTimeField(
+                        help_text="Block time of the first stored trade; once that is dropped the row is void"
+                    ),
+                ),
+                ("first_slot", models.BigIntegerField(help_text="Slot of the first judged trade")),
+                ("last_slot", models.BigIntegerField(help_text="Slot of the last judged trade")),
+                (
+                    "start",
+                    models.CharField(
+                        help_text="What was known of the curve's start; void once that changes", max_length=300
+                    ),
+                ),
+                (
+                    "breaks",
+                    models.JSONField(help_text="First and last slot of each stretch in which trades are missing"),
+                ),
+            ],
+            options={"db_table": "pool_chains"},
+        ),
+        SummarisedTimeIndex("transactions", "block_time"),
+        SummarisedTimeIndex("price_candles_1m", "bucket"),
+        SummarisedTimeIndex("price_candles_5m", "bucket"),
+        SummarisedTimeIndex("price_candles_1h", "bucket"),
+        SummarisedTimeIndex("sol_usd_prices", "price_time"),
+        SummarisedTimeIndex("quote_usd_prices", "price_time"),
+        SummarisedTimeIndex("system_metrics", "metric_time"),
+    ]
