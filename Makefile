@@ -12,6 +12,7 @@ ARGS   ?=
 PLANS  ?= 100
 MINUTES ?= 5
 RATE   ?= 330
+ROWS   ?= 10000000
 
 # The first Python that is new enough; make's own Python (PYTHON=…) comes first.
 define find_python
@@ -26,7 +27,7 @@ define install
 @$(find_python); "$$python" -I megatron/embedded/environment.py
 endef
 
-.PHONY: help run test check bench faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data environment environment-dev
+.PHONY: help run test check bench growth faults soak browser bench-community lane-community lane-apache hosts services-up services-down manage lock protocols clean-data environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -43,6 +44,9 @@ check: environment-dev ## Run every machine-checked rule: style, types, architec
 
 bench: environment-dev ## Measure, and write the numbers into benchmarks/results/
 	@exec $(WITH) $(BIN)/python -m benchmarks $(ARGS)
+
+growth: environment-dev ## Grow a database of its own as live traffic does and measure it (ROWS=10000000; resumable; ARGS=--drop)
+	@exec $(WITH) $(BIN)/python -m benchmarks.growth --rows $(ROWS) $(ARGS)
 
 bench-community: environment-dev ## Measure compression on a real TimescaleDB (needs node and npm)
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m benchmarks compression

@@ -3,6 +3,12 @@ from django.db import migrations, models
 
 from megatron.core.timescale.operations import SummarisedTimeIndex
 
+POOLS = {
+    "idx_pools_progress": "bonding_curve_progress",
+    "idx_pools_progress_quote": "progress_quote_pct",
+    "idx_pools_last_trade_at": "last_trade_at",
+}
+
 
 class Migration(migrations.Migration):
     """What curves prove is kept, and not read from all their trades; a window of time is not read through every row since the
@@ -53,4 +59,11 @@ class Migration(migrations.Migration):
         SummarisedTimeIndex("sol_usd_prices", "price_time"),
         SummarisedTimeIndex("quote_usd_prices", "price_time"),
         SummarisedTimeIndex("system_metrics", "metric_time"),
+        # With the token, by which lists tell apart the thousands that share a progress.
+        *(migrations.RemoveIndex(model_name="pool", name=name) for name in POOLS),
+        *(
+            migrations.AddIndex(model_name="pool", index=models.Index(fields=[column, "token"], name=name))
+            for name, column in POOLS.items()
+        ),
+        migrations.AddIndex(model_name="token", index=models.Index(fields=["symbol"], name="idx_tokens_symbol")),
     ]

@@ -115,9 +115,10 @@ class Pool(Row):
         triggers = (*Row.Meta.triggers, pgtrigger.Protect(name="kept_for_ever", operation=pgtrigger.Delete))
         indexes = (
             models.Index(fields=["platform"], name="idx_pools_platform"),
-            models.Index(fields=["bonding_curve_progress"], name="idx_pools_progress"),
-            models.Index(fields=["progress_quote_pct"], name="idx_pools_progress_quote"),
-            models.Index(fields=["last_trade_at"], name="idx_pools_last_trade_at"),
+            # With the token, by which lists tell apart the thousands that stand at 0 and at 100 percent.
+            models.Index(fields=["bonding_curve_progress", "token"], name="idx_pools_progress"),
+            models.Index(fields=["progress_quote_pct", "token"], name="idx_pools_progress_quote"),
+            models.Index(fields=["last_trade_at", "token"], name="idx_pools_last_trade_at"),
             models.Index(
                 fields=["migration_slot"],
                 condition=models.Q(migration_slot__isnull=False),
