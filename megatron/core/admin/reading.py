@@ -88,16 +88,18 @@ def _column(term: Any) -> str:
 class ServedOrders:
     """Offers only the orders that an index serves: by any other a list sorts the whole table for its first page."""
 
-    def get_sortable_by(self, request: HttpRequest) -> list[str]:
+    def get_sortable_by(self, request: HttpRequest) -> list[Any]:
         """Return the names of the list's columns that it can be ordered by."""
         admin: Any = self
         return [name for name in admin.get_list_display(request) if self._order_of(name) in served(admin.model)]
 
-    def _order_of(self, name: str) -> str | None:
+    def _order_of(self, name: Any) -> str | None:
+        """Return the column by which a column of the list, a name or a function, is ordered."""
         admin: Any = self
         if any(field.name == name for field in admin.model._meta.concrete_fields):
-            return name
-        order = getattr(getattr(admin, name, None), "admin_order_field", None)
+            return str(name)
+        shown = name if callable(name) else getattr(admin, name, None)
+        order = getattr(shown, "admin_order_field", None)
         return None if order is None else _column(order)
 
 
