@@ -65,10 +65,10 @@ class EstimatedPaginator(BoundedPaginator):
 def served(model: type[Model]) -> frozenset[str]:
     """Return the columns by which all rows of ``model`` can be ordered off an index: those that an index or a key begins with."""
     firsts = {model._meta.pk.name, "pk"}
-    firsts |= {field.name for field in model._meta.concrete_fields if field.unique or field.db_index}
+    firsts |= {field.name for field in model._meta.concrete_fields if field.unique or getattr(field, "db_index", False)}
     for field in model._meta.concrete_fields:
-        if isinstance(field, HypertableTimeField):
-            firsts.add(field.key[0])
+        if isinstance(field, HypertableTimeField) and field.key[0] != model._meta.pk.name:
+            firsts = (firsts - {model._meta.pk.name, "pk"}) | {field.key[0]}  # Django's key has no index there
     for index in model._meta.indexes:
         if type(index) is Index and index.condition is None:
             firsts.add(_column(index.expressions[0]) if index.expressions else index.fields[0].lstrip("-"))
