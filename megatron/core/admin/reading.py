@@ -68,7 +68,8 @@ def served(model: type[Model]) -> frozenset[str]:
     firsts |= {field.name for field in model._meta.concrete_fields if field.unique or getattr(field, "db_index", False)}
     for field in model._meta.concrete_fields:
         if isinstance(field, HypertableTimeField) and field.key[0] != model._meta.pk.name:
-            firsts = (firsts - {model._meta.pk.name, "pk"}) | {field.key[0]}  # Django's key has no index there
+            # Django's key has no index there.
+            firsts = (firsts - {model._meta.pk.name, "pk"}) | {model._meta.get_field(field.key[0]).name}
     for index in model._meta.indexes:
         if type(index) is Index and index.condition is None:
             firsts.add(_column(index.expressions[0]) if index.expressions else index.fields[0].lstrip("-"))
