@@ -14,6 +14,7 @@ PLANS  ?= 100
 MINUTES ?= 5
 RATE   ?= 330
 EXAMPLES ?= 200
+ROWS   ?= 10000000
 
 # Compiled code is kept, but not in the checkout: without it each process compiles Django and everything else anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,7 +36,7 @@ endef
 # Only the files where a mark stands are read; a path in ARGS comes first.
 marked = -m $(1) -o "testpaths=$$(grep -rlE 'mark\.$(1)\b' tests --include='test_*.py' | tr '\n' ' ')"
 
-.PHONY: help run test slow check bench faults soak browser bench-community lane-community lane-community-all lane-server lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
+.PHONY: help run test slow check bench growth faults soak browser bench-community lane-community lane-community-all lane-server lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -55,6 +56,9 @@ check: environment-dev ## Run every machine-checked rule: style, types, architec
 
 bench: environment-dev ## Measure, and write the numbers into benchmarks/results/
 	@exec $(WITH) $(BIN)/python -m benchmarks $(ARGS)
+
+growth: environment-dev ## Grow a database of its own as live traffic does and measure it (ROWS=10000000; resumable; ARGS=--drop)
+	@exec $(WITH) $(BIN)/python -m benchmarks.growth --rows $(ROWS) $(ARGS)
 
 bench-community: environment-dev ## Measure compression on a real TimescaleDB (needs node and npm)
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m benchmarks compression

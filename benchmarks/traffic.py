@@ -48,7 +48,7 @@ def trades(
             program=Program.PUMPFUN,
             kind=EventKind.BUY if buys else EventKind.SELL,
             signature=str(Signature.from_bytes(dice.randbytes(64))),
-            slot=FIRST_SLOT + number * SLOTS_A_SECOND // EVENTS_A_SECOND,
+            slot=FIRST_SLOT + (start - FIRST_SECOND) * SLOTS_A_SECOND + number * SLOTS_A_SECOND // EVENTS_A_SECOND,
             block_time=start + number // EVENTS_A_SECOND,
             event_index=event_index(2, 0, 0),
             mint=coins[coin],

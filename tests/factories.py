@@ -26,6 +26,7 @@ from tokens.models import (
     FeeRecipient,
     OperatorAlert,
     Pool,
+    PoolChain,
     PoolMilestone,
     PriceCandle,
     PriceCandle1m,
@@ -122,6 +123,13 @@ def milestone(of: Pool, *, threshold_pct: int = 25, **fields: Any) -> PoolMilest
         "signature": signature(f"{threshold_pct} of {of.pool_address}"),
     }
     return PoolMilestone.objects.create(pool=of, threshold_pct=threshold_pct, **{**defaults, **fields})
+
+
+def pool_chain(of: Pool | None = None, **fields: Any) -> PoolChain:
+    """Create what is kept of a curve's trades before noon."""
+    facts: dict[str, Any] = {"judged_until": NOON, "first_at": NOON - timedelta(hours=1), "start": "", "breaks": []}
+    facts |= {"first_slot": 400_000_000, "last_slot": 400_000_001}
+    return PoolChain.objects.create(pool=of or pool(), **(facts | fields))
 
 
 def unsaved_transaction(of: Pool, **fields: Any) -> Transaction:

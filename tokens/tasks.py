@@ -10,6 +10,7 @@ from tokens.services import (
     aggregates,
     cache,
     candles,
+    chains,
     comparison_alerts,
     drift,
     finality,
@@ -86,6 +87,11 @@ def refresh_aggregates() -> int:
 def check_aggregates() -> int:
     """Compare aggregates with their tables; return how many hours differed, which are due now."""
     return aggregates.check(now=clock.utc_now())
+
+
+def keep_chains() -> int:
+    """Keep what the reserves of curves prove of their trades up to an hour ago; return of how many."""
+    return chains.keep(now=clock.utc_now())
 
 
 @shared_task

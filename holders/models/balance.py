@@ -243,6 +243,10 @@ class TokenHolder(Row):
             models.Index(
                 fields=["wallet_address"], condition=Q(is_smart_money=True), name="idx_token_holders_smart_money"
             ),
+            # Few of all holdings: a list of them, newest first, would look for each among all.
+            models.Index(fields=["id"], condition=Q(is_smart_money=True), name="idx_token_holders_smart"),
+            models.Index(fields=["id"], condition=Q(is_bot=True), name="idx_token_holders_bots"),
+            models.Index(fields=["id"], condition=Q(is_insider=True), name="idx_token_holders_insiders"),
         )
         constraints = (
             models.UniqueConstraint(fields=["token_mint", "wallet_address"], name="token_holder_once"),

@@ -44,6 +44,11 @@ def event_id(at: datetime, *parts: object) -> UUID:
     return UUID(event_id_hex(milliseconds, ":".join(map(str, parts))))
 
 
+def first_id(at: datetime) -> UUID:
+    """Return the lowest id that something of ``at`` or later can have: ids from here on are a window of time by the key."""
+    return UUID(int=-((_EPOCH - at) // timedelta(milliseconds=1)) << 80)
+
+
 def time_of(identifier: UUID) -> datetime:
     """Return the millisecond that an :func:`event_id` or :func:`new_id` carries."""
     return _EPOCH + timedelta(milliseconds=identifier.int >> 80)

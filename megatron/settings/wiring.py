@@ -60,6 +60,7 @@ BEAT: dict[str, tuple[str, timedelta | time, str]] = {
     "tokens.tasks.apply_retention": ("slow", timedelta(hours=1), "Drop what is older than its table's retention"),
     "tokens.tasks.refresh_aggregates": ("slow", timedelta(minutes=1), "Compute hours of aggregates that changed"),
     "tokens.tasks.check_aggregates": ("slow", time(2, 40, tzinfo=UTC), "Compare aggregates with their tables"),
+    "tokens.tasks.keep_chains": ("slow", timedelta(minutes=5), "Keep what curves' reserves prove of their trades"),
     "tokens.tasks.refresh_top_tokens": ("slow", timedelta(minutes=5), "Refresh the tokens with the most volume"),
     "scoring.tasks.clean_scores": ("slow", time(2, 10, tzinfo=UTC), "Remove old scores of tokens that never graduated"),
     **{

@@ -140,7 +140,7 @@ def test_endurance_05_the_daily_check_finds_what_nobody_marked(sql: Any, emptied
 
 def test_endurance_05_a_migration_makes_due_what_aggregates_lack(sql: Any) -> None:
     """Hours with candles and hours with prices from before are due, once, and jobs that drop are gone."""
-    migration = import_module("tokens.migrations.0024_aggregates_due_and_no_drop_jobs")
+    migration = import_module("tokens.migrations.0023_aggregates_due_and_no_drop_jobs")
     for token in (factories.token(), factories.token()):
         factories.candle(token, model=PriceCandle1h, bucket=NOON - DAY)
     factories.sol_usd(NOON + MINUTE)

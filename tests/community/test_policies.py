@@ -28,7 +28,7 @@ SEEDS = (
     "scoring.migrations.0002_holder_scores_and_risk",
     "scoring.migrations.0004_social_metrics_and_scores",
     "scoring.migrations.0005_technical_scores",
-    "tokens.migrations.0024_aggregates_due_and_no_drop_jobs",
+    "tokens.migrations.0023_aggregates_due_and_no_drop_jobs",
 )
 SCORES = (
     "holder_scores",

@@ -34,7 +34,7 @@ class PoolAdmin(FactAdmin):
     )
     list_filter = ("status", "pool_type", "platform")
     list_select_related = ("token",)
-    search_fields = ("=pool_address", "=base_mint", "=token__mint_address")
+    search_fields = ("=pool_address", "=token__mint_address")
     search_help_text = "Exact pool address or mint"
     ordering = ("-last_trade_at",)
     readonly_fields = ("is_complete",)

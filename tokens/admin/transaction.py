@@ -63,7 +63,7 @@ class TransactionAdmin(FactAdmin):
     def trader(self, trade: Transaction) -> str:
         return cells.key(trade.user_address)
 
-    @display(description="When")
+    @display(description="When", ordering="id")
     def happened(self, trade: Transaction) -> str:
         return cells.age(trade.block_time)
 

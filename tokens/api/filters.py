@@ -57,10 +57,11 @@ TOKEN_ORDERS: Mapping[str, Order] = {
 }
 POOL_ORDERS: Mapping[str, Order] = {
     "address": Order(("pool_address",)),
-    "-last_event": Order(("-last_trade_at", "-id"), known="last_trade_at"),
-    "last_event": Order(("last_trade_at", "id"), known="last_trade_at"),
-    "-progress": Order(("-bonding_curve_progress", "-id"), known="bonding_curve_progress"),
-    "progress": Order(("bonding_curve_progress", "id"), known="bonding_curve_progress"),
+    # By the token in between, as the indexes have it: thousands share a progress.
+    "-last_event": Order(("-last_trade_at", "-token_id", "-id"), known="last_trade_at"),
+    "last_event": Order(("last_trade_at", "token_id", "id"), known="last_trade_at"),
+    "-progress": Order(("-bonding_curve_progress", "-token_id", "-id"), known="bonding_curve_progress"),
+    "progress": Order(("bonding_curve_progress", "token_id", "id"), known="bonding_curve_progress"),
 }
 
 

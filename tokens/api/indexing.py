@@ -14,7 +14,7 @@ from megatron.core.clock import utc_now
 from tokens.api import filters
 from tokens.api.views import ReadView
 from tokens.choices import Program, RejectionReason
-from tokens.selectors import completeness, indexing
+from tokens.selectors import chains, indexing
 
 
 class LagSerializer(serializers.Serializer[indexing.Lag]):
@@ -122,7 +122,7 @@ class IndexingView(ReadView):
             "gaps": {
                 "start": start,
                 "end": end,
-                "results": completeness.gaps(start=start, end=end) if start and end else [],
+                "results": chains.gaps(start=start, end=end) if start and end else [],
             },
         }
         return Response(IndexingSerializer(shown).data)

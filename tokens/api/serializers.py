@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from megatron.core.api import Amount, DecimalText
+from megatron.core.api import Amount, DecimalText, shown
 from tokens.choices import (
     CandleInterval,
     Commitment,
@@ -120,12 +120,12 @@ class TokenSerializer(serializers.Serializer[Token]):
     @extend_schema_field(PoolSerializer(allow_null=True))
     def get_current_pool(self, token: Token) -> Any:
         pool = tokens.current_of(token.pools.all())
-        return None if pool is None else PoolSerializer(pool).data
+        return None if pool is None else shown(PoolSerializer, pool)
 
     @extend_schema_field(MarketSerializer(allow_null=True))
     def get_market(self, token: Token) -> Any:
         found = self.context["markets"].get(token.pk)
-        return None if found is None else MarketSerializer(found).data
+        return None if found is None else shown(MarketSerializer, found)
 
 
 class TokenMetadataSerializer(serializers.Serializer[TokenMetadata]):
@@ -200,10 +200,10 @@ class FeesSerializer(serializers.Serializer[Transaction]):
     in_token = FeesInTokenSerializer(source="*", required=False, help_text="Only where fees are charged in the token")
 
     def to_representation(self, instance: Transaction) -> dict[str, Any]:
-        shown: dict[str, Any] = super().to_representation(instance)
-        if shown["in_token"] is None:
-            del shown["in_token"]
-        return shown
+        fees: dict[str, Any] = super().to_representation(instance)
+        if fees["in_token"] is None:
+            del fees["in_token"]
+        return fees
 
 
 class ReservesAfterSerializer(serializers.Serializer[Transaction]):
@@ -241,9 +241,9 @@ class TransactionSerializer(serializers.Serializer[Transaction]):
         quote, token = (given, got) if instance.type in _GIVES_QUOTE else (got, given)
         instance.quote_raw, instance.quote_decimals = quote  # type: ignore[attr-defined]
         instance.token_raw, instance.token_decimals = token  # type: ignore[attr-defined]
-        shown: dict[str, Any] = super().to_representation(instance)
-        shown["commitment"] = Commitment(instance.commitment).name.lower()
-        return shown
+        event: dict[str, Any] = super().to_representation(instance)
+        event["commitment"] = Commitment(instance.commitment).name.lower()
+        return event
 
 
 class TransactionEventsSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from megatron.core.api import queries
+from megatron.core.api import queries, shown
 from megatron.core.clock import utc_now
 from tokens.api import filters
 from tokens.api.serializers import PoolDetailSerializer
@@ -133,7 +133,7 @@ class PoolPageSerializer(PoolDetailSerializer):
 
     @extend_schema_field(CompletenessSerializer)
     def get_completeness(self, pool: Any) -> Any:
-        return CompletenessSerializer(self.context["completeness"][pool.pk]).data
+        return shown(CompletenessSerializer, self.context["completeness"][pool.pk])
 
 
 class PoolView(ReadView):

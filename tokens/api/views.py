@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from megatron.core.access import CanRead
 from megatron.core.api import CursorPagination, conditional, etag, queries
 from megatron.core.clock import utc_now
+from megatron.core.timescale.newest import Lifetime
 from tokens.api import filters
 from tokens.api import serializers as shapes
 from tokens.models import Token
@@ -49,6 +50,7 @@ class ListView(ReadView, GenericAPIView[Any]):
     pagination_class = CursorPagination
     ordering: Sequence[str | OrderBy] = ()
     known: str | None = None
+    lifetime: Lifetime | None = None
 
     def page(self, found: QuerySet[Any], order: filters.Order) -> Response:
         """Return the page of ``found`` that the caller asked for."""
@@ -113,8 +115,10 @@ class TransactionListView(ListView):
     def get(self, request: Request, mint: str) -> Response:
         """Trades and liquidity events of a token on all its pools, newest first."""
         asked = queries.asked(request, filters.TransactionQuery)
+        token = _token(mint)
+        self.lifetime = trades.lifetime(token)
         found = trades.transactions(
-            token=_token(mint),
+            token=token,
             kind=asked.get("type"),
             user=asked.get("user"),
             after=asked.get("after"),

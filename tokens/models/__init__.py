@@ -13,7 +13,7 @@ from tokens.models.candle import (
 from tokens.models.drift import DriftCount, FeeRecipient, ProgramSnapshot
 from tokens.models.metadata import TokenMetadata
 from tokens.models.metric import SystemMetric
-from tokens.models.pool import CurrentPool, Pool, PoolMilestone
+from tokens.models.pool import CurrentPool, Pool, PoolChain, PoolMilestone
 from tokens.models.price import PriceSourceState, QuoteUsdPrice, SolUsdPrice
 from tokens.models.retention import RetentionPolicy
 from tokens.models.stream import (
@@ -38,6 +38,7 @@ __all__ = [
     "FeeRecipient",
     "OperatorAlert",
     "Pool",
+    "PoolChain",
     "PoolMilestone",
     "PriceCandle",
     "PriceCandle1d",

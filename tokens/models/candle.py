@@ -1,3 +1,4 @@
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
@@ -12,7 +13,9 @@ class PriceCandle(models.Model):
     none of its trades is large enough to form one (T16)."""
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="event_id(bucket, token_id)")
-    token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False)
+    # A hypertable is a leaf: with a foreign key, dropping a chunk would lock tokens against every reader and making one
+    # would deadlock with ingest. ``candles.roll`` proves and holds the tokens of a batch; see ADR 9.
+    token = models.ForeignKey("tokens.Token", models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     open = PriceField(null=True)
     high = PriceField(null=True)
     low = PriceField(null=True)
@@ -58,6 +61,22 @@ def _rules(label: str) -> tuple[models.BaseConstraint, ...]:
     )
 
 
+_PARENT = pgtrigger.Trigger(
+    name="parents_exist",
+    when=pgtrigger.After,
+    operation=pgtrigger.Insert | pgtrigger.UpdateOf("token_id"),  # type: ignore[no-untyped-call]  # pgtrigger has none
+    # candles.roll holds the tokens of a whole batch at once and says so.
+    condition=pgtrigger.Condition("current_setting('megatron.parents_known', true) IS DISTINCT FROM 'on'"),
+    func="""
+        IF NOT EXISTS (SELECT FROM public.tokens WHERE id = NEW.token_id) THEN
+            RAISE foreign_key_violation USING
+                MESSAGE = format('There is no token %s', NEW.token_id), CONSTRAINT = 'candle_parents_exist';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+
 class PriceCandle1m(PriceCandle):
     """One row is a token's minute with at least one trade. Unique by token and bucket. Written by ``candles.roll``.
     Kept 30 days."""
@@ -66,6 +85,7 @@ class PriceCandle1m(PriceCandle):
 
     class Meta:
         db_table = "price_candles_1m"
+        triggers = (_PARENT,)
         constraints = _rules("1m")
 
 
@@ -77,6 +97,7 @@ class PriceCandle5m(PriceCandle):
 
     class Meta:
         db_table = "price_candles_5m"
+        triggers = (_PARENT,)
         constraints = _rules("5m")
 
 
@@ -88,6 +109,7 @@ class PriceCandle1h(PriceCandle):
 
     class Meta:
         db_table = "price_candles_1h"
+        triggers = (_PARENT,)
         constraints = _rules("1h")
 
 
@@ -99,6 +121,7 @@ class PriceCandle1d(PriceCandle):
 
     class Meta:
         db_table = "price_candles_1d"
+        triggers = (_PARENT,)
         constraints = _rules("1d")
 
 

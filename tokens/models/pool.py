@@ -115,9 +115,10 @@ class Pool(Row):
         triggers = (*Row.Meta.triggers, pgtrigger.Protect(name="kept_for_ever", operation=pgtrigger.Delete))
         indexes = (
             models.Index(fields=["platform"], name="idx_pools_platform"),
-            models.Index(fields=["bonding_curve_progress"], name="idx_pools_progress"),
-            models.Index(fields=["progress_quote_pct"], name="idx_pools_progress_quote"),
-            models.Index(fields=["last_trade_at"], name="idx_pools_last_trade_at"),
+            # With the token, by which lists tell apart the thousands that stand at 0 and at 100 percent.
+            models.Index(fields=["bonding_curve_progress", "token"], name="idx_pools_progress"),
+            models.Index(fields=["progress_quote_pct", "token"], name="idx_pools_progress_quote"),
+            models.Index(fields=["last_trade_at", "token"], name="idx_pools_last_trade_at"),
             models.Index(
                 fields=["migration_slot"],
                 condition=models.Q(migration_slot__isnull=False),
@@ -197,3 +198,27 @@ class PoolMilestone(Row):
 
     def __str__(self) -> str:
         return f"{self.threshold_pct} % of {self.pool_id}"
+
+
+class PoolChain(models.Model):
+    """One row is what the reserves of one launch curve prove of its trades before a time. Unique by pool. Written by
+    ``chains.keep``, removed by ``ingest.store`` and a fork where an earlier trade comes or goes. Kept as long as its pool.
+
+    So that who asks whether a trade is missing reads what came since, and not all that a coin ever traded.
+    """
+
+    pool = models.OneToOneField(Pool, models.CASCADE, primary_key=True, related_name="+")
+    judged_until = models.DateTimeField(help_text="Every trade before this block time is judged")
+    first_at = models.DateTimeField(
+        help_text="Block time of the first stored trade; once that is dropped the row is void"
+    )
+    first_slot = models.BigIntegerField(help_text="Slot of the first judged trade")
+    last_slot = models.BigIntegerField(help_text="Slot of the last judged trade")
+    start = models.CharField(max_length=300, help_text="What was known of the curve's start; void once that changes")
+    breaks = models.JSONField(help_text="First and last slot of each stretch in which trades are missing")
+
+    class Meta:
+        db_table = "pool_chains"
+
+    def __str__(self) -> str:
+        return f"{self.pool_id} until {self.judged_until}"

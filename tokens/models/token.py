@@ -59,6 +59,7 @@ class Token(Row):
             models.Index(fields=["creator_address"], name="idx_tokens_creator"),
             GinIndex(fields=["launch_wallets"], name="idx_tokens_launch_wallets"),
             models.Index(fields=["platform"], name="idx_tokens_platform"),
+            models.Index(fields=["symbol"], name="idx_tokens_symbol"),
             models.Index(fields=["graduation_timestamp"], condition=Q(is_graduated=True), name="idx_tokens_graduated"),
         )
         constraints = (

@@ -8,6 +8,7 @@ from typing import Literal
 
 from django.db import connection
 
+from megatron.core.timescale.newest import newest
 from tokens.choices import CandleInterval, PriceOrigin
 from tokens.models import (
     PriceCandle,
@@ -17,6 +18,7 @@ from tokens.models import (
     PriceCandle5m,
     Token,
 )
+from tokens.selectors import trades
 
 Currency = Literal["quote", "usd"]
 
@@ -49,8 +51,9 @@ def latest_bars(*, token: Token, interval: int, currency: Currency, limit: int =
     suffix, volume = ("", "volume_sol") if currency == "quote" else ("_usd", "volume_usd")
     names = ("bucket", f"open{suffix}", f"high{suffix}", f"low{suffix}", f"close{suffix}", volume, "trade_count")
     found = _TABLES[interval]._default_manager.filter(token=token, **{f"{names[1]}__isnull": False})
-    newest = found.order_by("-bucket").values_list(*names)[:limit]
-    return [Bar(at, o, h, low, c, v or Decimal(0), n) for at, o, h, low, c, v, n in reversed(newest)]
+    rows = found.order_by("-bucket").values_list(*names)
+    bars = newest(rows, limit=limit, lifetime=trades.candles_lifetime(token, interval))
+    return [Bar(at, o, h, low, c, v or Decimal(0), n) for at, o, h, low, c, v, n in reversed(bars)]
 
 
 def first_filled_interval(*, token: Token) -> int | None:

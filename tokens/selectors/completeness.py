@@ -1,174 +1,18 @@
-"""Proof that no trade is missing: on a curve the reserves before a trade are the reserves after the one before it.
-
-Each stored trade carries the reserves after it, and its own amounts give the reserves before it. So a missing trade
-shows as a break between two stored ones, without asking any third party, and the size of the break is what the missing
-trades moved in sum. A curve's first trade is held against the reserves that it was created with.
-
-Of a mayhem coin the virtual quote proves nothing: its agent sets it anew without an event. What the curve really holds is
-moved by trades alone, of its coins as of all others, so there the real reserves are followed.
-"""
+"""From which slot to which a pool is complete: by its own reserves, and by the comparison of its venue with the chain."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Count, Q
 
-from tokens.choices import GapCause, GapOutcome, PoolType, RejectionStatus, TransactionType, Venue, VenueStatus
+from tokens.choices import GapCause, GapOutcome, PoolType, RejectionStatus, Venue, VenueStatus
 from tokens.domain import programs
 from tokens.domain.stretches import Stretch, joined, without
 from tokens.models import Pool, RejectedMessage, SlotGap, VenueState
-from tokens.selectors.mayhem import is_mayhem
-from tokens.selectors.slots import place_in_slot
-
-_EVER = 2**62
-"""Later than any slot."""
-
-
-# Launch curves only: the fees of an AMM pool stay inside it, so its reserves do not follow from the amounts alone.
-# LATERAL, so that the trades of each pool come from the index by token and time. The first trade of the window is held
-# against the newest before it, or against the start of the curve where its creation is known. A source that does not tell the
-# real quote of a mayhem coin leaves its tokens to compare.
-_HELD = """CASE WHEN recent.is_mayhem THEN real_quote_reserves ELSE quote_reserves END AS quote_held,
-               CASE WHEN recent.is_mayhem THEN coalesce(real_token_reserves, token_reserves - recent.unsold)
-                    ELSE token_reserves END AS token_held"""
-_BREAKS = f"""
-WITH recent AS (
-    SELECT pool.id, pool.token_id, pool.pool_address, pool.base_mint, pool.quote_decimals, token.decimals,
-           token.creation_timestamp, token.creation_signature,
-           kind.is_mayhem, pool.virtual_token_reserves - pool.real_token_reserves AS unsold,
-           CASE WHEN kind.is_mayhem THEN 0 ELSE pool.virtual_sol_reserves - pool.real_sol_reserves END AS start_quote,
-           CASE WHEN kind.is_mayhem THEN 0 ELSE pool.virtual_token_reserves - pool.real_token_reserves END
-               + pool.initial_real_token_reserves AS start_token
-    FROM pools AS pool JOIN tokens AS token ON token.id = pool.token_id
-    CROSS JOIN LATERAL (SELECT {is_mayhem("token")} AS is_mayhem) AS kind
-    WHERE pool.pool_type = %(initial)s AND pool.last_trade_at >= %(start)s
-      AND (%(venue)s::text IS NULL OR pool.platform = %(venue)s)
-      AND (%(only)s::uuid[] IS NULL OR pool.id = ANY(%(only)s::uuid[]))
-    ORDER BY pool.last_trade_at DESC
-    LIMIT %(pools)s
-), trades AS (
-    SELECT recent.*, trade.*, true AS judged
-    FROM recent CROSS JOIN LATERAL (
-        SELECT id AS event, slot, event_index, signature, block_time, {_HELD}, {place_in_slot("transactions")} AS place,
-               CASE type WHEN %(buy)s THEN amount_in ELSE -amount_out END AS quote_in,
-               CASE type WHEN %(buy)s THEN -amount_out ELSE amount_in END AS token_in
-        FROM transactions
-        WHERE token_id = recent.token_id AND pool_id = recent.id
-          AND block_time >= %(start)s AND block_time < %(end)s AND slot <= %(through)s
-          AND type IN (%(buy)s, %(sell)s) AND quote_reserves IS NOT NULL AND token_reserves IS NOT NULL
-    ) AS trade
-    UNION ALL
-    SELECT recent.*, earlier.*, false
-    FROM recent CROSS JOIN LATERAL (
-        SELECT id, slot, event_index, signature, block_time, {_HELD}, {place_in_slot("transactions")} AS place,
-               NULL::numeric, NULL::numeric
-        FROM transactions
-        WHERE token_id = recent.token_id AND pool_id = recent.id
-          AND type IN (%(buy)s, %(sell)s) AND quote_reserves IS NOT NULL AND token_reserves IS NOT NULL
-          -- The second is found first, from the index's end: else all that was ever traded of a coin would be sorted. CASE,
-          -- because the planner takes a coin's rows of this pool for few and would read them all.
-          AND block_time = (
-              SELECT block_time FROM transactions
-              WHERE token_id = recent.token_id AND CASE WHEN pool_id = recent.id THEN true END AND block_time < %(start)s
-                AND type IN (%(buy)s, %(sell)s) AND quote_reserves IS NOT NULL AND token_reserves IS NOT NULL
-              ORDER BY block_time DESC LIMIT 1
-          )
-        ORDER BY slot DESC, place DESC, event_index DESC, id DESC
-        LIMIT 1
-    ) AS earlier
-), chained AS (
-    SELECT *, lag(slot) OVER chain AS last_slot, lag(signature) OVER chain AS last_signature,
-           quote_held - quote_in
-               - lag(quote_held, 1, CASE WHEN creation_timestamp IS NOT NULL THEN start_quote END) OVER chain AS quote_moved,
-           token_held - token_in
-               - lag(token_held, 1, CASE WHEN creation_timestamp IS NOT NULL THEN start_token END) OVER chain AS token_moved
-    FROM trades
-    WINDOW chain AS (PARTITION BY pool_address ORDER BY slot, place, event_index, event)
-)
-SELECT pool_address, base_mint,
-       -- The slot of the creation is not kept: four slots a second is more than the chain has.
-       coalesce(last_slot, slot - 4 * (1 + extract(epoch FROM block_time - creation_timestamp)::bigint)), slot,
-       coalesce(last_signature, creation_signature, signature), signature, block_time,
-       quote_moved::text, quote_decimals, token_moved::text, decimals
-FROM chained
-WHERE judged AND (token_moved <> 0 OR quote_moved <> 0) AND token_moved IS NOT NULL
-  AND (is_mayhem OR quote_moved IS NOT NULL)
-ORDER BY block_time DESC, pool_address, slot DESC
-LIMIT %(limit)s
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gap:
-    """A place in a curve's history where trades are missing, between two stored ones.
-
-    The missing trades happened in slots ``slot_from`` to ``slot_to``, both included. The sums are what they moved in
-    base units: positive into the pool; ``quote_sum_raw`` is ``None`` where the source does not tell what a mayhem coin's curve
-    held.
-    """
-
-    pool_address: str
-    mint: str
-    slot_from: int
-    slot_to: int
-    signature_from: str
-    signature_to: str
-    seen_at: datetime
-    quote_sum_raw: int | None
-    quote_decimals: int | None
-    token_sum_raw: int
-    token_decimals: int
-
-
-def gaps(
-    *,
-    start: datetime,
-    end: datetime,
-    pools: int = 500,
-    limit: int = 100,
-    venue: Venue | None = None,
-    through_slot: int | None = None,
-    only: Sequence[UUID] | None = None,
-) -> Sequence[Gap]:
-    """Return breaks among trades in ``[start, end)`` on the ``pools`` most recently traded curves, newest first.
-
-    A curve whose creation is not known is judged from its first stored trade on. ``venue`` asks for one venue's curves,
-    ``only`` for some by their ids, ``through_slot`` leaves out what came later than that slot.
-    """
-    kinds = {"initial": PoolType.INITIAL.value, "buy": TransactionType.BUY.value, "sell": TransactionType.SELL.value}
-    asked: dict[str, Any] = {
-        "start": start,
-        "end": end,
-        "pools": pools,
-        "limit": limit,
-        "venue": venue,
-        "through": through_slot or _EVER,
-        "only": None if only is None else list(only),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_BREAKS, {**kinds, **asked})
-        rows = cursor.fetchall()
-    return [
-        Gap(
-            pool_address=row[0],
-            mint=row[1],
-            slot_from=row[2],
-            slot_to=row[3],
-            signature_from=row[4],
-            signature_to=row[5],
-            seen_at=row[6],
-            quote_sum_raw=None if row[7] is None else int(row[7]),
-            quote_decimals=row[8],
-            token_sum_raw=int(row[9]),
-            token_decimals=row[10],
-        )
-        for row in rows
-    ]
+from tokens.selectors.chains import chains
 
 
 class Evidence(StrEnum):
@@ -214,16 +58,8 @@ class Completeness:
     is_held: bool
 
 
-_CHAINS = """
-SELECT pool_id, min(slot), max(slot) FROM transactions
-WHERE token_id = ANY(%s::uuid[]) AND pool_id = ANY(%s::uuid[]) AND type IN (%s, %s)
-  AND quote_reserves IS NOT NULL AND token_reserves IS NOT NULL
-GROUP BY pool_id
-"""
-_BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(hours=1)
 """How far the chain's clock may be ahead of ours."""
-_MOST_BREAKS = 1_000
 _PROGRAMS = {venue: program for program, venue in programs.VENUES.items()}
 
 
@@ -263,14 +99,13 @@ def spans(*, pools: Sequence[Pool], now: datetime) -> Mapping[UUID, Completeness
     messages = RejectedMessage.objects.filter(status=RejectionStatus.WAITING, waits_for__in=keys)
     waiting = dict(messages.values_list("waits_for").annotate(Count("id")).order_by("waits_for"))
     curves = [pool for pool in pools if pool.pool_type == PoolType.INITIAL]
-    chains = _chains(curves)
-    breaks = gaps(start=_BEGINNING, end=now + _AHEAD, limit=_MOST_BREAKS, only=list(chains)) if chains else []
+    proven = chains(pools=curves, end=now + _AHEAD)
     return {
         pool.pk: _judged(
             pool,
             state=states.get(_PROGRAMS.get(Venue(pool.platform), "")),
-            chain=chains.get(pool.pk),
-            breaks=[_hole(it) for it in breaks if it.pool_address == pool.pool_address],
+            chain=proven[pool.pk].slots if pool.pk in proven else None,
+            breaks=[_hole(broken) for broken in proven[pool.pk].breaks] if pool.pk in proven else [],
             gone=[it for it in gone if it.pool_address in (None, pool.pool_address)],
             waiting=waiting,
         )
@@ -282,18 +117,8 @@ _RELEASE = "release of {}"
 """What kept messages of a quarantined venue wait for."""
 
 
-def _chains(curves: Sequence[Pool]) -> dict[UUID, Stretch]:
-    if not curves:
-        return {}
-    kinds = [TransactionType.BUY.value, TransactionType.SELL.value]
-    with connection.cursor() as cursor:
-        cursor.execute(_CHAINS, [[it.token_id for it in curves], [it.pk for it in curves], *kinds])
-        return {pool: Stretch(first, last) for pool, first, last in cursor.fetchall()}
-
-
-def _hole(gap: Gap) -> Hole:
-    first = min(gap.slot_from, gap.slot_to)
-    return Hole(slot_from=first, slot_to=gap.slot_to, cause=GapCause.CONSERVATION, is_accepted=False)
+def _hole(broken: Stretch) -> Hole:
+    return Hole(slot_from=broken.first, slot_to=broken.last, cause=GapCause.CONSERVATION, is_accepted=False)
 
 
 def _judged(

@@ -4,17 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Min, Model, Q, QuerySet
 from django.db.models.functions import Trunc
 
 from megatron.core.estimates import estimated_rows
+from megatron.core.ids import first_id
+from megatron.core.timescale import policies
+from megatron.core.timescale.bounds import bounded
+from megatron.core.timescale.newest import newest
 from tokens.choices import RejectionReason, RejectionStatus, TransactionType
 from tokens.domain.programs import MAYHEM_AGENT
 from tokens.models import CandleDue, Pool, PoolMilestone, RejectedMessage, SolUsdPrice, StreamCursor, Token, Transaction
-from tokens.selectors import counting, prices
+from tokens.selectors import counting, prices, trades
 from tokens.selectors import tokens as token_reads
 
 COUNT_LIMIT = 10_000
@@ -167,25 +171,27 @@ def trades_a_minute(*, since: datetime, until: datetime) -> Sequence[Minute]:
 
 _HOT = f"""
 SELECT token_id, sum(volume) - {counting.WASH_SOL} AS net, sum(trades),
-       count(DISTINCT user_address) FILTER (WHERE user_address <> %s)
+       count(DISTINCT user_address) FILTER (WHERE user_address <> %(agent)s)
 FROM (
     SELECT token_id, user_address, sum(sol_amount) AS volume, count(*) AS trades, {counting.GROUP_FIGURES}
     FROM (
         SELECT token_id, user_address, block_time, type = 'buy' AS buys, sol_amount, sol_amount_usd,
                CASE WHEN type = 'buy' THEN amount_out ELSE amount_in END AS token_raw
         FROM transactions
-        WHERE id >= %s AND id < %s AND block_time >= %s AND block_time < %s AND type IN ('buy', 'sell') AND sol_amount IS NOT NULL
+        WHERE id >= %(first)s AND id < %(last)s AND {{bounded}} AND type IN ('buy', 'sell') AND sol_amount IS NOT NULL
     ) AS traded
     GROUP BY token_id, user_address, time_bucket('1 minute', block_time)
 ) AS each_minute
-GROUP BY token_id ORDER BY net DESC, token_id LIMIT %s
+GROUP BY token_id ORDER BY net DESC, token_id LIMIT %(limit)s
 """
 
 
 def hot_tokens(*, since: datetime, until: datetime, limit: int = 8) -> Sequence[HotToken]:
     """Return the tokens with the most SOL traded in ``[since, until)``, net of wash volume, most first."""
     with connection.cursor() as cursor:
-        cursor.execute(_HOT, [MAYHEM_AGENT, _first_id(since), _first_id(until), since, until, limit])
+        asked: dict[str, Any] = {"agent": MAYHEM_AGENT, "since": since, "until": until, "limit": limit}
+        asked |= {"first": first_id(since), "last": first_id(until)}
+        cursor.execute(_HOT.format(bounded=bounded("block_time >= %(since)s AND block_time < %(until)s")), asked)
         ranked = cursor.fetchall()
     found = {token.pk: token for token in token_reads.tokens().filter(pk__in=[row[0] for row in ranked])}
     return [
@@ -196,8 +202,8 @@ def hot_tokens(*, since: datetime, until: datetime, limit: int = 8) -> Sequence[
 
 def newest_tokens(*, limit: int = 8) -> Sequence[tuple[Token, Pool | None]]:
     """Return the tokens created last, each with the pool that prices it."""
-    newest = token_reads.tokens().filter(creation_timestamp__isnull=False).order_by("-creation_timestamp")[:limit]
-    return [(token, token_reads.current_of(token.pools.all())) for token in newest]
+    found = token_reads.tokens().filter(creation_timestamp__isnull=False).order_by("-creation_timestamp")[:limit]
+    return [(token, token_reads.current_of(token.pools.all())) for token in found]
 
 
 def latest_graduations(*, limit: int = 8) -> Sequence[Token]:
@@ -208,7 +214,8 @@ def latest_graduations(*, limit: int = 8) -> Sequence[Token]:
 
 def latest_trades(*, token: Token, limit: int = 50) -> Sequence[Transaction]:
     """Return the newest trades and liquidity events of ``token``, newest first, with their pools."""
-    return list(Transaction.objects.filter(token=token).select_related("pool").order_by("-block_time", "-id")[:limit])
+    found = Transaction.objects.filter(token=token).select_related("pool").order_by("-block_time", "-id")
+    return newest(found, limit=limit, lifetime=trades.lifetime(token))
 
 
 def pools_of(*, token: Token) -> Sequence[tuple[Pool, Sequence[PoolMilestone]]]:
@@ -221,12 +228,8 @@ def pools_of(*, token: Token) -> Sequence[tuple[Pool, Sequence[PoolMilestone]]]:
 def transactions_between(since: datetime, until: datetime) -> QuerySet[Transaction]:
     """Return the transactions in ``[since, until)`` by their ids.
 
-    Ids are in the order of time, so the key's index serves it.
+    Ids are in the order of time, so the key's index serves it. Chunks are left out by the time, where there are chunks.
     """
-    ids = {"id__gte": _first_id(since), "id__lt": _first_id(until)}
-    return Transaction.objects.filter(**ids, block_time__gte=since, block_time__lt=until)
-
-
-def _first_id(at: datetime) -> UUID:
-    """Return the lowest id that an event of ``at`` can have."""
-    return UUID(int=int(at.timestamp() * 1000) << 80)
+    found = Transaction.objects.filter(id__gte=first_id(since), id__lt=first_id(until))
+    has_chunks = policies.level(connection) != "none"
+    return found.filter(block_time__gte=since, block_time__lt=until) if has_chunks else found

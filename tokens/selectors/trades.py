@@ -1,12 +1,14 @@
 """Trades and candles of a token."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
+from megatron.core.timescale.newest import Lifetime, has_chunks, newest
 from tokens.choices import CandleInterval
 from tokens.models import PriceCandle, PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m, Token, Transaction
 
@@ -73,6 +75,21 @@ def transactions(
     return Transaction.objects.filter(token=token, **fitting).select_related("pool")
 
 
+def lifetime(token: Token, column: str = "block_time") -> Lifetime:
+    """Return between which times ``token`` traded, as far as its row and its pools know; nothing is asked where there are no
+    chunks to leave out."""
+    if not has_chunks():
+        return Lifetime(column)
+    last = token.pools.aggregate(last=Max("last_trade_at"))["last"]
+    return Lifetime(column, first=token.creation_timestamp, last=last)
+
+
+def candles_lifetime(token: Token, interval: int) -> Lifetime:
+    """Return between which times candles of ``token`` begin: one begins before the trades in it."""
+    known = lifetime(token, "bucket")
+    return replace(known, first=known.first and known.first - timedelta(seconds=interval))
+
+
 def events_of(signature: str) -> Sequence[Transaction]:
     """Return everything stored of one transaction in the order in which it happened, with pools and tokens; may be
     empty."""
@@ -101,8 +118,9 @@ def find_latest_candle(
         found = found.filter(bucket__lt=before)
     if is_priced:
         found = found.filter(close__isnull=False)
-    row = found.order_by("-bucket").values_list(*_STORED).first()
-    return None if row is None else Candle(*row)
+    stored = found.order_by("-bucket").values_list(*_STORED)
+    rows = newest(stored, limit=1, lifetime=candles_lifetime(token, interval), at=before)
+    return Candle(*rows[0]) if rows else None
 
 
 def series(

@@ -41,15 +41,19 @@ PATIENCE = {
 }
 """How long a due candle may wait for more trades: a day's candle need not be read again for every trade of the day."""
 
-# Picked once: as a part of the join it could be run again for each row, and then takes more than its limit.
+# Picked once: as a part of the join it could be run again for each row, and then takes more than its limit. Candles have no
+# foreign key: their tokens are held here, all at once (ADR 9). A token that a fork takes back at this moment is passed by, so
+# that neither waits for the other, and its marks stay.
 _CLAIM = """
 WITH picked AS MATERIALIZED (
     SELECT interval, token_id, bucket FROM candles_due
     WHERE interval = %s AND marked_at <= %s
     ORDER BY marked_at, token_id, bucket LIMIT %s
     FOR UPDATE SKIP LOCKED
+), held AS MATERIALIZED (
+    SELECT id FROM tokens WHERE id IN (SELECT token_id FROM picked) ORDER BY id FOR KEY SHARE SKIP LOCKED
 )
-DELETE FROM candles_due d USING picked
+DELETE FROM candles_due d USING picked JOIN held ON held.id = picked.token_id
 WHERE d.interval = picked.interval AND d.token_id = picked.token_id AND d.bucket = picked.bucket
 RETURNING d.token_id, d.bucket
 """
@@ -68,7 +72,7 @@ gone AS (
     DELETE FROM {{table}} c USING due d
     WHERE c.token_id = d.token_id AND c.bucket = d.bucket AND c.bucket >= %(kept_since)s
       AND {chunks.within("c.token_id", "c.bucket")}
-      AND NOT EXISTS (SELECT FROM summed s WHERE s.token_id = d.token_id AND s.bucket = d.bucket)
+      AND (d.token_id, d.bucket) NOT IN (SELECT token_id, bucket FROM summed)
 )
 """
 
@@ -92,12 +96,16 @@ _SUMS = f""",
         {counting.WASH_SOL} AS wash_volume_sol,
         CASE WHEN count(bought_for_usd) + count(sold_for_usd) > 0 THEN {counting.WASH_USD} END AS wash_volume_usd"""
 
+# The planner takes a step's rows for one and would hold each of thousands against each, in millions of comparisons; a full
+# outer join it can only hash or merge. Nothing is added by it: what stands on one side only stands among the due, or is left
+# out by a condition that must not refuse NULL, or the join would be an inner one again.
+
 # Rooms above hear of it in the transaction of the candles: what they are told of, they can read.
 _HEARD = """
 heard AS (
     INSERT INTO tokens_traded AS h (token_id, traded_at, big_at)
     SELECT d.token_id, least(%(now)s, max(d.bucket) + %(width)s), max(s.big_at)
-    FROM due d LEFT JOIN summed s USING (token_id, bucket) GROUP BY d.token_id ORDER BY d.token_id
+    FROM due d FULL JOIN summed s USING (token_id, bucket) GROUP BY d.token_id ORDER BY d.token_id
     ON CONFLICT (token_id) DO UPDATE SET
         traded_at = greatest(h.traded_at, EXCLUDED.traded_at), big_at = greatest(h.big_at, EXCLUDED.big_at)
 )
@@ -146,8 +154,8 @@ WITH due AS MATERIALIZED (
         (array_agg(dollars ORDER BY {_ORDER}) FILTER (WHERE slot = first_usd_slot AND dollars IS NOT NULL))[1] AS open_usd,
         (array_agg(dollars ORDER BY {_REVERSED}) FILTER (WHERE slot = last_usd_slot AND dollars IS NOT NULL))[1]
             AS close_usd
-    FROM traded JOIN summed USING (token_id, bucket)
-    WHERE slot IN (first_slot, last_slot, first_usd_slot, last_usd_slot)
+    FROM traded FULL JOIN summed USING (token_id, bucket)
+    WHERE coalesce(slot IN (first_slot, last_slot, first_usd_slot, last_usd_slot), false)
     GROUP BY token_id, bucket
 ), {_TRADERS.format(figures=counting.GROUP_FIGURES, sums=_SUMS)}, flat AS (
     -- A minute without a trade that forms a price stands where its last trade left the pool.
@@ -196,8 +204,9 @@ INSERT INTO {table} AS c (id, token_id, bucket, open, high, low, close, open_usd
 SELECT event_id(bucket, token_id::text), token_id, bucket, coalesce(open, spot), coalesce(high, spot), coalesce(low, spot),
        coalesce(close, spot), open_usd, high_usd, low_usd, close_usd,
        volume_token, volume_sol, volume_usd, wash_volume_sol, wash_volume_usd, trade_count, buyer_count, seller_count
-FROM summed LEFT JOIN edges USING (token_id, bucket) LEFT JOIN traders USING (token_id, bucket)
-LEFT JOIN flat USING (token_id, bucket)
+FROM summed FULL JOIN edges USING (token_id, bucket) FULL JOIN traders USING (token_id, bucket)
+FULL JOIN flat USING (token_id, bucket)
+WHERE coalesce(trade_count, 0) > 0
 ORDER BY token_id, bucket
 ON CONFLICT (token_id, bucket) DO UPDATE SET
     open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
@@ -288,6 +297,7 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
                 "agent": MAYHEM_AGENT,
                 "kept_since": _kept_since(now, TABLES[CandleInterval.M1] if width is not CandleInterval.M1 else None),
             }
+            cursor.execute("SET LOCAL megatron.parents_known = 'on'")
             parts = list(chunks.stretches(connection, TABLES[width], due, span=_OLD * length))
             if width is CandleInterval.M1 and len(parts) > 1:
                 cursor.execute(_HOLD_HEARD, parameters | {"tokens": tokens, "buckets": buckets})

@@ -24,7 +24,7 @@ from megatron.core.timescale import chunks
 from tokens.choices import GapCause, Program, RejectionReason, RejectionStatus, VenueStatus
 from tokens.domain import programs
 from tokens.models import RejectedMessage, SlotGap, StreamCursor, VenueState
-from tokens.selectors import completeness, indexing
+from tokens.selectors import chains, indexing
 from tokens.services import backfill, forks, gaps, ingest, listing, reorgs, streams
 from tokens.services.forks import Place
 from tokens.services.listing import Page
@@ -305,7 +305,7 @@ def _conserve(venue: Program, state: VenueState, page: Page, through: int, now: 
     times = page.times
     if venue is Program.PUMPSWAP or not times:
         return 0
-    breaks = completeness.gaps(
+    breaks = chains.gaps(
         start=min([*times, *filter(None, [state.settled_block_time])]),
         end=max(times) + timedelta(seconds=1),
         pools=_MOST_POOLS,

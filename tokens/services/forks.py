@@ -9,6 +9,8 @@ from django.db import connection
 from megatron.clients.errors import TryLater
 from megatron.clients.ports import UNREAD, ChainReader, Landed
 from megatron.core.chain import AHEAD, EVER
+from megatron.core.ids import first_id
+from megatron.core.timescale.bounds import bounded
 from tokens.choices import Program
 from tokens.domain import programs
 from tokens.models import StreamSighting
@@ -42,7 +44,7 @@ def times_between(*, page: Page, since: datetime | None, now: datetime) -> tuple
 _DOUBTFUL = """
 WITH recent AS MATERIALIZED (
     SELECT DISTINCT signature, slot, pool_id FROM transactions
-    WHERE commitment < 2 AND slot <= %(last)s AND block_time >= %(since)s AND block_time <= %(until)s
+    WHERE commitment < 2 AND slot <= %(last)s AND id >= %(first_id)s AND id < %(end_id)s AND {bounded}
 )
 SELECT DISTINCT t.signature, t.slot FROM recent t JOIN pools p ON p.id = t.pool_id WHERE p.platform = %(platform)s
 UNION
@@ -89,8 +91,10 @@ def doubtful(
         "venue": venue.value,
         "passed": max(times) - SLACK,
     }
+    asked |= {"first_id": first_id(asked["since"]), "end_id": first_id(asked["until"] + timedelta(seconds=1))}
+    bounds = bounded("block_time >= %(since)s AND block_time <= %(until)s")
     with connection.cursor() as cursor:
-        cursor.execute(_DOUBTFUL, asked)
+        cursor.execute(_DOUBTFUL.format(bounded=bounds), asked)
         believed = cursor.fetchall()
     dropped: list[Dropped] = []
     doubted: list[tuple[str, int | None]] = []

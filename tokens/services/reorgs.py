@@ -21,7 +21,7 @@ from tokens.models import ChainReorg, StreamSighting
 from tokens.selectors import left
 from tokens.selectors.mayhem import is_mayhem
 from tokens.selectors.slots import place_in_slot
-from tokens.services import candles
+from tokens.services import candles, chains
 from tokens.services.ingest import followups, parents, places
 
 log = structlog.get_logger(__name__)
@@ -159,6 +159,7 @@ def take_back(
         gone = cursor.fetchall()
         _remove_trades(gone, now)
         asked |= {"pools": pools, "day": min((_day(at) for _, at, *_ in gone), default=None), "ever": EVER}
+        chains.forget_all(pools=pools)
         places.write_again(placed, now=now)
         cursor.execute(_FORKED, asked)
         forked = left.without_trades("token", [token for (token,) in cursor.fetchall()], since=since)
@@ -377,9 +378,12 @@ def _remove_parents(tokens: list[Any], pools: list[Any], since: datetime) -> Non
         gone += left.without_trades("pool", [pool for (pool,) in cursor.fetchall()], since=since)
         if not gone and not tokens:
             return
+        # Whoever makes their candles holds them, and passes them by from here on: nothing is left without its token.
+        cursor.execute("SELECT FROM tokens WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [tokens])
         cursor.execute("UPDATE pools SET successor_id = NULL WHERE successor_id = ANY(%s)", [gone])
         cursor.execute("DELETE FROM pool_milestones WHERE pool_id = ANY(%s)", [gone])
         _remove_candles(tokens, since)
+        chains.forget_all(pools=gone)
         for table in _HANGS_ON_TOKENS:
             cursor.execute(f"DELETE FROM {table} WHERE token_id = ANY(%s)", [tokens])
         with pgtrigger.ignore("tokens.Pool:kept_for_ever", "tokens.Token:kept_for_ever"):

@@ -15,11 +15,11 @@ from unfold.forms import ActionForm
 
 from megatron.core import clock, queue
 from megatron.core.admin.guard import Guarded, reason_of
-from megatron.core.admin.reading import EstimatedPaginator, ExactSearch
+from megatron.core.admin.reading import EstimatedPaginator, ExactSearch, ServedOrders
 from megatron.core.booleans import Booleans
 
 
-class FactAdmin(Guarded, Booleans, ExactSearch, ModelAdmin):
+class FactAdmin(Guarded, Booleans, ServedOrders, ExactSearch, ModelAdmin):
     """Read-only pages of any table, fast on millions of rows. A subclass names its columns and its
     ``search_fields``."""
 

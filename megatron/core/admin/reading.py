@@ -7,11 +7,13 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import Field, Index, Model, Q, QuerySet, UniqueConstraint
+from django.db.models.expressions import OrderBy
 from django.http import HttpRequest
 
 from megatron.core import ids
 from megatron.core.estimates import estimated_rows
+from megatron.core.timescale.fields import HypertableTimeField
 
 if TYPE_CHECKING:
 
@@ -27,7 +29,15 @@ FEW = 10_000
 
 
 class BoundedPaginator(_Paginator):
-    """A paginator that counts to 10,001 and no further: a filtered list shows its first 10,001 rows."""
+    """A paginator that counts to 10,001 and no further, and leads to the pages of the first 10,001 rows.
+
+    To find a page is to read all before it. What lies deeper is found by its key, or from the other end: an order that is
+    offered is offered both ways.
+    """
+
+    @cached_property
+    def num_pages(self) -> int:
+        return min(super().num_pages, -(-(FEW + 1) // self.per_page))
 
     @cached_property
     def count(self) -> int:
@@ -50,6 +60,48 @@ class EstimatedPaginator(BoundedPaginator):
             if estimate > FEW:
                 return estimate
         return super().count
+
+
+def served(model: type[Model]) -> frozenset[str]:
+    """Return the columns by which all rows of ``model`` can be ordered off an index: those that an index or a key begins with."""
+    firsts = {model._meta.pk.name, "pk"}
+    firsts |= {field.name for field in model._meta.concrete_fields if field.unique or getattr(field, "db_index", False)}
+    for field in model._meta.concrete_fields:
+        if isinstance(field, HypertableTimeField) and field.key[0] != model._meta.pk.name:
+            # Django's key has no index there.
+            firsts = (firsts - {model._meta.pk.name, "pk"}) | {model._meta.get_field(field.key[0]).name}
+    for index in model._meta.indexes:
+        if type(index) is Index and index.condition is None:
+            firsts.add(_column(index.expressions[0]) if index.expressions else index.fields[0].lstrip("-"))
+    for rule in model._meta.constraints:
+        if isinstance(rule, UniqueConstraint) and rule.condition is None and rule.fields:
+            firsts.add(rule.fields[0])
+    return frozenset(firsts)
+
+
+def _column(term: Any) -> str:
+    """Return the column of a term of an order: a name, ``F`` or either way of it."""
+    if isinstance(term, OrderBy):
+        term = term.expression
+    return str(getattr(term, "name", term)).lstrip("-")
+
+
+class ServedOrders:
+    """Offers only the orders that an index serves: by any other a list sorts the whole table for its first page."""
+
+    def get_sortable_by(self, request: HttpRequest) -> list[Any]:
+        """Return the names of the list's columns that it can be ordered by."""
+        admin: Any = self
+        return [name for name in admin.get_list_display(request) if self._order_of(name) in served(admin.model)]
+
+    def _order_of(self, name: Any) -> str | None:
+        """Return the column by which a column of the list, a name or a function, is ordered."""
+        admin: Any = self
+        if any(field.name == name for field in admin.model._meta.concrete_fields):
+            return str(name)
+        shown = name if callable(name) else getattr(admin, name, None)
+        order = getattr(shown, "admin_order_field", None)
+        return None if order is None else _column(order)
 
 
 class ExactSearch:

@@ -3,7 +3,7 @@
 from megatron.core.access import HasScope, caller_of
 from megatron.core.api import problems
 from megatron.core.api.caching import conditional, etag
-from megatron.core.api.fields import Amount, DecimalText, Seconds
+from megatron.core.api.fields import Amount, DecimalText, Seconds, shown
 from megatron.core.api.idempotency import idempotent
 from megatron.core.api.pagination import CursorPagination
 
@@ -18,4 +18,5 @@ __all__ = [
     "etag",
     "idempotent",
     "problems",
+    "shown",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -24,6 +25,21 @@ _AMOUNT = {
     },
     "required": ["raw", "decimals", "amount"],
 }
+
+
+@cache
+def _shared(kind: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    return kind()
+
+
+def shown(kind: type[serializers.Serializer[Any]], row: Any) -> dict[str, Any]:
+    """Return ``row`` as the serializer ``kind`` shows it, which must need no context.
+
+    For a row inside each row of a list: one instance serves them all. To make one is to copy its fields, which took nearly
+    half of the time of a list.
+    """
+    fields: dict[str, Any] = _shared(kind).to_representation(row)
+    return fields
 
 
 @extend_schema_field(_AMOUNT)

@@ -17,6 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from megatron.core.timescale.newest import Lifetime, newest
+
 DEFAULT_SIZE, LARGEST_SIZE = 100, 500
 
 _FORM = "cursor:2"
@@ -30,7 +32,7 @@ class CursorPagination(BasePagination):
     Rows that are the same in all of them are told apart by the primary key, and NULLs stand where the order says, else
     where PostgreSQL has them (above every value). Rows without a value in the view's ``known`` column, if it names one,
     are left out. A cursor holds the values of the last row exactly and is signed for its address and order: another one
-    is refused.
+    is refused. A view of the newest rows of a hypertable that knows when these can have been says so as its ``lifetime``.
     """
 
     ordering: Sequence[str | OrderBy] = ()
@@ -45,12 +47,14 @@ class CursorPagination(BasePagination):
         if known:
             queryset = queryset.filter(**{f"{known}__isnull": False})
         keys = _keys(queryset, getattr(view, "ordering", None) or self.ordering, known)
-        size = _page_size(request)
+        size, at = _page_size(request), None
+        lifetime: Lifetime | None = getattr(view, "lifetime", None)
         signer = Signer(salt=" ".join([_FORM, request.path_info, *(key.text for key in keys)]))
         rows = queryset.order_by(*(key.order for key in keys))
         if cursor := request.query_params.get("cursor"):
-            rows = rows.filter(_after(keys, _values(signer, keys, cursor)))
-        page = list(rows[: size + 1])
+            values = _values(signer, keys, cursor)
+            rows, at = rows.filter(_after(keys, values)), values[0] if lifetime is not None else None
+        page = list(rows[: size + 1]) if lifetime is None else newest(rows, limit=size + 1, lifetime=lifetime, at=at)
         if len(page) > size:
             page = page[:size]
             last = signer.sign_object([key.written(page[-1]) for key in keys])

@@ -153,7 +153,8 @@ class RefreshedAggregate(_Timescale):
 class TimeIndex(_Timescale):
     """Find the rows of a time window without reading the table: chunks do that on TimescaleDB, a BRIN index elsewhere.
 
-    BRIN holds two times for each megabyte of the table, so it costs an insert next to nothing.
+    BRIN holds two times for each megabyte of the table, so it costs an insert next to nothing. It summarises a megabyte as
+    soon as it is full: what has no summary is read whole.
     """
 
     table: str
@@ -170,7 +171,23 @@ class TimeIndex(_Timescale):
 
     def forward(self, level: Level) -> Iterable[str]:
         if level == "none":
-            yield f"CREATE INDEX IF NOT EXISTS {self.name} ON {self.table} USING brin ({self.column})"
+            yield f"CREATE INDEX IF NOT EXISTS {self.name} ON {self.table} USING brin ({self.column}) WITH (autosummarize = on)"
 
     def backward(self, level: Level) -> Iterable[str]:
         yield f"DROP INDEX IF EXISTS {self.name}"
+
+
+@dataclass(eq=False)
+class SummarisedTimeIndex(TimeIndex):
+    """Let a :class:`TimeIndex` that was made before it summarised by itself do so."""
+
+    def describe(self) -> str:
+        return f"Summarise {self.table} by {self.column} as it grows"
+
+    def forward(self, level: Level) -> Iterable[str]:
+        if level == "none":
+            yield f"ALTER INDEX IF EXISTS {self.name} SET (autosummarize = on)"
+
+    def backward(self, level: Level) -> Iterable[str]:
+        if level == "none":
+            yield f"ALTER INDEX IF EXISTS {self.name} RESET (autosummarize)"

@@ -13,6 +13,7 @@ from tokens.models import (
     AggregateDue,
     CandleDue,
     Pool,
+    PoolChain,
     PoolMilestone,
     PriceCandle1d,
     PriceCandle1h,
@@ -80,6 +81,7 @@ ROWS: dict[type, Build] = {
     Token: factories.token,
     Pool: factories.pool,
     PoolMilestone: _milestone,
+    PoolChain: factories.pool_chain,
     Transaction: factories.transaction,
     **{model: _candle(label) for label, model in CANDLES.items()},
     CandleDue: _due,
@@ -163,6 +165,7 @@ BROKEN: list[Case] = [
             ("close", "0.0000000311"),
         )
     ),
+    *(("candle_parents_exist", _candle(label), {"token_id": NOBODY}) for label in CANDLES),
     *((f"candle_{label}_has_trades", _candle(label), {"trade_count": 0}) for label in CANDLES),
     *((f"candle_{label}_prices_whole", _candle(label), {"close": None}) for label in CANDLES),
 ]

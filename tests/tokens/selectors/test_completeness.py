@@ -6,7 +6,7 @@ from tests import factories
 from tests.factories import NOON
 from tokens.choices import PoolType, TransactionType
 from tokens.models import Pool, Transaction
-from tokens.selectors import completeness
+from tokens.selectors import chains
 
 pytestmark = pytest.mark.django_db
 WINDOW = {"start": NOON - timedelta(hours=1), "end": NOON + timedelta(hours=1)}
@@ -41,15 +41,15 @@ def test_an_unbroken_chain_has_no_gap() -> None:
     pool = factories.pool(factories.token(creation_timestamp=None))
     for place in (2, 0, 3, 1):
         _store(pool, place)
-    assert completeness.gaps(**WINDOW) == []
+    assert chains.gaps(**WINDOW) == []
 
 
 def test_a_missing_trade_is_found_with_what_it_moved() -> None:
     """Leaving out the middle trades names the slots around them and the sums they moved, into the pool positive."""
     pool = factories.pool(factories.token(creation_timestamp=None))
     before, after = _store(pool, 0), _store(pool, 3)
-    assert completeness.gaps(**WINDOW) == [
-        completeness.Gap(
+    assert chains.gaps(**WINDOW) == [
+        chains.Gap(
             pool_address=pool.pool_address,
             mint=pool.token.mint_address,
             slot_from=366586929,
@@ -73,9 +73,9 @@ def test_a_sell_gives_tokens_and_takes_quote() -> None:
     sell = {"type": TransactionType.SELL, "slot": 366586930, "amount_in": 1000, "amount_out": 7}
     after = {"quote_reserves": quote_reserves - 7, "token_reserves": token_reserves + 1000}
     factories.transaction(pool, **sell, **after)
-    assert completeness.gaps(**WINDOW) == []
+    assert chains.gaps(**WINDOW) == []
     Transaction.objects.filter(type=TransactionType.SELL).update(amount_out=8)
-    assert [(gap.quote_sum_raw, gap.token_sum_raw) for gap in completeness.gaps(**WINDOW)] == [(1, 0)]
+    assert [(gap.quote_sum_raw, gap.token_sum_raw) for gap in chains.gaps(**WINDOW)] == [(1, 0)]
 
 
 def test_what_is_not_judged() -> None:
@@ -83,11 +83,11 @@ def test_what_is_not_judged() -> None:
     pool = factories.pool(factories.token(creation_timestamp=None))
     _store(pool, 0)
     _store(pool, 3)
-    assert completeness.gaps(start=NOON - timedelta(hours=2), end=NOON) == []
+    assert chains.gaps(start=NOON - timedelta(hours=2), end=NOON) == []
     factories.transaction(pool, slot=366586931, quote_reserves=None, token_reserves=None)
-    assert len(completeness.gaps(**WINDOW)) == 1
+    assert len(chains.gaps(**WINDOW)) == 1
     Pool.objects.update(pool_type=PoolType.GRADUATED)
-    assert completeness.gaps(**WINDOW) == []
+    assert chains.gaps(**WINDOW) == []
     lone = factories.pool(factories.token(creation_timestamp=None))
     factories.transaction(lone, quote_reserves=1, token_reserves=1)
-    assert completeness.gaps(**WINDOW) == []
+    assert chains.gaps(**WINDOW) == []

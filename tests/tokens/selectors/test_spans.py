@@ -192,10 +192,10 @@ def test_nothing_is_known_of_a_pool_that_nobody_watches() -> None:
 
 
 def test_many_pools_cost_no_more_queries_than_one(django_assert_num_queries: Any) -> None:
-    """Venues, gaps, waiting messages, chains and breaks: five queries, however many pools."""
+    """Venues, gaps, waiting messages, what is kept, chains and breaks: six queries, however many pools."""
     feeds.venue()
     pools = [curve(300, 310), curve(400, 410), factories.pool()]
     pools = list(Pool.objects.select_related("token").filter(pk__in=[pool.pk for pool in pools]))
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         found = completeness.spans(pools=pools, now=NOON + timedelta(days=1))
     assert len(found) == 3

@@ -20,7 +20,7 @@ from tokens.choices import EventKind, Program
 from tokens.domain import programs
 from tokens.domain.events import BothReserves, ChainEvent, Reserves
 from tokens.models import Pool, PoolMilestone, PriceCandle1m, Token, Transaction
-from tokens.selectors import completeness
+from tokens.selectors import chains, completeness
 from tokens.selectors.completeness import Evidence
 from tokens.services import candles, ingest, reorgs
 
@@ -109,7 +109,7 @@ def undone() -> Iterator[None]:
 
 def gaps() -> list[tuple[int, int, int | None, int]]:
     """Return the breaks as (from slot, to slot, quote, tokens), in slots."""
-    found = completeness.gaps(start=NOW - timedelta(days=4_000), end=NOW + timedelta(days=4_000))
+    found = chains.gaps(start=NOW - timedelta(days=4_000), end=NOW + timedelta(days=4_000))
     return sorted((gap.slot_from, gap.slot_to, gap.quote_sum_raw, gap.token_sum_raw) for gap in found)
 
 

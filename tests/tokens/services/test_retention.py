@@ -310,7 +310,7 @@ def test_endurance_08_an_aggregate_is_neither_compressed_nor_exported(figures):
 
 def test_endurance_10_minutes_are_not_compressed_unless_somebody_chose_it(figures):
     """The migration clears the default, in which quiet coins took more room, and leaves an operator's own figure."""
-    migration = import_module("tokens.migrations.0024_aggregates_due_and_no_drop_jobs")
+    migration = import_module("tokens.migrations.0023_aggregates_due_and_no_drop_jobs")
     RetentionPolicy.objects.filter(table_name="price_candles_1m").update(compress_after=8 * DAY)
     with connection.schema_editor() as editor:
         migration.seed(apps, editor)

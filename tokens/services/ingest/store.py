@@ -20,7 +20,7 @@ from tokens.domain.facts import Gathered, TradeFact, Unstorable
 from tokens.domain.gathering import Gatherer
 from tokens.domain.programs import NotAnAddress
 from tokens.models import VenueState
-from tokens.services import cache, metadata, prices, streams
+from tokens.services import cache, chains, metadata, prices, streams
 from tokens.services.ingest import failures, followups, parents, places, refusals, rows, trades
 from tokens.services.ingest.followups import Followups
 from tokens.services.ingest.refusals import Rejection
@@ -251,6 +251,7 @@ def _store(batch: Sequence[Received], feed: str, now: datetime) -> Stored:
 
     found = rows.ordered(gathered.trades)
     new = trades.write(found, rows.Writer(written.sides, usd), meanwhile)
+    _forget_chains(new, written, now)
     _note_launches(gathered, written)
     for leftover in prepared or [followups.prepare((), written.sides, feed=feed, now=now)]:
         followups.write(leftover, written, now=now)
@@ -282,6 +283,18 @@ def _left(received: Received) -> Sequence[Rejection]:
         detail = "The log says that something happened, and not what"
         return [refusal(received, decoded.missing[0], detail, decoded.signature)]
     return []
+
+
+def _forget_chains(new: Sequence[TradeFact], written: parents.Written, now: datetime) -> None:
+    """Have what is kept of curves judged again where a trade came late."""
+    late = (now - chains.BEHIND).timestamp()
+    earliest: dict[str, int] = {}
+    for trade in new:
+        if trade.block_time < late:
+            pool = written.sides[trade.pool].pool_id
+            earliest[pool] = min(trade.block_time, earliest.get(pool, trade.block_time))
+    if earliest:
+        chains.forget(pools=list(earliest), times=[_at(at) for at in earliest.values()])
 
 
 def _note_launches(gathered: Gathered, written: parents.Written) -> None:

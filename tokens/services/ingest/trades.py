@@ -3,14 +3,18 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from psycopg.errors import UniqueViolation
 
+from megatron.core.ids import first_id
+from megatron.core.timescale.bounds import bounded
 from tokens.domain.events import POSITIONLESS
 from tokens.domain.facts import TradeFact
+from tokens.models import Pool
+from tokens.services import chains
 from tokens.services.ingest.rows import COLUMNS, Writer, positionless
 
 _CHUNK = 1_000
@@ -20,8 +24,8 @@ _NAMES = ", ".join(COLUMNS)
 _PLACES = ", ".join(["%s"] * len(COLUMNS))
 _INSERT = f"INSERT INTO transactions ({_NAMES}) VALUES ({_PLACES}) ON CONFLICT (id, block_time) DO NOTHING"
 
-_NEWEST = "SELECT block_time FROM transactions WHERE id >= %s AND block_time >= %s ORDER BY id DESC LIMIT 1"
-_STORED = "SELECT encode(uuid_send(id), 'hex') FROM transactions WHERE block_time >= %s AND block_time < %s"
+_NEWEST = "SELECT block_time FROM transactions WHERE id >= %(from)s AND {bounded} ORDER BY id DESC LIMIT 1"
+_STORED = "SELECT encode(uuid_send(id), 'hex') FROM transactions WHERE {bounded}"
 
 
 def write(
@@ -73,22 +77,24 @@ def _unknown(rows: list[TradeFact]) -> list[TradeFact]:
     if not rows:
         return rows
     with connection.cursor() as cursor:
-        first = rows[0].block_time
-        cursor.execute(_NEWEST, [UUID(int=first * 1000 << 80), datetime.fromtimestamp(first, UTC)])
+        first = datetime.fromtimestamp(rows[0].block_time, UTC)
+        asked: dict[str, Any] = {"from": first_id(first), "start": first}
+        cursor.execute(_NEWEST.format(bounded=bounded("block_time >= %(start)s")), asked)
         row = cursor.fetchone()
-        newest = row[0].timestamp() if row else first - 1
+        newest = row[0].timestamp() if row else rows[0].block_time - 1
         later = bisect_right(rows, newest, key=lambda fact: fact.block_time)
         early = {fact.id: fact for fact in rows[:later]}
         if not early:
             return rows
-        window = [datetime.fromtimestamp(at, UTC) for at in (first, rows[later - 1].block_time + 1)]
-        cursor.execute(
-            f"{_STORED} AND id >= %s AND id <= %s LIMIT %s", [*window, min(early), max(early), 2 * later + 1]
-        )
-        known = {stored for (stored,) in cursor.fetchall()}
+        stored = _STORED.format(bounded=bounded("block_time >= %(start)s AND block_time < %(end)s"))
+        asked |= {"end": datetime.fromtimestamp(rows[later - 1].block_time + 1, UTC), "most": 2 * later + 1}
+        asked |= {"first": min(early), "last": max(early)}
+        cursor.execute(f"{stored} AND id >= %(first)s AND id <= %(last)s LIMIT %(most)s", asked)
+        known = {found for (found,) in cursor.fetchall()}
         if len(known) > 2 * later:
-            cursor.execute(f"{_STORED} AND id = ANY(string_to_array(%s, ',')::uuid[])", [*window, ",".join(early)])
-            known = {stored for (stored,) in cursor.fetchall()}
+            asked["ids"] = ",".join(early)
+            cursor.execute(f"{stored} AND id = ANY(string_to_array(%(ids)s, ',')::uuid[])", asked)
+            known = {found for (found,) in cursor.fetchall()}
     return [fact for key, fact in early.items() if key not in known] + rows[later:]
 
 
@@ -136,6 +142,11 @@ def _positioned_first(rows: Sequence[TradeFact]) -> list[TradeFact]:
             cursor.execute(_SAME + " AND t.event_index >= %s", [signatures, *between, POSITIONLESS])
             gone = [(found[8], found[7], found[0]) for found in cursor.fetchall() if _stored_content(found) in wanted]
             cursor.executemany(_SUPERSEDE, gone)
+            if gone:
+                pools = Pool.objects.filter(pool_address__in={content[1] for content in wanted}).values_list(
+                    "pk", flat=True
+                )
+                chains.forget_all(pools=list(pools))
     return list(rows)
 
 

@@ -49,7 +49,7 @@ def seed(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     """Aggregates know which hours they lack, TimescaleDB's jobs drop nothing any more, and minutes are not compressed."""
 
-    dependencies = [("tokens", "0021_comparison_progress_and_alert_kinds")]
+    dependencies = [("tokens", "0022_candles_are_leaves")]
 
     operations = [
         migrations.CreateModel(
