@@ -175,7 +175,7 @@ def test_endurance_02_old_hours_get_their_prices(sql):
     store(old(0), old(1), old(2, mint=OTHER, pool=programs.bonding_curve(OTHER)), trade(5))
     compress(sql, "transactions")
     before = history.batches("transactions")
-    prices.record(samples=[prices.Sample(OLD, Decimal(150), PriceOrigin.HERMES)])
+    prices.record(samples=[prices.Sample(OLD, Decimal(150), PriceOrigin.HERMES)], now=NOON)
     assert prices.fill_between(start=OLD - HOUR, end=OLD + HOUR, now=NOON) == 3
     values = Transaction.objects.filter(token__in=Token.objects.all(), block_time__lt=NOON).values_list(
         "sol_amount_usd", flat=True

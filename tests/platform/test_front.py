@@ -80,9 +80,9 @@ def test_ci_runs_every_gate() -> None:
     """CI calls the same commands as people, swallows no failure and skips no lane."""
     text = (ROOT / ".ci/run").read_text()
     assert re.findall(r'^(?:beside "[^"]+" )?make ([a-z -]+)$', text, re.MULTILINE) == [
-        *("environment-dev services-up", "check", "lane-community", "test", "lane-apache", "browser", "slow"),
+        *("environment-dev services-up", "check", "slow", "test", "lane-community", "browser", "lane-apache"),
     ]
-    assert 'beside "as an ordinary user, from a clean checkout" .ci/ordinary-user\n' in text
+    assert "\n.ci/ordinary-user\n" in text
     assert "|| true" not in text
 
 
