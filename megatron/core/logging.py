@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.typing import EventDict, Processor
 
-from megatron.core.log_cap import short
+from megatron.core.log_cap import OnceAMinute, short
 from megatron.core.outage import is_unreachable
 from megatron.core.redaction import Redactor
 
@@ -87,12 +87,15 @@ def config(*, level: str, secrets: Iterable[str]) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {"once_a_minute": {"()": OnceAMinute}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # Django would write the same lines once more in its own way.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
+            # Asks the database several times a second, and says so each time while it is away.
+            "django_celery_beat.schedulers": {"filters": ["once_a_minute"]},
             # These tell every address that is asked, keys and all.
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
