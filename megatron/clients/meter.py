@@ -22,11 +22,13 @@ from django.utils.module_loading import import_string
 
 from megatron.clients.errors import BudgetSpent
 from megatron.core import metrics
+from megatron.core.log_cap import A_MINUTE, CappedLog
 
 EVERY_SECONDS = 1.0
 MOST = 50_000
 
 log = structlog.get_logger(__name__)
+failures = CappedLog(log, every=A_MINUTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def flush() -> bool:
         import_string(settings.CREDITS_SINK)(calls=calls)
     except Exception as error:  # noqa: BLE001  # accounts that cannot be written must not end what they count
         put_back(calls)
-        log.warning("credits.waiting", calls=len(calls), error=type(error).__name__)
+        failures.warning("credits.waiting", calls=len(calls), error=type(error).__name__)
         return False
     return True
 

@@ -8,10 +8,15 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from django.core.exceptions import SuspiciousOperation
 from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.typing import EventDict, Processor
 
+from megatron.core.log_cap import OnceAMinute, short
+from megatron.core.outage import is_unreachable
 from megatron.core.redaction import Redactor
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -75,23 +80,46 @@ def config(*, level: str, secrets: Iterable[str]) -> dict[str, Any]:
                     *shared,
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.StackInfoRenderer(),
+                    _without_idle_trace,
                     structlog.processors.format_exc_info,
                     hide,
                     _renderer(),
                 ],
             }
         },
+        "filters": {"once_a_minute": {"()": OnceAMinute}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # Django would write the same lines once more in its own way.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
+            # Asks the database several times a second, and says so each time while it is away.
+            "django_celery_beat.schedulers": {"filters": ["once_a_minute"]},
             # These tell every address that is asked, keys and all.
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
         },
     }
+
+
+def _without_idle_trace(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Say in one line what no reader of the code can mend: a server that is away, a request that Django refused.
+
+    Both come as often as strangers ask and schedules turn, and a traceback is a hundred times the line.
+    """
+    told = event.get("exc_info")
+    error = told[1] if isinstance(told, tuple) else sys.exc_info()[1] if told is True else told
+    if isinstance(error, BaseException) and _is_idle(error):
+        del event["exc_info"]
+        event["error"] = f"{type(error).__name__}: {short(error)}"
+    return event
+
+
+def _is_idle(error: BaseException) -> bool:
+    if isinstance(error, (SuspiciousOperation, RedisConnectionError, BrokerError)) or is_unreachable(error):
+        return True
+    return error.__cause__ is not None and _is_idle(error.__cause__)
 
 
 def _hide(redactor: Redactor) -> Processor:

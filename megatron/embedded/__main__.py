@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """Run one command; wrong settings and services that cannot start end in a sentence and code 2."""
+    """Run one command. Wrong settings and what cannot start end in a sentence and code 2, a server that is away in 75."""
     _fill_descriptors()
     arguments = _parser().parse_args()
     if arguments.command == "keep":
@@ -39,7 +39,10 @@ def main() -> int:
                 return _down()
             case _:
                 return _clean_data(sure=arguments.yes)
-    except (CannotStart, NoAccount, preflight.Unusable) as error:
+    except preflight.Unusable as error:
+        print(error, file=sys.stderr)
+        return error.code
+    except (CannotStart, NoAccount) as error:
         print(error, file=sys.stderr)
     except PermissionError as error:
         print(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from megatron.embedded import preflight
 from megatron.embedded.services import Hold, await_stop, missing_services
-from megatron.embedded.state import operator_file, state_dir, try_lock
+from megatron.embedded.state import VARIABLES, operator_file, service_url, state_dir, try_lock
 from megatron.embedded.supervisor import Supervisor
 
 READABLE = {
@@ -25,6 +25,7 @@ QUEUES = ("stream", "score", "chain", "money", "slow")
 OUTSIDE = "outside"
 """The queue of tasks that wait for strangers' servers: they have a worker of their own, so that no candle waits for them."""
 ANSWER_SECONDS = 2
+ASK_SECONDS = 3
 RELEASE_SECONDS = 15
 
 
@@ -55,7 +56,7 @@ def run(root: Path, *, with_parent: bool) -> int:
         host, port = preflight.find_address()
         preflight.check_addresses()
         (state_dir(root) / "static").mkdir(exist_ok=True)  # STATIC_ROOT; the files themselves come from the finders
-        supervisor = Supervisor(root, with_parent=with_parent)
+        supervisor = Supervisor(root, with_parent=with_parent, lacking=_Lacking(root))
         supervisor.listen()
         hold = Hold(root, missing_services())
         try:
@@ -95,6 +96,33 @@ def _metrics(root: Path) -> str:
 def _unset(wished: dict[str, str]) -> dict[str, str]:
     """Return what the environment does not say already."""
     return {name: value for name, value in wished.items() if not os.environ.get(name)}
+
+
+class _Lacking:
+    """Says in words which server does not answer now, and nothing when both do; asks every few seconds at most.
+
+    Commands end for want of one, beat each time it starts: a database that is away for a minute must not end the house.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._next, self._said = root, 0.0, ""
+
+    def __call__(self) -> str:
+        if time.monotonic() >= self._next:
+            self._said = self._ask()
+            self._next = time.monotonic() + ASK_SECONDS
+        return self._said
+
+    def _ask(self) -> str:
+        for name, variable in VARIABLES.items():
+            url = os.environ.get(variable) or service_url(self._root, name)
+            if url is None:
+                return f"the embedded {name} is not up"
+            try:
+                preflight.CHECKS[variable](url, seconds=ANSWER_SECONDS)
+            except preflight.Unusable:
+                return f"the server of {variable} does not answer"
+        return ""
 
 
 class _Look:

@@ -10,6 +10,7 @@ import redis
 from django.core.exceptions import ImproperlyConfigured
 
 from megatron.embedded.processes import is_free
+from megatron.embedded.state import is_address, not_an_address
 
 DEFAULT_PORT = 8000
 CONNECT_SECONDS = 5
@@ -20,6 +21,16 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # names of B
 class Unusable(RuntimeError):
     """A setting cannot work; the message says which and what to set."""
 
+    code = 2
+    """What the command ends with."""
+
+
+class Away(Unusable):
+    """A server does not answer now; the next try may find it."""
+
+    code = 75
+    """As a management command that meets it itself (``megatron/core/outage.py``)."""
+
 
 def read_dotenv(root: Path) -> None:
     """Take what ``.env`` says into the environment, where the environment does not say it already."""
@@ -28,14 +39,15 @@ def read_dotenv(root: Path) -> None:
 
 def check_addresses() -> None:
     """Try DATABASE_URL and REDIS_URL when they are set; raises Unusable."""
-    if url := os.environ.get("DATABASE_URL"):
-        check_database(url)
-    if url := os.environ.get("REDIS_URL"):
-        check_redis(url)
+    for variable, check in CHECKS.items():
+        if url := os.environ.get(variable):
+            if not is_address(url):
+                raise Unusable(not_an_address(variable))
+            check(url)
 
 
-def check_database(url: str) -> None:
-    """Connect to PostgreSQL once; raises Unusable. Passwords are not repeated."""
+def check_database(url: str, *, seconds: int = CONNECT_SECONDS) -> None:
+    """Connect to PostgreSQL once; raises Unusable, Away where nothing answers. Passwords are not repeated."""
     parts = urlsplit(url)
     if parts.scheme not in ("postgres", "postgresql", "psql", "timescale", "timescalegis"):
         raise Unusable(
@@ -43,28 +55,32 @@ def check_database(url: str) -> None:
             "or leave it out to use the embedded PostgreSQL."
         )
     try:
-        psycopg.connect(parts._replace(scheme="postgresql").geturl(), connect_timeout=CONNECT_SECONDS).close()
+        psycopg.connect(parts._replace(scheme="postgresql").geturl(), connect_timeout=seconds).close()
     except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise Unusable(
+        # The last line that is not a hint of the driver's, which begins with a tab.
+        lines = [line.strip(" .") for line in str(error).splitlines() if line.strip() and not line.startswith("\t")]
+        reason = lines[-1] if lines else type(error).__name__
+        raise Away(
             f"DATABASE_URL points to {parts.hostname}:{parts.port or 5432}, which does not work: {reason}. "
             "Start that server or correct the address, or leave it out to use the embedded PostgreSQL."
         ) from None
 
 
-def check_redis(url: str) -> None:
-    """Ping Redis once; raises Unusable. Passwords are not repeated."""
+def check_redis(url: str, *, seconds: int = CONNECT_SECONDS) -> None:
+    """Ping Redis once; raises Unusable, Away where nothing answers. Passwords are not repeated."""
     parts = urlsplit(url)
     try:
-        with redis.Redis.from_url(
-            url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS, retry=None
-        ) as server:
+        with redis.Redis.from_url(url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=None) as server:
             server.ping()
     except (ValueError, redis.RedisError) as error:
-        raise Unusable(
-            f"REDIS_URL points to {parts.hostname}:{parts.port or 6379}, which does not work: {error}. "
+        raise (Unusable if isinstance(error, ValueError) else Away)(
+            f"REDIS_URL points to {parts.hostname}:{parts.port or 6379}, which does not work: {str(error).strip(' .')}. "
             "Start that server or correct it to redis://:password@host:6379/0, or leave it out to use the embedded one."
         ) from None
+
+
+CHECKS = {"DATABASE_URL": check_database, "REDIS_URL": check_redis}
+"""What tries each address."""
 
 
 def check_settings() -> None:

@@ -11,6 +11,7 @@ import json
 import os
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from megatron.embedded import files
 
@@ -46,6 +47,23 @@ def service_urls(root: Path) -> dict[str, str]:
     """Return DATABASE_URL and REDIS_URL of the embedded services that run for the checkout at ``root``."""
     found = {variable: service_url(root, name) for name, variable in VARIABLES.items()}
     return {variable: url for variable, url in found.items() if url}
+
+
+def is_address(url: str) -> bool:
+    """Return whether ``url`` can be taken apart: it is nothing else's fault, and its error would repeat a password."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        return False
+    return True
+
+
+def not_an_address(variable: str) -> str:
+    """Return what to say of an address that cannot be taken apart."""
+    return (
+        f"{variable} is no address: write scheme://user:password@host:port/name, its port from 1 to 65535 and what is "
+        "special in a password as %40."
+    )
 
 
 def publish(root: Path, name: str, url: str) -> IO[str]:

@@ -47,9 +47,19 @@ class Supervisor:
     """Runs commands until somebody asks to stop, or one of them is hopeless; then all of them stop.
 
     A command that ends is started again after a pause. Each one's lines go to ``.megatron/logs/<name>.log`` too.
+    ``lacking`` names in words what all of them need and is away, else nothing: who ends for want of it has not failed,
+    and is started when it is back.
     """
 
-    def __init__(self, root: Path, *, output: TextIO = sys.stdout, with_parent: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        output: TextIO = sys.stdout,
+        with_parent: bool = False,
+        lacking: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._lacking = lacking
         self._root = root
         self._output = output
         self._parent = os.getppid() if with_parent else None
@@ -122,11 +132,14 @@ class Supervisor:
         if child.is_alive():
             return True
         if child.process is None:
-            if time.monotonic() >= child.due:
+            if time.monotonic() >= child.due and not self._lacking():
                 self._spawn(child)
             return True
         how = ending(child.process.returncode)
         self._bury(child)
+        if lacking := self._lacking():
+            self.say(f"{name} ended {how}: {lacking}. It is started again when that is back.")
+            return True
         pause = child.restarts.end()
         if pause is None:
             words = "\n".join(f"    {line}" for line in child.words) or "    (nothing)"

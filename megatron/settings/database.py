@@ -2,12 +2,18 @@
 
 from typing import Any
 
-from megatron.embedded.state import service_urls
+from django.core.exceptions import ImproperlyConfigured
+
+from megatron.embedded.state import is_address, not_an_address, service_urls
 from megatron.settings.base import STATE_DIR, env
 
 _services = service_urls(STATE_DIR.parent)
 DATABASE_URL = env.str("DATABASE_URL", default=_services.get("DATABASE_URL", ""))
 REDIS_URL = env.str("REDIS_URL", default=_services.get("REDIS_URL", ""))
+
+for _variable, _url in (("DATABASE_URL", DATABASE_URL), ("REDIS_URL", REDIS_URL)):
+    if not is_address(_url):
+        raise ImproperlyConfigured(not_an_address(_variable))
 
 _parsed: dict[str, Any] = env.db_url_config(DATABASE_URL) if DATABASE_URL else {"NAME": ""}
 DATABASES = {

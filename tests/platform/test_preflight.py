@@ -2,11 +2,15 @@
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from megatron.core.outage import TRY_LATER
 from megatron.embedded import preflight
+from megatron.embedded.__main__ import ROOT, main
 from megatron.embedded.preflight import Unusable
 
 
@@ -74,3 +78,36 @@ def test_dotenv_fills_only_what_the_environment_lacks(monkeypatch: pytest.Monkey
     monkeypatch.delenv("MEGATRON_TWO")
     preflight.read_dotenv(tmp_path)
     assert (os.environ["MEGATRON_ONE"], os.environ.pop("MEGATRON_TWO")) == ("environment", "file")
+
+
+@pytest.mark.parametrize("url", ["postgresql://a:b@h:99999/x", "postgresql://[::1/x", "postgresql://a:hunter2/x@h:1/x"])
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "REDIS_URL"])
+def test_shield_03_an_address_that_cannot_be_read_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, variable: str, url: str
+) -> None:
+    """By the wrapper and by `manage.py`; what was typed is not repeated, for it may be a password."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a:b@127.0.0.1:1/x")
+    monkeypatch.setattr(preflight, "CHECKS", dict.fromkeys(preflight.CHECKS, lambda _url: None))
+    monkeypatch.setenv(variable, url)
+    with pytest.raises(Unusable, match=f"^{variable} is no address: write scheme://") as caught:
+        preflight.check_addresses()
+    assert caught.value.code == 2
+    told = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (told.returncode, told.stderr.strip()) == (2, str(caught.value))
+
+
+def test_shield_03_the_wrapper_ends_as_the_command_would(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`./manage` looks before the command does: the same code, and the reason, not a hint behind it."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://a:b@127.0.0.1:{unused.getsockname()[1]}/x")
+        monkeypatch.setattr(sys, "argv", ["embedded", "with", "true"])
+        assert main() == TRY_LATER
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "which does not work: connection failed: " in told
+    assert "Connection refused. Start that server" in told

@@ -98,6 +98,40 @@ def test_shield_07_a_killed_command_comes_back(tmp_path: Path, fast: None) -> No
     assert not command_of(int(second))
 
 
+def test_shield_07_who_ends_for_want_of_a_server_is_not_given_up(tmp_path: Path, fast: None) -> None:
+    """A database may be away for longer than all pauses: its commands wait for it without being tried, and are no failures."""
+    output = io.StringIO()
+    asked = 0
+
+    def lacking() -> str:
+        nonlocal asked
+        asked += 1
+        return "the database is away" if asked < 20 else ""
+
+    supervisor = Supervisor(tmp_path, output=output, lacking=lacking)
+    supervisor.start({"beat": [sys.executable, "-c", "import sys; sys.exit(1)"]})
+    starts: list[int] = []
+
+    def look() -> None:
+        child = supervisor._children["beat"]
+        if child.process is not None and child.process.pid not in starts:
+            starts.append(child.process.pid)
+        if asked == 19:
+            assert (len(starts), child.restarts.failures) == (1, 0)
+            child.command = TALK
+        if "| hello" in output.getvalue():
+            supervisor._asked.set()
+
+    deadline = threading.Timer(60, supervisor._asked.set)
+    deadline.start()
+    assert supervisor.watch(look) == 0
+    deadline.cancel()
+    supervisor.stop()
+    told = output.getvalue()
+    assert told.count("beat ended with code 1: the database is away. It is started again when that is back.") == 1
+    assert "| hello" in told
+
+
 def test_shield_07_who_had_worked_is_forgiven() -> None:
     """Only quick failures in a row count; one that lived long enough begins anew, and pauses grow."""
     now = 0.0
