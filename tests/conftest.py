@@ -50,9 +50,10 @@ def _no_network() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _no_console_log() -> None:
-    """Leave a failing test's log to pytest: our handler writes to the capture in which Django was set up, closed by now."""
+    """Leave a failing test's log to pytest: our handler writes to the capture in which Django was set up, closed by now, and
+    so does that of a test that sets Django up again."""
     root = logging.getLogger()
     for handler in [one for one in root.handlers if type(one) is logging.StreamHandler]:
         root.removeHandler(handler)

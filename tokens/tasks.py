@@ -89,6 +89,7 @@ def check_aggregates() -> int:
     return aggregates.check(now=clock.utc_now())
 
 
+@shared_task
 def keep_chains() -> int:
     """Keep what the reserves of curves prove of their trades up to an hour ago; return of how many."""
     return chains.keep(now=clock.utc_now())

@@ -36,7 +36,7 @@ CALLS = {
     "verify_audit_log": (),
     "migrate": (),
 }
-ELSEWHERE = {"decode", "monitor"}
+ELSEWHERE = {"decode", "document_api", "monitor"}
 """Commands of ours that read no database, or live through its absence (tests/tokens/services/monitor)."""
 
 

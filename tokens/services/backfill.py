@@ -15,6 +15,7 @@ from megatron.clients import signatures as pages
 from megatron.clients.errors import Malformed, Refused, TryLater
 from megatron.clients.ports import ChainReader, Landed
 from megatron.core.chain import AHEAD, EVER
+from megatron.core.timescale.bounds import bounded
 from tokens.choices import Commitment, EventKind, Program, RejectionReason, RejectionStatus
 from tokens.domain.decode import Decoded, Outcome, Undecodable, decode_message
 from tokens.models import RejectedMessage, VenueState
@@ -119,8 +120,8 @@ def stored(*, venue: Program, signatures: Collection[str], between: tuple[dateti
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT DISTINCT signature, slot FROM transactions"
-                " WHERE signature = ANY(%s) AND block_time >= %s AND block_time <= %s",
-                [list(signatures), *between],
+                f" WHERE signature = ANY(%(signatures)s) AND {bounded('block_time >= %(start)s AND block_time <= %(end)s')}",
+                {"signatures": list(signatures), "start": between[0], "end": between[1]},
             )
             for signature, slot in cursor.fetchall():
                 have.slots.setdefault(signature, set()).add(slot)

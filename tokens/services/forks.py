@@ -57,7 +57,7 @@ SELECT told.signature, seen.slot FROM (
       AND %(launches)s AND platform = %(platform)s
 ) AS told LEFT JOIN LATERAL (
     SELECT slot, max(slot) OVER () AS newest FROM (
-        SELECT slot FROM transactions t WHERE t.signature = told.signature AND t.block_time >= %(since)s - interval '1 hour'
+        SELECT slot FROM transactions t WHERE t.signature = told.signature AND {near}
         UNION SELECT slot FROM stream_sightings s WHERE s.venue = %(venue)s AND s.signature = told.signature
     ) AS places
 ) AS seen ON true
@@ -94,7 +94,8 @@ def doubtful(
     asked |= {"first_id": first_id(asked["since"]), "end_id": first_id(asked["until"] + timedelta(seconds=1))}
     bounds = bounded("block_time >= %(since)s AND block_time <= %(until)s")
     with connection.cursor() as cursor:
-        cursor.execute(_DOUBTFUL.format(bounded=bounds), asked)
+        near = bounded("t.block_time >= %(since)s - interval '1 hour'")
+        cursor.execute(_DOUBTFUL.format(bounded=bounds, near=near), asked)
         believed = cursor.fetchall()
     dropped: list[Dropped] = []
     doubted: list[tuple[str, int | None]] = []
@@ -173,7 +174,7 @@ def said_again(
 _SEEN = """
 SELECT signature, max(slot), bool_or(final) FROM (
     SELECT signature, slot, commitment = 2 AS final FROM transactions
-    WHERE signature = ANY(%(signatures)s) AND block_time >= %(since)s
+    WHERE signature = ANY(%(signatures)s) AND {bounded}
     UNION ALL SELECT signature, slot, false FROM stream_sightings WHERE signature = ANY(%(signatures)s)
 ) AS places GROUP BY signature
 """
@@ -182,5 +183,7 @@ SELECT signature, max(slot), bool_or(final) FROM (
 def _seen(signatures: Sequence[str], since: datetime) -> dict[str, tuple[int, bool]]:
     """Return the newest slot in which each signature was seen by any venue, and whether it has final rows."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEEN, {"signatures": list(signatures), "since": since})
+        cursor.execute(
+            _SEEN.format(bounded=bounded("block_time >= %(since)s")), {"signatures": list(signatures), "since": since}
+        )
         return {signature: (slot, final) for signature, slot, final in cursor.fetchall()}

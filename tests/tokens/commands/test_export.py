@@ -196,7 +196,7 @@ def test_every_table_can_be_exported(form: str, table: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "said", "code"),
     [
-        (("users",), "There is no table users. Choose from candles_due, ", 2),
+        (("users",), "There is no table users. Choose from aggregates_due, ", 2),
         (("auth_user",), "There is no table auth_user", 2),
         (("tokens", "--format", "parquet"), "Parquet needs a file: add --output FILE.", 2),
         (("tokens", "--start", "2026-07-01"), "tokens is no time series: leave out --start and --end.", 2),

@@ -15,11 +15,13 @@ pytestmark = pytest.mark.django_db
 def test_tables_are_the_rooms() -> None:
     """What the room stores can be exported, and nothing of logins or keys."""
     assert exports.tables() == [
+        "aggregates_due",
         "candles_due",
         "chain_reorgs",
         "drift_counts",
         "fee_recipients",
         "operator_alerts",
+        "pool_chains",
         "pool_milestones",
         "pools",
         "price_candles_1d",

@@ -108,7 +108,7 @@ SELECT t.id, t.event_index, t.signature, p.pool_address, t.type,
        CASE WHEN t.type IN ('buy', 'add_liquidity') THEN t.amount_out ELSE t.amount_in END,
        t.block_time, t.token_id
 FROM transactions t JOIN pools p ON p.id = t.pool_id
-WHERE t.signature = ANY(%s) AND t.block_time >= %s AND t.block_time <= %s
+WHERE t.signature = ANY(%(signatures)s) AND {bounded}
 """
 
 _OFF = timedelta(days=1)
@@ -127,11 +127,15 @@ def _positioned_first(rows: Sequence[TradeFact]) -> list[TradeFact]:
         return []
     loose = positionless(rows)
     times = [row.block_time for row in rows]
-    between = [datetime.fromtimestamp(min(times), UTC) - _OFF, datetime.fromtimestamp(max(times), UTC) + _OFF]
+    between = {
+        "start": datetime.fromtimestamp(min(times), UTC) - _OFF,
+        "end": datetime.fromtimestamp(max(times), UTC) + _OFF,
+    }
+    same = _SAME.format(bounded=bounded("t.block_time >= %(start)s AND t.block_time <= %(end)s"))
     with connection.cursor() as cursor:
         if loose:
             signatures = [row.event.signature for row in loose]
-            cursor.execute(_SAME + " AND t.event_index < %s", [signatures, *between, POSITIONLESS])
+            cursor.execute(f"{same} AND t.event_index < {POSITIONLESS}", {"signatures": signatures, **between})
             stored = {_stored_content(found) for found in cursor.fetchall()}
             stored |= {_content(row) for row in rows if row.event.event_index < POSITIONLESS}
             superseded = {row.id for row in loose if _content(row) in stored}
@@ -139,7 +143,7 @@ def _positioned_first(rows: Sequence[TradeFact]) -> list[TradeFact]:
         if len(loose) < len(rows) and _any_positionless_stored(between):
             wanted = {_content(row) for row in rows if row.event.event_index < POSITIONLESS}
             signatures = [content[0] for content in wanted]
-            cursor.execute(_SAME + " AND t.event_index >= %s", [signatures, *between, POSITIONLESS])
+            cursor.execute(f"{same} AND t.event_index >= {POSITIONLESS}", {"signatures": signatures, **between})
             gone = [(found[8], found[7], found[0]) for found in cursor.fetchall() if _stored_content(found) in wanted]
             cursor.executemany(_SUPERSEDE, gone)
             if gone:
@@ -155,13 +159,13 @@ def _stored_content(found: tuple[object, ...]) -> tuple[str, str, str, int, int]
     return str(signature), str(pool), str(type_), int(str(quote)), int(str(token))
 
 
-def _any_positionless_stored(between: Sequence[datetime]) -> bool:
+def _any_positionless_stored(between: dict[str, datetime]) -> bool:
     """Say whether any row stored of these times lacks a position: a partial index that is empty on most systems answers, and
     of what is compressed a day or two are read."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT EXISTS (SELECT FROM transactions WHERE event_index >= {POSITIONLESS}"
-            " AND block_time >= %s AND block_time <= %s)",
-            list(between),
+            f" AND {bounded('block_time >= %(start)s AND block_time <= %(end)s')})",
+            between,
         )
         return bool(cursor.fetchone()[0])
