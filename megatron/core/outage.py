@@ -30,9 +30,7 @@ def is_unreachable(error: BaseException | None) -> bool:
 def sentence(error: Exception) -> tuple[str, int]:
     """Return what to say for one of :data:`ERRORS` or ``ImproperlyConfigured``, and the exit code."""
     if isinstance(error, ImproperlyConfigured):
-        if "settings.DATABASES" not in str(error):
-            return str(error), WRONG_CALL
-        return "There is no database: set DATABASE_URL, or call ./manage, which starts the embedded one.", WRONG_CALL
+        return str(error), WRONG_CALL
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].strip(" .")
     advice = "Start it or correct DATABASE_URL, then run this again; what was committed is stored."
     return f"The database does not answer: {reason}. {advice}", TRY_LATER

@@ -134,7 +134,7 @@ def test_shield_03_a_wrong_setting_is_one_sentence(away: dict[str, str]) -> None
     """What settings refuse is said as they say it, with the code of a wrong call; no database at all is said, too."""
     for change, told in (
         ({"STREAM_COMMITMENT": "maybe"}, "STREAM_COMMITMENT is processed, confirmed or finalized."),
-        ({"DATABASE_URL": "postgresql:///"}, "There is no database: set DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql:///"}, "DATABASE_URL is not set and the embedded PostgreSQL is not running."),
     ):
         done = manage("verify_audit_log", environment={**away, **change})
         assert "Traceback" not in done.stderr, done.stderr

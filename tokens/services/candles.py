@@ -68,11 +68,12 @@ _DUE_TRADES = """
 
 # The bounds are for TimescaleDB: a delete that only a join bounds opens every compressed chunk.
 _GONE = f"""
-gone AS (
-    DELETE FROM {{table}} c USING due d
+empty AS MATERIALIZED (
+    SELECT token_id, bucket FROM due EXCEPT SELECT token_id, bucket FROM summed
+), gone AS (
+    DELETE FROM {{table}} c USING empty d
     WHERE c.token_id = d.token_id AND c.bucket = d.bucket AND c.bucket >= %(kept_since)s
       AND {chunks.within("c.token_id", "c.bucket")}
-      AND (d.token_id, d.bucket) NOT IN (SELECT token_id, bucket FROM summed)
 )
 """
 

@@ -69,7 +69,7 @@ class DatabaseWrapper(TimescaleDatabaseWrapper):
             raise ImproperlyConfigured(
                 "DATABASE_URL is not set and the embedded PostgreSQL is not running. "
                 "Set DATABASE_URL=postgresql://user:password@host:5432/name, "
-                "or start it with `make run` or `make services-up`."
+                "or start it with `make run`, `make services-up` or `./manage`."
             )
         return cast(dict[str, Any], super().get_connection_params())
 

@@ -121,7 +121,6 @@ def test_an_undecodable_message_is_kept_and_the_rest_is_stored(tmp_path: Path) -
     ("arguments", "said"),
     [
         (("nowhere.jsonl",), "There is no file or folder nowhere.jsonl. Name files or folders that exist"),
-        ((RECORDED, "--speed", "-1"), "--speed: '-1' is no number from 0"),
     ],
 )
 def test_a_wrong_call_says_what_would_be_right(arguments: tuple[str | Path, ...], said: str) -> None:
