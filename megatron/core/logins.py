@@ -3,12 +3,17 @@
 Five failures of one account from one address, or thirty from one address, close the door to that address for a quarter
 of an hour; nobody can lock an account for others. The failures are counted in the audit log, so no restart forgets
 them, and Redis has no part in it: without it the door is neither open nor shut. Attempts from one address are made one
-after the other, each in one transaction with its entry, so that no two of them are counted as one.
+after the other, each in one transaction with its entry, so that no two of them are counted as one. Trying a password is
+dear on purpose, so a process tries few at the same time, and guesses do not take the pages of everybody else.
 """
 
 import hashlib
 import hmac
+import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +22,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from megatron.core import audit, clock, locks
 from megatron.core.models import AuditEntry
@@ -25,6 +30,29 @@ from megatron.core.visitors import address_of
 
 WINDOW = timedelta(minutes=15)
 OF_AN_ACCOUNT, OF_AN_ADDRESS = 5, 30
+AT_ONCE = 2
+"""Passwords that a process tries at the same time, of its four threads. Who comes then is asked to come again."""
+_trying = threading.BoundedSemaphore(AT_ONCE)
+
+
+def few_at_once(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Have a view that tries passwords answer 429 at once while :data:`AT_ONCE` are tried: it waits for nobody."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        if not _trying.acquire(blocking=False):
+            told = "Others are signing in at this moment. Go back and try again in a few seconds."
+            busy = HttpResponse(told, status=HTTPStatus.TOO_MANY_REQUESTS, content_type="text/plain; charset=utf-8")
+            busy.headers["Retry-After"] = "2"
+            return busy
+        try:
+            return view(request, *args, **kwargs)
+        finally:
+            _trying.release()
+
+    return wrapped
 
 
 class GuardedBackend(ModelBackend):

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client, RequestFactory
 
-from megatron.core.logins import GuardedBackend
+from megatron.core.logins import AT_ONCE, GuardedBackend
 from megatron.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -158,3 +158,35 @@ def test_shield_09_attempts_at_once_do_not_pass_the_limit(
         thread.join()
     assert len(tried) == allowed
     assert AuditEntry.objects.filter(action="login.failed").count() == allowed
+
+
+def test_shield_09_guesses_do_not_take_the_threads_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While as many passwords are tried as a process tries at once, the next is asked to come again, and pages answer."""
+    began, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(_self: ModelBackend, *_: Any, **__: Any) -> None:
+        began.release()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(GuardedBackend, "authenticate", slow)
+    wrong = {"username": "operator", "password": "guess"}
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.append(Client().post("/console/login/", wrong).status_code))
+        for _ in range(AT_ONCE)
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+            assert began.acquire(timeout=30)
+        busy = Client().post("/console/login/", wrong)
+        assert (busy.status_code, busy["Retry-After"]) == (429, "2")
+        assert "try again" in busy.content.decode()
+        assert Client().get("/console/login/").status_code == 200
+        assert Client().get("/health/live").status_code == 200
+    finally:
+        go_on.set()
+        for thread in threads:
+            thread.join(30)
+    assert statuses == [200] * AT_ONCE
+    assert Client().post("/console/login/", wrong).status_code == 200
