@@ -101,9 +101,7 @@ def test_shield_03_the_beat_and_our_own_logs_share_that_line(written: io.StringI
     for _ in range(5):
         logging.getLogger("django_celery_beat.schedulers").error("Database gave error: %r", error, exc_info=error)
         structlog.get_logger("ours").error("work.failed", exc_info=error)
-        structlog.get_logger("ours").warning(
-            "work.failed", exc_info=raised(closed())
-        )
+        structlog.get_logger("ours").warning("work.failed", exc_info=raised(closed()))
         logging.getLogger("psycopg.pool").warning("error connecting in 'pool-1'")
     (line,) = lines(written)
     assert "terminating connection" in line
