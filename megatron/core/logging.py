@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -58,14 +59,17 @@ class OneLineForAnOutage(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._told = CappedLog(structlog.get_logger("megatron.core.outage"), every=A_MINUTE)
+        self._said_until = 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether this record is written as it is."""
         error = _error_of(record)
         if _is_outage(error):
+            self._said_until = time.monotonic() + A_MINUTE
             self._told.warning("database.away", reason=short(error), met_by=record.name)
         elif record.name == "django.request" and getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE:
-            self._told.warning("request.unavailable", first=short(record.getMessage()))
+            if time.monotonic() >= self._said_until:  # else it is the reply to what was just told
+                self._told.warning("request.unavailable", first=short(record.getMessage()))
         elif record.name in _REPEATING and record.levelno >= logging.WARNING:
             self._told.warning("database.away", reason=short(record.getMessage()), met_by=record.name)
         else:
