@@ -101,7 +101,7 @@ services-up: environment ## Start the embedded PostgreSQL and Valkey and leave t
 services-down: environment ## Stop the embedded services as soon as nobody uses them
 	@exec $(BIN)/python -m megatron.embedded down
 
-manage: ## Run a management command: make manage ARGS="replay capture.jsonl.gz" (./manage hands on its exit code)
+manage: ## Run a management command: make manage ARGS="replay tokens/fixtures/demo" (./manage hands on its exit code)
 	@exec ./manage $(ARGS)
 
 lock: environment-dev ## Resolve the dependencies anew and write both lock files

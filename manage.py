@@ -8,6 +8,13 @@ import sys
 def main() -> int:
     """Run one management command; a database that is away and a wrong setting are a sentence (--traceback: all of it)."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "megatron.settings")
+    try:
+        import django  # noqa: F401  # whether this is the private environment
+    except ModuleNotFoundError:
+        sys.stderr.write(
+            "This Python has no Django: call ./manage in place of manage.py, which brings its environment.\n"
+        )
+        return 2
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
     from django.db import InterfaceError, OperationalError

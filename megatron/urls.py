@@ -3,7 +3,8 @@
 import sys
 
 from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views import defaults
 from django.views.generic import RedirectView
@@ -20,6 +21,11 @@ def no_view_on_site(_request: HttpRequest) -> HttpResponse:
     raise Http404
 
 
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Lead to the console's icon."""
+    return HttpResponseRedirect(static("console/favicon.svg"))
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     # Two stretches of any length side by side: a long path would be split at each place. The console has no such page.
@@ -33,6 +39,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("scoring.api.urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", RedirectView.as_view(pattern_name="docs")),
+    path("api/", RedirectView.as_view(pattern_name="docs")),
+    path("favicon.ico", favicon),  # browsers ask for it beside pages that name none, as problems and JSON
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
     path("metrics", scrape.view, name="metrics"),

@@ -18,6 +18,7 @@ from holders.selectors import agenda
 from holders.services import budget
 from megatron.core.admin import WorkAdmin
 from megatron.core.clock import utc_now
+from megatron.core.display import short_key
 from megatron.core.templatetags.console import ago, copyable
 from tokens.models import Token
 
@@ -141,7 +142,7 @@ class JobAdmin(WorkAdmin):
             '<a href="{}" class="text-primary-600 dark:text-primary-500" title="{}">{}</a> {}',
             reverse("admin:tokens_token_change", args=[job.token_pk]),
             job.token_mint,
-            job.symbol or "?",
+            job.symbol or short_key(job.token_mint),
             copyable(job.token_mint),
         )
 

@@ -117,6 +117,7 @@ class HolderSnapshot(models.Model):
 
     class Meta:
         db_table = "holder_snapshots"
+        verbose_name, verbose_name_plural = "distribution", "distributions"
         indexes = (
             # Nearly always empty: what scoring has still to read.
             models.Index(
@@ -237,6 +238,7 @@ class TokenHolder(Row):
 
     class Meta(Row.Meta):
         db_table = "token_holders"
+        verbose_name, verbose_name_plural = "holding", "holdings"
         indexes: ClassVar[tuple[models.Index, ...]] = (
             models.Index(F("token_mint"), F("current_balance").desc(), name="idx_token_holders_balance"),
             models.Index(fields=["wallet_address"], name="idx_token_holders_wallet"),
@@ -294,6 +296,7 @@ class HolderUpdate(Row):
 
     class Meta(Row.Meta):
         db_table = "holder_updates"
+        verbose_name, verbose_name_plural = "difference from a list", "differences from lists"
         indexes = (
             models.Index(F("token_mint"), F("update_time").desc(), name="idx_holder_updates_mint"),
             models.Index(fields=["update_time"], condition=Q(processed=False), name="idx_holder_updates_unprocessed"),

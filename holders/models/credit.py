@@ -25,7 +25,7 @@ class ApiCreditUsage(models.Model):
 
     class Meta:
         db_table = "api_credit_usage"
-        verbose_name_plural = "API credit usage"
+        verbose_name, verbose_name_plural = "credits", "credits"
         constraints = (
             models.CheckConstraint(condition=Q(calls__gt=0), name="credit_row_has_calls"),
             models.CheckConstraint(condition=Q(credits_used__gte=0), name="credits_not_negative"),

@@ -85,7 +85,7 @@ class WalletAnalysis(models.Model):
 
     class Meta:
         db_table = "wallet_analysis_cache"
-        verbose_name_plural = "wallet analyses"
+        verbose_name, verbose_name_plural = "wallet", "wallets"
         indexes = (
             models.Index(fields=["funder"], condition=Q(funder__isnull=False), name="idx_wallet_analysis_funder"),
             models.Index(fields=["wallet_type", "-last_analyzed"], name="idx_wallet_analysis_type"),
@@ -181,6 +181,7 @@ class WalletQualityMetric(models.Model):
 
     class Meta:
         db_table = "wallet_quality_metrics"
+        verbose_name, verbose_name_plural = "quality of holders", "quality of holders"
         indexes = (models.Index(fields=["snapshot_time"], name="idx_wallet_quality_time"),)
         constraints = (
             models.UniqueConstraint(fields=["token_mint", "snapshot_time"], name="wallet_quality_once_a_snapshot"),
@@ -224,6 +225,7 @@ class WalletCluster(models.Model):
 
     class Meta:
         db_table = "wallet_clusters"
+        verbose_name, verbose_name_plural = "group of wallets", "groups of wallets"
         indexes = (
             models.Index(fields=["token_mint"], name="idx_wallet_clusters_token"),
             GinIndex(fields=["members"], name="idx_wallet_clusters_members"),

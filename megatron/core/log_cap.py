@@ -1,6 +1,5 @@
 """A log that a failing provider cannot fill."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -21,28 +20,6 @@ def short(reason: object) -> str:
 class _Logger(Protocol):
     def warning(self, event: str, **facts: Any) -> Any: ...
     def info(self, event: str, **facts: Any) -> Any: ...
-
-
-class OnceAMinute(logging.Filter):
-    """Lets one error of a kind pass in a minute, for another package's logger that repeats one several times a second.
-
-    The kind is the template of the message, so there are as many as the package has.
-    """
-
-    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
-        self._now = now
-        self._passed: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is written."""
-        if record.levelno < logging.ERROR:
-            return True
-        kind, now = str(record.msg), self._now()
-        if kind in self._passed and now - self._passed[kind] < A_MINUTE:
-            return False
-        self._passed[kind] = now
-        return True
 
 
 class CappedLog:

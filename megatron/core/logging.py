@@ -1,9 +1,12 @@
 """Logs: JSON a line (plain words on a terminal), the request's id on each, secrets on none."""
 
+import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +18,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.typing import EventDict, Processor
 
-from megatron.core.log_cap import OnceAMinute, short
+from megatron.core.log_cap import A_MINUTE, CappedLog, short
 from megatron.core.outage import is_unreachable
 from megatron.core.redaction import Redactor
 
@@ -45,6 +48,50 @@ def forget(**_: Any) -> None:
 
 
 request_finished.connect(forget)
+
+
+class OneLineForAnOutage(logging.Filter):
+    """Lets one line a minute through in place of all that a process says of a database that is away, tracebacks and all.
+
+    Every request and task meets the outage by itself, and their libraries log each in full: that would bury what else happens.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = CappedLog(structlog.get_logger("megatron.core.outage"), every=A_MINUTE)
+        self._said_until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether this record is written as it is."""
+        error = _error_of(record)
+        if _is_outage(error):
+            self._said_until = time.monotonic() + A_MINUTE
+            self._told.warning("database.away", reason=short(error), met_by=record.name)
+        elif record.name == "django.request" and getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE:
+            if time.monotonic() >= self._said_until:  # else it is the reply to what was just told
+                self._told.warning("request.unavailable", first=short(record.getMessage()))
+        elif record.name in _REPEATING and record.levelno >= logging.WARNING:
+            self._told.warning("database.away", reason=short(record.getMessage()), met_by=record.name)
+        else:
+            return True
+        return False
+
+
+_REPEATING = {"psycopg.pool"}
+"""Who tells of an outage again and again without an error to look at."""
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    return error is not None and (is_unreachable(error) or _is_outage(error.__cause__))
+
+
+def _error_of(record: logging.LogRecord) -> BaseException | None:
+    """Return the error that a record carries: the standard library's way, or structlog's, whose facts are the message."""
+    told: Any = record.exc_info or (record.msg.get("exc_info") if isinstance(record.msg, dict) else None)
+    if told is True:
+        return sys.exc_info()[1]
+    found = told[1] if isinstance(told, tuple) else told
+    return found if isinstance(found, BaseException) else None
 
 
 def config(*, level: str, secrets: Iterable[str]) -> dict[str, Any]:
@@ -87,15 +134,13 @@ def config(*, level: str, secrets: Iterable[str]) -> dict[str, Any]:
                 ],
             }
         },
-        "filters": {"once_a_minute": {"()": OnceAMinute}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "filters": {"outage": {"()": OneLineForAnOutage}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outage"]}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # Django would write the same lines once more in its own way.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
-            # Asks the database several times a second, and says so each time while it is away.
-            "django_celery_beat.schedulers": {"filters": ["once_a_minute"]},
             # These tell every address that is asked, keys and all.
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
@@ -104,7 +149,9 @@ def config(*, level: str, secrets: Iterable[str]) -> dict[str, Any]:
 
 
 def _without_idle_trace(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Say in one line what no reader of the code can mend: a server that is away, a request that Django refused.
+    """Say in one line what no reader of the code can mend: a Redis that is away, a request that Django refused.
+
+    (Of a database that is away :class:`OneLineForAnOutage` lets one a minute through.)
 
     Both come as often as strangers ask and schedules turn, and a traceback is a hundred times the line.
     """

@@ -76,7 +76,7 @@ def run(root: Path, *, with_parent: bool) -> int:
             url = f"http://{preflight.EVERYWHERE.get(host, host)}:{port}/"
             lock.write(url)
             lock.flush()
-            return supervisor.watch(_Look(hold, lambda: _announce(supervisor, root, url)))
+            return supervisor.watch(_Look(hold, supervisor.say, lambda: _announce(supervisor, root, url)))
         finally:
             supervisor.stop()
             hold.release()
@@ -126,15 +126,17 @@ class _Lacking:
 
 
 class _Look:
-    """Looks every few seconds whether the embedded services still have their keepers, and whether we are up."""
+    """Looks whether we are up, what the embedded services' keepers tell, and every few seconds whether these still live."""
 
-    def __init__(self, hold: Hold, announce: Callable[[], bool]) -> None:
-        self._hold, self._announce = hold, announce
+    def __init__(self, hold: Hold, say: Callable[[str], None], announce: Callable[[], bool]) -> None:
+        self._hold, self._say, self._announce = hold, say, announce
         self._next = 0.0
         self._is_announced = False
 
     def __call__(self) -> None:
         self._is_announced = self._is_announced or self._announce()
+        for line in self._hold.news():
+            self._say(line)
         if time.monotonic() >= self._next:
             self._hold.look()
             self._next = time.monotonic() + 5

@@ -19,7 +19,7 @@ from megatron.embedded.account import NoAccount, find_home
 from megatron.embedded.postgres import ENVIRONMENT, CannotStart, Postgres
 from megatron.embedded.processes import dies_with_parent, ending, wait_for
 from megatron.embedded.restarts import Restarts
-from megatron.embedded.state import publish, services_dir, try_lock, write_private
+from megatron.embedded.state import append_news, publish, services_dir, try_lock, write_private
 from megatron.embedded.valkey import Valkey
 
 START_SECONDS = 60
@@ -73,7 +73,7 @@ def keep(root: Path, name: str) -> int:
         while not stopping and not _is_unused(root, name, users):
             if process is not None and process.poll() is not None:
                 _withdraw(state, published)
-                due = time.monotonic() + _pause(restarts, f"{name} ended {ending(process.returncode)}")
+                due = time.monotonic() + _pause(root, name, restarts, f"{name} ended {ending(process.returncode)}")
                 process = published = None
             if process is None and time.monotonic() >= due:
                 restarts.begin()
@@ -82,9 +82,11 @@ def keep(root: Path, name: str) -> int:
                 except CannotStart as error:
                     if not restarts.failures:  # it never worked
                         raise
-                    due = time.monotonic() + _pause(restarts, f"{name} does not start: {error}")
+                    due = time.monotonic() + _pause(root, name, restarts, f"{name} does not start: {error}")
                 else:
                     published = publish(root, name, service.url())
+                    if restarts.failures:
+                        append_news(root, name, f"{name} is back.")
             time.sleep(LOOK_SECONDS)
     except (CannotStart, NoAccount, OSError) as error:
         write_private(trouble, str(error))
@@ -98,12 +100,12 @@ def keep(root: Path, name: str) -> int:
     return 0
 
 
-def _pause(restarts: Restarts, told: str) -> float:
+def _pause(root: Path, name: str, restarts: Restarts, told: str) -> float:
     """Return the seconds before the next start; raises CannotStart when that is hopeless."""
     pause = restarts.end()
     if pause is None:
         raise CannotStart(f"It failed {restarts.failures} times soon after its start: {told}.")
-    print(f"{told}; starting it again in {pause:g} s", flush=True)
+    append_news(root, name, f"{told}; starting it again in {pause:g} s.")
     return pause
 
 

@@ -1,10 +1,11 @@
 """Holding embedded services: start them when they do not run, and let them stop when the last holder ends."""
 
+import contextlib
 import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +14,7 @@ from megatron.embedded.logs import append_to, tail
 from megatron.embedded.postgres import CannotStart
 from megatron.embedded.processes import wait_for
 from megatron.embedded.restarts import Restarts
-from megatron.embedded.state import VARIABLES, service_url, services_dir
+from megatron.embedded.state import VARIABLES, append_news, news_file, service_url, services_dir
 
 CODE = Path(__file__).resolve().parents[2]
 
@@ -26,6 +27,8 @@ class Hold:
         self.names = tuple(names)
         self._locks: list[IO[str]] = []
         self._keepers = {name: Restarts() for name in self.names}
+        self._replaced: set[str] = set()
+        self._read = {name: _length(news_file(root, name)) for name in self.names}
 
     def take(self) -> None:
         """Claim the services and start what does not run; wait until all accept connections."""
@@ -59,8 +62,22 @@ class Hold:
                 raise _cannot_start(self.root, name, reason)
             if self._keepers[name].end() is None:
                 raise _cannot_start(self.root, name, "Its keeper was killed again and again.")
+            append_news(self.root, name, f"The keeper of {name} ended, and {name} with it; starting both again.")
             _spawn_keeper(self.root, name)
             self._keepers[name].begin()
+            self._replaced.add(name)
+
+    def news(self) -> Iterator[str]:
+        """Yield what the keepers told since the last call: that a service ended, how, and that it is back."""
+        for name in self.names:
+            with contextlib.suppress(OSError), news_file(self.root, name).open() as file:
+                file.seek(self._read[name])
+                lines = file.readlines()
+                self._read[name] = file.tell()
+                yield from (line.rstrip() for line in lines)
+            if name in self._replaced and service_url(self.root, name) is not None:  # a new keeper knows of no end
+                self._replaced.discard(name)
+                yield f"{name} is back."
 
     def bequeath(self) -> None:
         """Let the program that replaces this process (``exec``) keep the claim."""
@@ -71,6 +88,10 @@ class Hold:
         """Give the claim back."""
         while self._locks:
             self._locks.pop().close()
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def missing_services() -> list[str]:

@@ -5,6 +5,7 @@ password, so only its owner may read it (mode 0600). The keeper holds a lock on 
 when the service stops; a file without that lock (after a power cut, SIGKILL) counts as absent.
 """
 
+import contextlib
 import fcntl
 import io
 import json
@@ -89,6 +90,18 @@ def write_private(path: Path, text: str, *, lock: bool = False) -> IO[str]:
         file.close()
     draft.replace(path)
     return file
+
+
+def news_file(root: Path, name: str) -> Path:
+    """Return the file of what a service's keepers tell whoever sits at a terminal: a line an end, a line a return."""
+    return services_dir(root) / f"{name}.news"
+
+
+def append_news(root: Path, name: str, line: str) -> None:
+    """Tell that a service ended or came back: in its log (our own output) and in its news."""
+    print(line, flush=True)
+    with contextlib.suppress(OSError), news_file(root, name).open("a") as file:  # a full disk ends no keeper
+        file.write(f"{line}\n")
 
 
 def try_lock(file: IO[str], kind: int) -> bool:

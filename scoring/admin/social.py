@@ -11,6 +11,7 @@ from megatron.core.admin import FactAdmin
 from megatron.core.clock import utc_now
 from megatron.core.templatetags.console import ago
 from scoring.models import SocialMetric, SocialPoll, SocialScore
+from tokens.models import Token
 
 
 class _OfToken(FactAdmin):
@@ -22,7 +23,8 @@ class _OfToken(FactAdmin):
 
     @display(description="Token")
     def token_cell(self, row: Any) -> str:
-        return row.token.symbol or row.token.mint_address[:8]
+        found: Token = row.token
+        return found.short_name
 
 
 @admin.register(SocialMetric)

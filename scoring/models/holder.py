@@ -165,6 +165,7 @@ class HolderScoreFreeze(Fact):
 
     class Meta(Fact.Meta):
         db_table = "holder_score_freezes"
+        verbose_name, verbose_name_plural = "frozen score", "frozen scores"
         indexes = (models.Index(fields=["frozen_at"], name="idx_holder_score_freezes_at"),)
         constraints = (
             models.UniqueConstraint(fields=["token_mint"], name="holder_score_frozen_once"),

@@ -70,6 +70,7 @@ class RiskMetric(models.Model):
 
     class Meta:
         db_table = "risk_metrics"
+        verbose_name, verbose_name_plural = "risk", "risks"
         triggers = (pgtrigger.Protect(name="never_edited", operation=pgtrigger.Update),)
         indexes = (models.Index(F("timestamp").desc(), F("id").desc(), name="idx_risk_metrics_time"),)
         constraints = (

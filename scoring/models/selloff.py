@@ -53,6 +53,7 @@ class SelloffEvent(Row):
 
     class Meta(Row.Meta):
         db_table = "selloff_events"
+        verbose_name, verbose_name_plural = "sell-off", "sell-offs"
         indexes = (
             models.Index(fields=["token_mint", "-detection_time"], name="idx_selloff_events_token"),
             models.Index(fields=["detection_time"], name="idx_selloff_events_time"),

@@ -75,6 +75,7 @@ class SocialMetric(models.Model):
 
     class Meta:
         db_table = "social_metrics"
+        verbose_name, verbose_name_plural = "what a source says", "what sources say"
         indexes = (models.Index(F("token"), F("timestamp").desc(), name="idx_social_metrics_token_time"),)
         constraints = (
             models.CheckConstraint(condition=Q(source__in=SocialOrigin.values), name="social_metric_source_known"),
@@ -125,6 +126,7 @@ class SocialScore(models.Model):
 
     class Meta:
         db_table = "social_scores"
+        verbose_name, verbose_name_plural = "social points", "social points"
         indexes = (models.Index(F("token"), F("calculated_at").desc(), name="idx_social_scores_token_time"),)
         constraints = (
             models.CheckConstraint(
@@ -154,6 +156,7 @@ class SocialPoll(Row):
 
     class Meta(Row.Meta):
         db_table = "social_polls"
+        verbose_name, verbose_name_plural = "turn to be asked", "whose turn it is"
         indexes = (models.Index(fields=["answered_at"], name="idx_social_polls_answered"),)
         constraints = (
             models.UniqueConstraint(fields=["token", "source"], name="social_poll_once_a_token_and_source"),

@@ -96,6 +96,7 @@ class TechnicalScore(models.Model):
 
     class Meta:
         db_table = "technical_scores"
+        verbose_name, verbose_name_plural = "market", "markets"
         constraints = (
             models.CheckConstraint(condition=_within("market_cap_score", 0, 100), name="technical_market_cap_0_to_100"),
             models.CheckConstraint(condition=_within("bonding_curve_score", 0, 83), name="technical_curve_0_to_83"),
@@ -150,6 +151,7 @@ class ActivityMetric(models.Model):
 
     class Meta:
         db_table = "activity_metrics"
+        verbose_name, verbose_name_plural = "trading activity", "trading activity"
         constraints = (
             models.CheckConstraint(
                 condition=Q(buys_1m__gte=0, buys_5m__gte=F("buys_1m"), buys_1h__gte=F("buys_5m")),
@@ -177,7 +179,7 @@ class TechnicalDue(models.Model):
 
     class Meta:
         db_table = "technical_scores_due"
-        verbose_name_plural = "technical scores due"
+        verbose_name, verbose_name_plural = "market to score", "markets to score"
         indexes = (models.Index(fields=["due_at"], name="idx_technical_due"),)
 
     def __str__(self) -> str:

@@ -139,6 +139,7 @@ class TokenScore(models.Model):
 
     class Meta:
         db_table = "token_scores"
+        verbose_name, verbose_name_plural = "score in history", "score history"
         indexes = (
             models.Index(F("token"), F("calculated_at").desc(), F("id").desc(), name="idx_token_scores_token_time"),
             models.Index(F("total_score").desc(), name="idx_token_scores_total"),
@@ -196,6 +197,7 @@ class LatestTokenScore(models.Model):
 
     class Meta:
         db_table = "latest_token_scores"
+        verbose_name, verbose_name_plural = "score", "scores"
         indexes = tuple(
             models.Index(F(column).desc(nulls_last=True), F("token").desc(), name=f"idx_latest_scores_{name}")
             for column, name in (

@@ -11,12 +11,10 @@ import structlog
 from django.core.exceptions import DisallowedHost, DisallowedRedirect
 from django.db import OperationalError
 from django.test import Client
-from django_celery_beat import schedulers
 from hypothesis import given
 from hypothesis import strategies as st
 from kombu.exceptions import OperationalError as BrokerError
 
-from megatron.core.log_cap import OnceAMinute
 from megatron.core.logging import config
 from megatron.core.redaction import HIDDEN, Redactor, is_secret
 
@@ -180,9 +178,6 @@ def _away(cause: psycopg.Error) -> OperationalError:
 @pytest.mark.parametrize(
     "error",
     [
-        _away(psycopg.OperationalError("connection failed: refused")),
-        _away(psycopg.errors.CannotConnectNow("the database system is starting up")),
-        _away(psycopg.errors.AdminShutdown("terminating connection")),
         DisallowedHost("Invalid HTTP_HOST header: 'evil.example'"),
         DisallowedRedirect("Unsafe redirect exceeding 16384 characters"),
         redis.exceptions.ConnectionError("Error 111 connecting"),
@@ -191,7 +186,7 @@ def _away(cause: psycopg.Error) -> OperationalError:
     ids=lambda error: type(error.__cause__ or error).__name__,
 )
 def test_shield_08_what_strangers_and_schedules_repeat_is_one_line(lines: io.StringIO, error: Exception) -> None:
-    """A server that is away and a request that is refused cost no traceback a time, whoever logs them."""
+    """A Redis that is away and a request that is refused cost no traceback a time, whoever logs them."""
     wrapped = RuntimeError("could not send")
     wrapped.__cause__ = error
     for raised in (error, wrapped):
@@ -206,7 +201,6 @@ def test_shield_08_what_strangers_and_schedules_repeat_is_one_line(lines: io.Str
     for line in told:
         assert "exception" not in line
         assert line["error"].startswith(("RuntimeError: ", f"{type(error).__name__}: "))
-        assert "Is the server" not in line["error"]
 
 
 @pytest.mark.parametrize(
@@ -218,20 +212,3 @@ def test_shield_08_what_is_ours_keeps_its_traceback(lines: io.StringIO, error: E
     """A deadlock or a defect is mended by whoever sees where it happened."""
     logging.getLogger("tests.lines").error("failed", exc_info=error)
     assert str(error).splitlines()[0] in written(lines)["exception"]
-
-
-def test_shield_08_beat_says_once_a_minute_that_the_database_is_away() -> None:
-    """Its scheduler asks several times a second; what it says of another kind, or of no error, passes."""
-    now = 0.0
-    once = OnceAMinute(now=lambda: now)
-
-    def passes(level: int, words: str, *values: object) -> bool:
-        return once.filter(logging.LogRecord("beat", level, __file__, 1, words, values, None))
-
-    for now in (0.0, 0.3, 59.9, 60.0, 60.3):
-        assert passes(logging.ERROR, "Database gave error: %r", now) == (now in (0.0, 60.0))
-        assert passes(logging.INFO, "Schedule changed.")
-    assert passes(logging.ERROR, "Database error while sync: %r", now)
-    made = config(level="INFO", secrets=[])
-    assert made["loggers"][schedulers.logger.name]["filters"] == ["once_a_minute"]
-    assert made["filters"]["once_a_minute"]["()"] is OnceAMinute

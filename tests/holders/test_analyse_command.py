@@ -179,3 +179,21 @@ def test_shield_03_a_lease_that_ends_is_no_longer_waited_for(monkeypatch: pytest
     with pytest.raises(CommandError, match="Not every analysis came to its end") as error:
         call(mint)
     assert error.value.returncode == 1
+
+
+def test_what_is_not_stored_is_told_from_what_has_graduated() -> None:
+    """Each has its own sentence and the code of a wrong call."""
+    graduated = factories.token(is_graduated=True).mint_address
+    for mint, told in (
+        (factories.address("a program"), "is not stored: name a token's mint"),
+        (graduated, "has graduated: its score is frozen"),
+    ):
+        with pytest.raises(CommandError, match=told) as refused:
+            call(mint)
+        assert refused.value.returncode == 2
+
+
+def test_nothing_due_is_said() -> None:
+    """Not an empty table; a program gets an empty list."""
+    assert call("--due") == "Nothing is due.\n"
+    assert found("--due") == []

@@ -191,3 +191,27 @@ def test_shield_03_the_api_says_it_as_a_problem_wherever_it_was_noticed() -> Non
     assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "5", "application/problem+json")
     assert json.loads(answer.content)["type"] == "urn:megatron:problem:unavailable"
     assert urls.handler500(request).status_code == 500
+
+
+def test_shield_03_the_docs_open_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schema, docs and the icon need no row, whoever is signed in; the ways to them that people type lead there."""
+
+    def refused(_self: object) -> None:
+        raise OperationalError("connection to 10.1.2.3 refused")
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", refused)
+    client = Client(raise_request_exception=False)
+    client.cookies["sessionid"] = "a" * 32
+    assert [client.get(path).status_code for path in ("/api/docs", "/api/schema")] == [200, 200]
+    led = {path: client.get(path)["Location"] for path in ("/api/", "/api/docs/", "/favicon.ico")}
+    assert led.pop("/favicon.ico").endswith("console/favicon.svg")
+    assert set(led.values()) == {"/api/docs"}
+
+
+def test_shield_03_a_python_without_django_is_told_to_call_manage() -> None:
+    """`python manage.py` outside the private environment is a sentence, not "No module named 'django'"."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "manage.py", "migrate"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert "./manage" in done.stderr

@@ -115,9 +115,10 @@ def test_a_killed_keeper_takes_its_server_along_and_is_replaced(checkout: Path) 
         assert ask(checkout, "SELECT one FROM kept") == (1,)
 
 
-def test_a_killed_server_is_started_again(checkout: Path) -> None:
-    """SIGKILL of PostgreSQL itself costs its connections, not its data: the keeper starts it again."""
-    with held(checkout, "postgres"):
+def test_shield_03_a_killed_server_is_started_again_and_said(checkout: Path) -> None:
+    """SIGKILL of PostgreSQL itself costs its connections, not its data: the keeper starts it again, and its holder is told."""
+    with held(checkout, "postgres") as hold:
+        assert list(hold.news()) == []
         ask(checkout, "CREATE TABLE kept AS SELECT 1 AS one")
         server = server_pid(checkout)
         os.kill(server, signal.SIGKILL)
@@ -125,6 +126,9 @@ def test_a_killed_server_is_started_again(checkout: Path) -> None:
         assert processes.wait_for(lambda: bool(state.service_urls(checkout)), seconds=15)
         assert ask(checkout, "SELECT one FROM kept") == (1,)
         assert server_pid(checkout) != server
+        told: list[str] = []
+        assert processes.wait_for(lambda: bool(told.extend(hold.news()) or len(told) == 2), seconds=5)
+        assert told == ["postgres ended by SIGKILL; starting it again in 1 s.", "postgres is back."]
 
 
 def test_shield_07_a_server_that_dies_again_and_again_is_given_up(checkout: Path) -> None:

@@ -142,6 +142,9 @@ def test_shield_07_each_process_is_killed_once_and_comes_back(project: Path) -> 
         os.kill(pid, signal.SIGKILL)
     assert wait_for(lambda: len(servers_of(project) - servers) == 2, seconds=40)
     assert wait_for(lambda: state.service_urls(project) == urls, seconds=40)
+    for name in ("postgres", "valkey"):
+        assert run.has_printed(f"{name} ended by SIGKILL; starting it again in 1 s."), run.log.read_text()
+        assert run.has_printed(f"{name} is back."), run.log.read_text()
     keeper = next(pid for pid in every_pid() if f"keep valkey {project}" in command_of(pid))
     os.kill(keeper, signal.SIGKILL)
     assert wait_for(

@@ -106,6 +106,20 @@ def test_endurance_09_jobs_that_drop_are_held_before_the_restore_ends() -> None:
     assert "policy_retention" in steps[held:ended]
 
 
+def test_the_last_steps_of_a_restore_act_on_nothing_but_what_was_restored() -> None:
+    """In a terminal that does not know the restored database not one of them runs, pasted or in a script."""
+    for shell_flags in (["-c"], ["-ic"]):
+        done = subprocess.run(
+            ["bash", "--norc", *shell_flags, block("restored").replace("./manage", "echo ran")],
+            env={"PATH": os.environ["PATH"], "DATABASE_URL": "postgresql://live"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "ran" not in done.stdout
+        assert "run the block above" in done.stderr
+
+
 def test_a_dump_of_recorded_traffic_comes_back_whole(level: str, dropped: None, tmp_path: Path) -> None:
     """Dump, restore and migrate as the runbook says: rows to the last digit, schema, audit chain and event ids."""
     assert play(messages("frames", "transactions")).stored.transactions > 40
@@ -121,20 +135,18 @@ def test_a_dump_of_recorded_traffic_comes_back_whole(level: str, dropped: None, 
         "from megatron.core import audit; from tokens.models import PriceCandle1m as Candle;"
         "print(audit.verify(), Candle.objects.count())"
     )
-    for arguments in (
-        ["migrate", "--verbosity", "0"],
-        ["check", "--database", "default"],
-        ["shell", "-v0", "-c", program],
-    ):
-        done: Any = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            env={**os.environ, "DATABASE_URL": address(NAME)},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+    steps = re.sub(r" &&\n\./manage replay .*", "", block("restored"))
+    restored = 'RESTORED="${DATABASE_URL%/*}/megatron_restored"'
+    shell(f"cd '{ROOT}'; {restored}; {steps}", tmp_path)
+    done: Any = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v0", "-c", program],
+        env={**os.environ, "DATABASE_URL": address(NAME)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["1", str(len(before["price_candles_1m"]))]
     if level != "none":
         with psycopg.connect(address(NAME)) as server:

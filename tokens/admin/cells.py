@@ -26,13 +26,13 @@ def key(value: str | None) -> SafeString | str:
 
 
 def token_link(token: Token) -> SafeString:
-    """Return the token's symbol, leading to its page."""
+    """Return the token's symbol, or its mint in short, leading to its page."""
     address = reverse("admin:tokens_token_change", args=[token.pk])
     return format_html(
         '<a href="{}" class="text-primary-600 dark:text-primary-500" title="{}">{}</a>',
         address,
         token.name or token.mint_address,
-        token.symbol or "?",
+        token.short_name,
     )
 
 

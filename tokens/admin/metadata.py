@@ -63,7 +63,7 @@ class TokenMetadataAdmin(WorkAdmin):
 
     @display(description="Token")
     def token_cell(self, row: TokenMetadata) -> str:
-        return row.token.symbol or row.token.mint_address[:8]
+        return row.token.short_name
 
     @display(description="URI")
     def uri_cell(self, row: TokenMetadata) -> str:

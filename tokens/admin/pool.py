@@ -29,7 +29,7 @@ class PoolAdmin(FactAdmin):
         "sold",
         "raised",
         "spot",
-        "market_cap",
+        "fdv",
         "last_trade",
     )
     list_filter = ("status", "pool_type", "platform")
@@ -74,7 +74,7 @@ class PoolAdmin(FactAdmin):
         return "—" if pool.latest_price is None else f"{price(pool.latest_price)} {charts.quote_name(pool)}"
 
     @display(description="Market cap (FDV)")
-    def market_cap(self, pool: Pool) -> str:
+    def fdv(self, pool: Pool) -> str:
         return cells.market_cap(pool)
 
     @display(description="Last trade", ordering="last_trade_at")

@@ -1,9 +1,10 @@
 """Tokens: the list, and the page with the chart, the curve, the pools and the latest trades."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -25,6 +26,12 @@ from tokens.services import cache
 _INTERVALS = {str(interval.value): interval.label for interval in CandleInterval}
 
 
+def _listed(model: type[Model], key: str) -> str:
+    """Return the address of the list of ``model`` that is filtered by ``key``."""
+    query = urlencode({"q": key})
+    return f"{reverse(f'admin:{model._meta.app_label}_{model._meta.model_name}_changelist')}?{query}"
+
+
 @admin.register(Token)
 class TokenAdmin(FactAdmin):
     booleans = {"is_graduated": NEUTRAL}
@@ -44,7 +51,7 @@ class TokenAdmin(FactAdmin):
     list_filter = ("platform", "is_graduated", TokenStateFilter)
     list_filter_submit = False
     search_fields = ("=mint_address", "=creator_address", "=symbol")
-    search_help_text = "Exact mint, creator or symbol"
+    search_help_text = "Exact mint or creator, symbol or name"
     ordering = (Token._meta.indexes[0].expressions[0],)
     fieldsets = (
         ("Identity", {"fields": (("symbol", "name"), ("mint_address", "platform"), ("decimals", "token_program"))}),
@@ -72,7 +79,7 @@ class TokenAdmin(FactAdmin):
 
     @display(description="Token")
     def symbol_cell(self, token: Token) -> str:
-        return token.symbol or "?"
+        return token.short_name
 
     @display(description="Mint")
     def mint_cell(self, token: Token) -> str:
@@ -130,23 +137,43 @@ class TokenAdmin(FactAdmin):
         return own + super().get_urls()
 
     def find(self, request: HttpRequest) -> HttpResponse:
-        """Lead from a key to the page or list of what it names."""
+        """Lead from a key or a name to the page or list of what it names.
+
+        What the operator may not view is not looked for: he does not learn whether it exists.
+        """
         key = request.GET.get("key", "").strip()
-        match desk.find(key) if key else None:
+        seen = {model for model in (Token, Pool, Transaction) if self._may_view(request, model)}
+        match desk.find(key, among=seen):
             case Token() as token:
                 target = reverse("admin:tokens_token_change", args=[token.pk])
             case Pool() as pool:
                 target = reverse("admin:tokens_pool_change", args=[pool.pk])
             case Transaction():
-                target = f"{reverse('admin:tokens_transaction_changelist')}?q={key}"
-            case str(wallet):
-                target = f"{reverse('admin:tokens_transaction_changelist')}?q={wallet}"
+                target = _listed(Transaction, key)
+            case desk.Find(model=model):
+                target = _listed(model, key)
             case None:
                 messages.warning(
-                    request, f"Nothing here is named {key[:100]!r}. Keys are matched exactly, capital letters too."
+                    request,
+                    f"Nothing that you may view is named {key[:100]!r}. Addresses and signatures are matched exactly, "
+                    f"capital letters too; symbols in any case, names among the newest {desk.NAMES_AMONG:,} tokens.",
                 )
                 target = reverse("admin:index")
         return HttpResponseRedirect(target)
+
+    def _may_view(self, request: HttpRequest, model: type[Model]) -> bool:
+        page = self.admin_site.get_model_admin(model)
+        return page.has_view_permission(request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Token], search_term: str
+    ) -> tuple[QuerySet[Token], bool]:
+        """Return the tokens with this mint, creator, symbol or name."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        term = search_term.strip()
+        if not term or "\x00" in term:
+            return found, may_repeat
+        return queryset.filter(Q(mint_address=term) | Q(creator_address=term) | desk.named(term)), may_repeat
 
     def candles(self, request: HttpRequest, pk: Any) -> JsonResponse:
         """Return the chart of one token: ``?interval=60|300|3600|86400&currency=quote|usd``."""

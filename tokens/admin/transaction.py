@@ -49,7 +49,7 @@ class TransactionAdmin(FactAdmin):
 
     @display(description="Tokens")
     def tokens_moved(self, trade: Transaction) -> str:
-        return amount(trade.token_amount, trade.token.symbol or "")
+        return amount(trade.token_amount, trade.token.short_name)
 
     @display(description="Price (quote)")
     def unit_price(self, trade: Transaction) -> str:

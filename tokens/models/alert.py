@@ -23,6 +23,7 @@ class OperatorAlert(Row):
 
     class Meta(Row.Meta):
         db_table = "operator_alerts"
+        verbose_name, verbose_name_plural = "alert", "alerts"
         indexes = (models.Index(fields=["last_seen_at"], name="idx_operator_alerts_last_seen"),)
         constraints = (
             models.UniqueConstraint(

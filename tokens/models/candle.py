@@ -85,6 +85,7 @@ class PriceCandle1m(PriceCandle):
 
     class Meta:
         db_table = "price_candles_1m"
+        verbose_name, verbose_name_plural = "candle 1m", "candles 1m"
         triggers = (_PARENT,)
         constraints = _rules("1m")
 
@@ -97,6 +98,7 @@ class PriceCandle5m(PriceCandle):
 
     class Meta:
         db_table = "price_candles_5m"
+        verbose_name, verbose_name_plural = "candle 5m", "candles 5m"
         triggers = (_PARENT,)
         constraints = _rules("5m")
 
@@ -109,6 +111,7 @@ class PriceCandle1h(PriceCandle):
 
     class Meta:
         db_table = "price_candles_1h"
+        verbose_name, verbose_name_plural = "candle 1h", "candles 1h"
         triggers = (_PARENT,)
         constraints = _rules("1h")
 
@@ -121,6 +124,7 @@ class PriceCandle1d(PriceCandle):
 
     class Meta:
         db_table = "price_candles_1d"
+        verbose_name, verbose_name_plural = "candle 1d", "candles 1d"
         triggers = (_PARENT,)
         constraints = _rules("1d")
 
@@ -136,6 +140,7 @@ class CandleDue(models.Model):
 
     class Meta:
         db_table = "candles_due"
+        verbose_name, verbose_name_plural = "candle due", "candles due"
         constraints = (
             models.UniqueConstraint(fields=["interval", "token", "bucket"], name="candle_due_once"),
             models.CheckConstraint(condition=Q(interval__in=CandleInterval.values), name="candle_due_interval_known"),
@@ -161,6 +166,7 @@ class AggregateDue(models.Model):
 
     class Meta:
         db_table = "aggregates_due"
+        verbose_name, verbose_name_plural = "aggregate due", "aggregates due"
         constraints = (
             models.UniqueConstraint(fields=["aggregate", "bucket"], name="aggregate_due_once"),
             models.CheckConstraint(

@@ -21,6 +21,7 @@ class DriftCount(Row):
 
     class Meta(Row.Meta):
         db_table = "drift_counts"
+        verbose_name, verbose_name_plural = "drift", "drift"
         constraints = (
             models.UniqueConstraint(fields=["hour", "venue", "what"], name="drift_once_an_hour"),
             models.CheckConstraint(condition=Q(venue__in=Program.values), name="drift_venue_known"),
@@ -73,6 +74,7 @@ class ProgramSnapshot(Fact):
 
     class Meta(Fact.Meta):
         db_table = "program_snapshots"
+        verbose_name, verbose_name_plural = "program and its settings", "programs and settings"
         constraints = (
             models.UniqueConstraint(fields=["address", "observed_at"], name="snapshot_once_a_time"),
             models.CheckConstraint(condition=Q(venue__in=Program.values), name="snapshot_venue_known"),

@@ -37,7 +37,7 @@ class TokenMetadata(Work):
 
     class Meta(Work.Meta):
         db_table = "token_metadata"
-        verbose_name_plural = "token metadata"
+        verbose_name, verbose_name_plural = "metadata", "metadata"
         constraints = (
             *Work.Meta.constraints,
             models.CheckConstraint(condition=~Q(uri=""), name="metadata_uri_not_empty"),

@@ -37,6 +37,7 @@ class SystemMetric(models.Model):
 
     class Meta:
         db_table = "system_metrics"
+        verbose_name, verbose_name_plural = "process", "processes"
         constraints = (
             models.CheckConstraint(condition=Q(metric_type__in=ProcessKind.values), name="metric_type_known"),
         )

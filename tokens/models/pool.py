@@ -190,6 +190,7 @@ class PoolMilestone(Row):
 
     class Meta(Row.Meta):
         db_table = "pool_milestones"
+        verbose_name, verbose_name_plural = "milestone", "milestones"
         indexes = (models.Index(fields=["reached_at"], name="idx_pool_milestones_reached_at"),)
         constraints = (
             models.UniqueConstraint(fields=["pool", "threshold_pct"], name="milestone_once_a_pool"),

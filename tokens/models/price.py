@@ -25,6 +25,7 @@ class SolUsdPrice(models.Model):
 
     class Meta:
         db_table = "sol_usd_prices"
+        verbose_name, verbose_name_plural = "SOL/USD price", "SOL/USD"
         constraints = (
             models.CheckConstraint(condition=Q(price_usd__gt=0), name="sol_usd_price_positive"),
             models.CheckConstraint(condition=Q(source__in=PriceOrigin.values), name="sol_usd_source_known"),
@@ -50,6 +51,7 @@ class QuoteUsdPrice(models.Model):
 
     class Meta:
         db_table = "quote_usd_prices"
+        verbose_name, verbose_name_plural = "price of another quote", "other quotes"
         constraints = (
             models.CheckConstraint(condition=Q(price_usd__gt=0), name="quote_usd_price_positive"),
             models.CheckConstraint(condition=Q(source__in=PriceOrigin.values), name="quote_usd_source_known"),

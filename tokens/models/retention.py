@@ -45,7 +45,7 @@ class RetentionPolicy(Row):
 
     class Meta(Row.Meta):
         db_table = "retention_policies"
-        verbose_name_plural = "retention policies"
+        verbose_name, verbose_name_plural = "retention policy", "storage and retention"
         constraints = (
             models.CheckConstraint(condition=Q(table_name__regex=_IDENTIFIER), name="retention_table_is_an_identifier"),
             models.CheckConstraint(

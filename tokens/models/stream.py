@@ -51,6 +51,7 @@ class StreamCursor(Row):
 
     class Meta(Row.Meta):
         db_table = "stream_cursors"
+        verbose_name, verbose_name_plural = "stream", "streams and lag"
         triggers = (
             *Row.Meta.triggers,
             pgtrigger.Trigger(
@@ -92,6 +93,7 @@ class VenueState(Row):
 
     class Meta(Row.Meta):
         db_table = "venue_states"
+        verbose_name, verbose_name_plural = "venue", "venues"
         constraints = (
             models.UniqueConstraint(fields=["venue"], name="venue_state_once"),
             models.CheckConstraint(condition=Q(venue__in=Program.values), name="venue_state_venue_known"),
@@ -130,6 +132,7 @@ class SlotGap(Work):
 
     class Meta(Work.Meta):
         db_table = "slot_gaps"
+        verbose_name, verbose_name_plural = "gap", "gaps"
         indexes = (
             *Work.Meta.indexes,
             models.Index(fields=["venue", "slot_from"], condition=Q(finished_at=None), name="idx_slot_gaps_open"),
@@ -219,7 +222,7 @@ class SourceTally(Row):
 
     class Meta(Row.Meta):
         db_table = "source_tallies"
-        verbose_name_plural = "source tallies"
+        verbose_name, verbose_name_plural = "source comparison", "source comparison"
         constraints = (
             models.UniqueConstraint(fields=["source", "venue", "hour"], name="tally_once_an_hour"),
             models.CheckConstraint(condition=Q(venue__in=Program.values), name="tally_venue_known"),
@@ -244,6 +247,7 @@ class ChainReorg(Fact):
 
     class Meta(Fact.Meta):
         db_table = "chain_reorgs"
+        verbose_name, verbose_name_plural = "fork", "forks"
         indexes = (models.Index(fields=["detected_at"], name="idx_chain_reorgs_detected_at"),)
         constraints = (
             models.CheckConstraint(condition=Q(venue__in=Program.values), name="reorg_venue_known"),

@@ -4,6 +4,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
+from megatron.core.display import short_key
 from megatron.core.fields import PubkeyField, SignatureField, U64Field
 from megatron.core.models import Row
 from tokens.choices import Platform
@@ -85,5 +86,10 @@ class Token(Row):
         """Whether the token is known to be a mayhem coin: then nobody knows its supply but for a day (T15)."""
         return bool(self.metadata.get("is_mayhem_mode"))
 
+    @property
+    def short_name(self) -> str:
+        """What people see it called: its symbol, or without one its mint in short (``Gao4…pump``)."""
+        return self.symbol or short_key(self.mint_address)
+
     def __str__(self) -> str:
-        return f"{self.symbol or '?'} {self.mint_address}"
+        return f"{self.symbol} {self.mint_address}" if self.symbol else self.mint_address

@@ -12,7 +12,7 @@ class TokenTraded(models.Model):
 
     class Meta:
         db_table = "tokens_traded"
-        verbose_name_plural = "tokens traded"
+        verbose_name, verbose_name_plural = "token traded", "tokens traded"
 
     def __str__(self) -> str:
         return f"{self.token_id} {self.traded_at}"

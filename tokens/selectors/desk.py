@@ -1,6 +1,6 @@
 """What an operator asks first: what needs me, how far are the feeds, what is moving."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,6 +23,16 @@ from tokens.selectors import tokens as token_reads
 
 COUNT_LIMIT = 10_000
 """A tile counts at most this many waiting rows; more is shown as "10,000+"."""
+NAMES_AMONG = 10_000
+"""So many of the newest tokens are looked through for a name, which has no index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Something that is a list: a wallet's transactions, the tokens of a name."""
+
+    key: str
+    model: type[Model]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +137,50 @@ def _rows(model: type[Model]) -> Rows:
     return Rows(max(estimated_rows(model), first), is_estimate=True)
 
 
-def find(key: str) -> Token | Pool | Transaction | str | None:
-    """Return what ``key`` names exactly, or ``None``.
+def find(
+    key: str, *, among: Container[type[Model]] = (Token, Pool, Transaction)
+) -> Token | Pool | Transaction | Find | None:
+    """Return what ``key`` names, looking only at the models ``among`` which the asker may see, or ``None``.
 
     A token by its mint, a pool by its address, a transaction by its signature; the wallet of a trader or a creator is
-    itself.
+    itself. Else tokens by symbol or name (see :func:`named`): the token where it is one, else all of that name.
     """
-    if token := Token.objects.filter(mint_address=key).first():
+    if not key or "\x00" in key:  # which no column holds
+        return None
+    if Token in among and (token := Token.objects.filter(mint_address=key).first()):
         return token
-    if pool := Pool.objects.filter(pool_address=key).first():
+    if Pool in among and (pool := Pool.objects.filter(pool_address=key).first()):
         return pool
-    if trade := Transaction.objects.filter(signature=key).order_by("event_index").first():
-        return trade
-    traded = Transaction.objects.filter(user_address=key).exists()
-    return (
-        key
-        if traded or Token.objects.filter(Q(creator_address=key) | Q(launch_wallets__contains=[key])).exists()
-        else None
-    )
+    if Transaction in among:
+        if trade := Transaction.objects.filter(signature=key).order_by("event_index").first():
+            return trade
+        made = Q(creator_address=key) | Q(launch_wallets__contains=[key])
+        if Transaction.objects.filter(user_address=key).exists() or (
+            Token in among and Token.objects.filter(made).exists()
+        ):
+            return Find(key, Transaction)
+    found = list(Token.objects.filter(named(key))[:2]) if Token in among else []
+    return found[0] if len(found) == 1 else Find(key, Token) if found else None
+
+
+_NAMED = """
+SELECT id FROM (
+    SELECT id, symbol, name FROM tokens ORDER BY creation_timestamp DESC NULLS LAST LIMIT %s
+) AS newest WHERE upper(name) = upper(%s) OR upper(symbol) = upper(%s)
+"""
+
+
+def named(term: str) -> Q:
+    """Return the condition that a token's symbol or name is ``term``, whatever the case.
+
+    Bounded on millions of tokens: symbols by their index, in the usual spellings (as written, all capitals, none, the first);
+    names, which have none, and odd spellings among the newest :data:`NAMES_AMONG` tokens.
+    """
+    spellings = {write(term) for write in (str, str.upper, str.lower, str.capitalize)}
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMED, [NAMES_AMONG, term, term])
+        newest_ones = [pk for (pk,) in cursor.fetchall()]
+    return Q(symbol__in=spellings) | Q(pk__in=newest_ones)
 
 
 def latest_trade_at() -> datetime | None:

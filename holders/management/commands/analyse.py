@@ -17,10 +17,11 @@ from holders.services import agenda, analyses
 from megatron.clients import registry
 from megatron.core import clock, health, queue
 from megatron.core.commands import MINT_LENGTH, DoorCommand, progress, whole_number, words
+from tokens.models import Token
 
 EXAMPLES = """
 examples:
-  manage.py analyse 6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P1 --no-look-ups
+  manage.py analyse 6gbFk1RxAsN3VMw4WUTKvhi2QXsGDBqYCKGrY4umpump --no-look-ups
   manage.py analyse --due --limit 20 --json
 
 Named tokens are put before all others in the queue and analysed here, each wish with the same evidence as any other job. With
@@ -72,7 +73,12 @@ class Command(DoorCommand):
         for mint in mints:
             asked = agenda.schedule(token_mint=mint, priority=OPERATOR, reason=JobReason.OPERATOR, now=clock.utc_now())
             if asked is None:
-                raise CommandError(f"{mint} is not stored, or has graduated: its score is frozen.", returncode=2)
+                if Token.objects.filter(mint_address=mint).exists():
+                    raise CommandError(f"{mint} has graduated: its score is frozen.", returncode=2)
+                raise CommandError(
+                    f"{mint} is not stored: name a token's mint (not a program, pool or wallet) that has traded here.",
+                    returncode=2,
+                )
             if asked.quarantined_at is not None:
                 raise CommandError(
                     f"{mint} was set aside: {asked.last_error} Release it on the queue desk.", returncode=1
@@ -93,6 +99,9 @@ class Command(DoorCommand):
     def _show(self, found: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         if as_json:
             self.stdout.write(json.dumps({"analyses": found}))
+            return
+        if not found:
+            self.stdout.write("Nothing is due.")
             return
         table = Table(box=None)
         for name in ("mint", "state", "holders", "wallets", "looked up", "credits", "why not"):

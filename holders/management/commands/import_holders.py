@@ -22,8 +22,8 @@ getTokenAccounts. It becomes a snapshot of the token's holders; accounts of prog
 left out of the measures with their reason. With --slot the list corrects what our own trades say.
 
 examples:
-  manage.py import_holders holders.json --mint 6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P1
-  manage.py import_holders holders.json --mint 6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P1 --slot 430727484 --json
+  manage.py import_holders holders.json --mint 6gbFk1RxAsN3VMw4WUTKvhi2QXsGDBqYCKGrY4umpump
+  manage.py import_holders holders.json --mint 6gbFk1RxAsN3VMw4WUTKvhi2QXsGDBqYCKGrY4umpump --slot 430727484 --json
 
 Exit status 2 for a file that is no such list.
 """

@@ -95,7 +95,7 @@ def _known(error: Exception) -> exceptions.APIException | None:
         case RequestDataTooBig():
             return _TooLarge()
         case OperationalError() | InterfaceError():
-            logger.error("request.database_away", exc_info=error)
+            logger.error("request.database_failed", exc_info=error)  # one line a minute where it is away
             return _Unavailable()
     return None
 

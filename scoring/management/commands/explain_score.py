@@ -63,7 +63,7 @@ class Command(DoorCommand):
 
 def _lines(explained: Explanation) -> Iterator[str]:
     score = explained.score
-    yield f"{explained.token.symbol or '?'}  {explained.token.mint_address}"
+    yield str(explained.token)
     yield f"Score of {score.calculated_at:%Y-%m-%d %H:%M:%S} UTC, policy version {score.policy_version}"
     yield ""
     yield f"TOTAL {score.total_adjusted} of {score.available_max} ({_ratio(score.total_ratio)})"

@@ -1,6 +1,7 @@
 """Lists stay fast: a fixed number of queries whatever the number of rows, and exact search on keys."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -138,3 +139,11 @@ def test_the_console_needs_an_operator(client: Client) -> None:
     ]
     assert [client.get(path).status_code for path in asked] == [302] * 4
     assert all("/login/" in client.get(path).headers["Location"] for path in asked)
+
+
+def test_the_pools_market_cap_is_told_as_a_person_reads_it(console: Client) -> None:
+    """Short and with its unit, not the column's thirty digits."""
+    factories.pool(market_cap=Decimal("255.85194772712"), market_cap_usd=None)
+    page = console.get(list_of("pool")).content.decode()
+    assert "255.9 SOL" in page
+    assert "255.85194" not in page

@@ -1,13 +1,15 @@
 """The token's page and the data of its chart."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from megatron.core.display import short_key
 from tests import factories
 from tests.factories import NOON
 from tokens.choices import PoolType, Venue
@@ -121,3 +123,51 @@ def test_find_leads_from_a_key_to_its_page(console: Client) -> None:
     }
     led = {key: console.get(reverse("admin:tokens_find"), {"key": f" {key} "}).headers["Location"] for key in wanted}
     assert led == wanted
+
+
+def test_find_leads_from_a_name_to_the_token_or_the_list_that_shows_it(console: Client) -> None:
+    """What stands on the overview is found: one token is its page, several are the list of them, whatever the case."""
+    one = factories.token(symbol=None, name="Inudependence")
+    for at in range(2):
+        factories.token(mint_address=factories.address(f"twin {at}"), symbol="TWIN")
+    answer = console.get(reverse("admin:tokens_find"), {"key": "inudependence"})
+    assert answer.headers["Location"] == reverse("admin:tokens_token_change", args=[one.pk])
+    found = console.get(reverse("admin:tokens_find"), {"key": "twin"}, follow=True)
+    assert [row.symbol for row in found.context["cl"].result_list] == ["TWIN", "TWIN"]
+    other = console.get(reverse("admin:tokens_token_changelist"), {"q": "INUDEPENDENCE"})
+    assert list(other.context["cl"].result_list) == [one]
+
+
+@pytest.mark.parametrize("kind", ["token", "pool", "transaction"])
+def test_find_tells_nothing_of_what_may_not_be_viewed(kind: str, client: Client, db: None) -> None:
+    """Staff with the permission to view one model find that one alone; all else answers as what does not exist."""
+    trade = factories.transaction()
+    staff = User.objects.create_user("clerk", is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename=f"view_{kind}"))
+    client.force_login(staff)
+    keys = {
+        "token": [trade.token.mint_address, trade.token.symbol],
+        "pool": [trade.pool.pool_address],
+        "transaction": [trade.signature, trade.user_address],
+    }
+    led = {
+        of: [client.get(reverse("admin:tokens_find"), {"key": key}).headers["Location"] for key in keys[of]]
+        for of in keys
+    }
+    for of, places in led.items():
+        assert all((place == reverse("admin:index")) != (of == kind) for place in places), (of, places)
+
+
+def test_a_token_without_a_symbol_is_its_short_mint_everywhere(console: Client) -> None:
+    """In lists, links and headings: a question mark names nothing."""
+    trade = factories.transaction(
+        factories.pool(factories.token(symbol=None, mint_address=factories.address("nameless")))
+    )
+    short = short_key(trade.token.mint_address)
+    for place in ("token_changelist", "pool_changelist", "transaction_changelist"):
+        page = console.get(reverse(f"admin:tokens_{place}")).content.decode()
+        assert short in page
+        assert not re.search(r">\s*\?\s*<", page)
+    page = console.get(reverse("admin:tokens_token_change", args=[trade.token_id])).content.decode()
+    assert f"<h2>{short}" in page
+    assert str(trade.token) == trade.token.mint_address

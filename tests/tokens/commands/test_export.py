@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from pyarrow import parquet
 
 from tests import factories
@@ -269,3 +269,22 @@ def test_shield_06_a_link_to_a_file_is_followed(trade: Transaction, tmp_path: Pa
     call("export", "transactions", "--output", link)
     assert link.is_symlink()
     assert real.read_text().count("\n") == 2
+
+
+def test_an_empty_stretch_is_said(trade: Transaction, tmp_path: Path) -> None:
+    """Between which times nothing is; what has rows, and a table without times, says nothing of it."""
+    said = io.StringIO()
+    for start, end in (("2020-01-01", "2020-01-02"), ("2020-01-01", "2099-01-01")):
+        call_command(
+            "export",
+            "transactions",
+            "--output",
+            str(tmp_path / "x.csv"),
+            "--start",
+            start,
+            "--end",
+            end,
+            stdout=io.StringIO(),
+            stderr=said,
+        )
+    assert said.getvalue() == "0 rows: nothing between 2020-01-01 00:00:00+00:00 and 2020-01-02 00:00:00+00:00.\n"

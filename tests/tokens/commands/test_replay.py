@@ -223,3 +223,12 @@ def test_truth_15_nul_in_a_signature_stops_no_replay(tmp_path: Path) -> None:
     path.write_bytes(b"\n".join([lines[1], odd, b"\0\0\0", b'"\\ud800"', b"\xff\xfe", lines[3]]) + b"\n")
     told = result("replay", path, code=1)
     assert (told["transactions"], told["rejected"]) == (2, {"undecodable": 4})
+
+
+def test_people_read_what_became_of_transactions_in_words(tmp_path: Path) -> None:
+    """*failed* alone would be taken for a defect; programs keep the short names."""
+    lines = call("replay", HERE / "frames")
+    assert "failed on chain" in lines
+    assert "node's replies" in lines
+    assert not {"46 failed,", "control"} & set(lines.replace("\n", " ").split("  "))
+    assert {"failed", "control"} <= set(result("replay", HERE / "frames")["outcomes"])

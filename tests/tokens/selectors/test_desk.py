@@ -11,7 +11,7 @@ from tests.factories import NOON
 from tokens.choices import PriceOrigin, RejectionReason, RejectionStatus, TransactionType
 from tokens.models import PriceCandle1d, Token, Transaction
 from tokens.selectors import charts, desk
-from tokens.selectors.desk import Backlog, Minute, Rejections, Rows
+from tokens.selectors.desk import Backlog, Find, Minute, Rejections, Rows
 
 pytestmark = pytest.mark.django_db
 
@@ -112,9 +112,32 @@ def test_find_knows_mints_pools_signatures_and_wallets() -> None:
     assert desk.find(trade.token.mint_address) == trade.token
     assert desk.find(trade.pool.pool_address) == trade.pool
     assert desk.find(trade.signature) == trade
-    assert desk.find(trade.user_address) == trade.user_address
-    assert desk.find(trade.token.creator_address or "") == trade.token.creator_address
+    assert desk.find(trade.user_address) == Find(trade.user_address, Transaction)
+    creator = trade.token.creator_address or ""
+    assert desk.find(creator) == Find(creator, Transaction)
     assert desk.find(trade.signature[:-1]) is None
+    assert desk.find("\x00") is None
+
+
+def test_find_knows_symbols_and_names_whatever_the_case() -> None:
+    """One token is itself, several are their list; only what the asker may see is looked for."""
+    one = factories.token(symbol="INU", name="Inudependence")
+    twins = [factories.token(mint_address=factories.address(f"twin {at}"), symbol="TWIN", name="") for at in range(2)]
+    assert [desk.find(key) for key in ("inu", "INU", "inudependence", "iNuDePeNdEnCe")] == [one] * 4
+    assert desk.find("twin") == Find("twin", Token)
+    assert desk.find("inudependenc") is None
+    assert [desk.find(key, among=()) for key in ("inu", "twin", one.mint_address)] == [None] * 3
+    assert set(Token.objects.filter(desk.named("Twin"))) == set(twins)
+
+
+def test_a_name_is_looked_for_among_so_many_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the newest ones a symbol is still found, by its index, and a name is not: no search reads all tokens."""
+    factories.token(symbol="OLD", name="Old coin")
+    factories.token(
+        mint_address=factories.address("new"), creation_timestamp=NOON + MINUTE, symbol="NEW", name="New coin"
+    )
+    monkeypatch.setattr(desk, "NAMES_AMONG", 1)
+    assert [desk.find(key) is not None for key in ("new coin", "old coin", "old")] == [True, False, True]
 
 
 def test_bars_are_the_newest_in_order() -> None:

@@ -1,6 +1,7 @@
 """What decoding a message yields, and how it refuses one."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -52,6 +53,20 @@ class Outcome(StrEnum):
     NOT_OURS = "not_ours"  # none of our programs ran
     CONTROL = "control"  # subscription acknowledgements, pings, errors of a node
     UNDECODABLE = "undecodable"
+
+    @property
+    def words(self) -> str:
+        """What a person reads: *failed* alone would be taken for a defect of ours."""
+        return _OUTCOMES[self]
+
+
+_OUTCOMES: Final = {
+    Outcome.EVENTS: "with events",
+    Outcome.FAILED: "failed on chain",
+    Outcome.NOT_OURS: "of other programs",
+    Outcome.CONTROL: "node's replies",
+    Outcome.UNDECODABLE: "not decodable",
+}
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):

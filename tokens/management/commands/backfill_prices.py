@@ -17,8 +17,8 @@ class Command(DoorCommand):
     help = "Fetch the prices of SOL and other quotes for the minutes whose trades have no USD value, and fill those values."
     examples = """
 examples:
-  manage.py backfill_prices --from 2026-07-01 --to 2026-07-04
-  manage.py backfill_prices --from 2026-07-03T12:00:00Z --to 2026-07-03T13:00:00Z --json
+  manage.py backfill_prices --from 2026-07-04 --to 2026-07-05
+  manage.py backfill_prices --from 2026-07-04T12:00:00Z --to 2026-07-04T13:00:00Z --json
 
 Asks Hermes (a call a minute of trades) and Birdeye (a call a thousand minutes), whichever has its key, within their rate
 limits; what the first does not know the next is asked for. Only minutes with trades but without USD are fetched, and what

@@ -20,7 +20,7 @@ _EXAMPLES: Final = """\
 Reads getTransaction and getBlock replies, logsSubscribe, blockSubscribe and transactionSubscribe frames, Helius webhook
 bodies, PumpPortal frames, the trades table (CSV) and its own output; plain or gzip. What a file is, its content says.
 
-  manage.py decode capture.jsonl.gz            the events of one file, one JSON object a line
+  manage.py decode tokens/fixtures/demo/logs-2026-07-04.jsonl.gz   the events of one file (here the bundled capture)
   manage.py decode captures/ > events.jsonl    of a folder and its folders; progress and summary stay on the terminal
   zcat capture.gz | manage.py decode -         of standard input
   manage.py decode --json captures/ 2> summary.json >/dev/null     only the counts, as one JSON object
@@ -130,7 +130,8 @@ class Tally:
         for name, counter in self._counters():
             for key, count in counter.most_common():
                 example = f"   e.g. {self.examples[key]}" if name == "undecodable" else ""
-                lines.append(f"  {name:<12}{key:<28}{count:>10,}{example}")
+                words = Outcome(key).words if name == "outcomes" else key
+                lines.append(f"  {name:<12}{words:<28}{count:>10,}{example}")
         return "\n".join(lines)
 
     def _counters(self) -> tuple[tuple[str, Counter[str]], ...]:

@@ -30,7 +30,7 @@ class Command(DoorCommand):
     help = "Write a table as CSV, JSON lines or Parquet."
     examples = """
 examples:
-  manage.py export transactions --format parquet --output trades.parquet --start 2026-07-01 --end 2026-07-02
+  manage.py export transactions --format parquet --output trades.parquet --start 2026-07-04 --end 2026-07-05
   manage.py export tokens --format csv > tokens.csv
   manage.py export price_candles_1h --format jsonl | jq .close
 
@@ -66,8 +66,15 @@ to as it is, and what else is no file is refused.
                 return
             except OSError as error:
                 raise CommandError(f"{output} cannot be written: {error.strerror or error}.", returncode=1) from error
+        if not rows and (options["start"] or options["end"]):
+            self.stderr.write(f"0 rows: nothing {_between(options['start'], options['end'])}.")
         if output is not None:
             self.show({"table": table, "rows": rows, "file": str(output)}, as_json=options["json"])
+
+
+def _between(start: datetime | None, end: datetime | None) -> str:
+    first, last = (None if at is None else at.isoformat(sep=" ", timespec="seconds") for at in (start, end))
+    return f"between {first} and {last}" if first and last else f"from {first} on" if first else f"before {last}"
 
 
 Chunks = Iterator[list[tuple[Any, ...]]]

@@ -32,7 +32,7 @@ examples:
   manage.py monitor pumpfun                          by the sources of STREAM_SOURCES
   manage.py monitor pumpswap --source helius --source solana-logs
   manage.py monitor all                              one process a venue, each started again when it ends
-  manage.py monitor pumpfun --from frames.jsonl.gz   a capture in place of the network, to its end
+  manage.py monitor pumpfun --from tokens/fixtures/demo/logs-2026-07-04.jsonl.gz   a capture in place of the network
 
 Runs until SIGTERM or Ctrl-C, then stores what it has and ends with 0. It may be killed at any moment: what was not committed
 is found again by comparing with the chain. Exit status 1 when no source can be listened to, 2 for a wrong call.

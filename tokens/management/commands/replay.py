@@ -12,15 +12,18 @@ from megatron.clients import captures
 from megatron.core import clock
 from megatron.core.commands import DoorCommand, number, progress, words
 from tokens.choices import RejectionReason
-from tokens.domain.decode import Decoded
+from tokens.domain.decode import Decoded, Outcome
 from tokens.services import candles, prices, rejections
 from tokens.services.playback import Player
 
 EXAMPLES = """
 examples:
-  manage.py replay captures/                       a folder, everything in it, as fast as it goes
-  manage.py replay frames.jsonl.gz --speed 10      ten times as fast as it happened
-  zcat frames.jsonl.gz | manage.py replay - --json from standard input, one JSON object as the result
+  manage.py replay tokens/fixtures/demo                        a folder (here the bundled capture), as fast as it goes
+  manage.py replay tokens/fixtures/demo/logs-2026-07-04.jsonl.gz --speed 10    ten times as fast as it happened
+  zcat tokens/fixtures/demo/*.jsonl.gz | manage.py replay - --json             from standard input, one JSON object as the result
+
+Of the outcomes, "failed on chain" are transactions without effect, as the chain has many, and "node's replies" are
+acknowledgements and errors of the node that was recorded: neither is a defect.
 
 Playing the same capture again adds nothing, so a run that was cut short is simply started again. What cannot be stored
 is kept under "Rejected messages" in the console, with its bytes and the reason. Exit status: 0 when everything was
@@ -73,6 +76,8 @@ class Command(DoorCommand):
             bar.update(work, told="computing candles")
             rolled = candles.roll_all(now=clock.utc_now())
         result = _result(player, rolled, time.monotonic() - started)
+        if not options["json"]:
+            result["outcomes"] = {Outcome(name).words: count for name, count in result["outcomes"].items()}
         self.show(result, as_json=options["json"])
         if player.tally.undecodable or player.stored.waiting[RejectionReason.NOT_STORABLE]:
             sys.exit(1)
