@@ -1,9 +1,9 @@
-"""A hundred days of a small launchpad, lived through by the project's own services, and what they must leave by plain recomputation.
+"""A hundred days of a small launchpad, lived through by the project's own services, and what must be left of them.
 
-A day brings a few trades of a few coins. Some come days late, into compressed days; some are of a fork and are taken back, a few
-land again; some hours have no SOL price until somebody imports it; one coin tells only after weeks that it has nine decimals. Each
-day every policy is run by hand with the day's ``now``: what TimescaleDB's jobs do (compress, refresh), what the workers do (roll,
-refresh what is due, export and drop), and once a week the check of the aggregates.
+A day brings a few trades of a few coins. Some come days late, into compressed days; some are of a fork and are taken back, a
+few land again; some hours have no SOL price until somebody imports it; one coin tells only after weeks that it has nine
+decimals. Each day every policy is run by hand with the day's ``now``: what TimescaleDB's jobs do (compress, refresh), what the
+workers do (roll, refresh what is due, export and drop), and once a week the check of the aggregates.
 
 :class:`Books` is the other half: it holds the events as Python objects, knows nothing of the database, and computes each row from
 scratch.
@@ -130,12 +130,19 @@ def tell(plan: Plan, *, seed: int = 13) -> Story:
         coins = ["for ever", f"of week {day // 7}", f"of day {day // 3}"] + [NINE] * (day < plan.days - 10)
         times = sorted(dice.sample(range(60, 86_340), plan.per_day) + [86_400 - n * 700 for n in range(2, 6)])
         # A few share a minute, some of these a slot: what comes first is then told by the reserves.
-        times = [times[n - 1] + dice.choice((0, 7, 20)) if n and dice.random() < 0.35 else at for n, at in enumerate(times)]
+        times = [
+            times[n - 1] + dice.choice((0, 7, 20)) if n and dice.random() < 0.35 else at for n, at in enumerate(times)
+        ]
         for place, second in enumerate(sorted(times)):
             coin = dice.choice(coins)
             kind, paid, got, after = curves[coin].take(dice)
             at = BEGIN + day * DAY + second * SECOND
-            facts = {"kind": kind, "quote_amount_raw": paid, "token_amount_raw": got, "reserves": BothReserves(after=after)}
+            facts = {
+                "kind": kind,
+                "quote_amount_raw": paid,
+                "token_amount_raw": got,
+                "reserves": BothReserves(after=after),
+            }
             event = _event(coin, f"{day} {place}", at, place, user=address(f"wallet {dice.randrange(5)}"), **facts)
             late = dice.randrange(1, plan.latest) if dice.random() < 0.12 else 0
             one = Happening(event, coin, min(day + late, plan.days - 1))
@@ -143,7 +150,9 @@ def tell(plan: Plan, *, seed: int = 13) -> Story:
                 _fork(one, day, plan, dice)
             story.happenings.append(one)
             known = day + dice.randrange(1, plan.latest) if day % 4 == 1 and second < 40_000 else day
-            story.samples.append((at - 30 * SECOND, Decimal(150 + dice.randrange(2_000)) / 10, min(known, plan.days - 1)))
+            story.samples.append(
+                (at - 30 * SECOND, Decimal(150 + dice.randrange(2_000)) / 10, min(known, plan.days - 1))
+            )
     ghost = _event(GHOST, "ghost", BEGIN + 2 * DAY + HOUR, 0, user=address("wallet 0"))
     story.happenings.append(Happening(ghost, GHOST, 2, dropped_on=2 + plan.latest // 2))
     return story
@@ -272,15 +281,31 @@ class Books:
         """Return the rows that the table of trades must have."""
         return {(one.event.signature, one.event.event_index): one.row(self._decimals(one.coin)) for one in self.kept()}
 
+    def pools(self) -> dict[str, dict[str, Any]]:
+        """Return where each coin's pool must stand, by mint."""
+        newest: dict[str, Trade] = {}
+        for one in sorted(self.trades.values(), key=_place):
+            newest[one.event.mint or ""] = one
+        found = {}
+        for mint, one in newest.items():
+            price = self._spot(one)
+            usd = None if one.usd is None else _half_up(price * Decimal(one.usd).scaleb(-6), 18)
+            found[mint] = {
+                "last_signature": one.event.signature,
+                "last_slot": one.event.slot,
+                "last_trade_at": one.at,
+                "latest_price": price,
+                "latest_price_usd": usd,
+            }
+        return found
+
     def candles(self, width: int) -> dict[tuple[str, datetime], dict[str, Any]]:
         """Return every candle of a width over all trades that are true, also those that were dropped since."""
         minutes = {key: self._minute(group) for key, group in self._grouped(60).items()}
         if width == 60:
             return minutes
         return {
-            (mint, bucket): _longer(
-                [minutes[mint, at] for at in sorted({_bucket(one.at, 60) for one in group})], group
-            )
+            (mint, bucket): _longer([minutes[mint, at] for at in sorted({_bucket(one.at, 60) for one in group})], group)
             for (mint, bucket), group in self._grouped(width).items()
         }
 
