@@ -14,7 +14,8 @@ from django.db import connection
 
 from tests import history
 from tests.community import hundred_days, test_policies
-from tests.community.hundred_days import BEGIN, DAY, HOUR, Books, Life, Plan
+from tests.community.books import DAY, Books
+from tests.community.hundred_days import BEGIN, HOUR, Life, Plan
 from tests.database import IN_PLACE
 from tests.tokens.services.building import address
 from tests.tokens.test_restore import BINARIES
@@ -118,7 +119,7 @@ def connected(port: int) -> Iterator[None]:
 
 
 def restore(port: int, folder: Path) -> None:
-    """Dump what Django is connected to as INSERTs, since the lane knows no COPY, and restore it at ``port`` in the runbook's order.
+    """Dump what Django is connected to as INSERTs, for the lane knows no COPY, and restore it in the runbook's order.
 
     Many rows to an INSERT: rows of TimescaleDB's catalogue name later ones of the same table. A SET outlives its connection
     here, and both programs empty the search path.
