@@ -66,10 +66,10 @@ def longer() -> list[dict[str, Any]]:
 
 def test_endurance_04_longer_candles_of_an_old_day_are_made_of_all_its_trades() -> None:
     """Once the minutes were dropped, a late trade, a fork and a late price still end in the candles of all the day's trades."""
-    early = [trade(number, block_time=SECOND + 70 * number) for number in range(5)]
+    early = [trade(number, block_time=SECOND + 90 * number) for number in range(5)]
     late, gone = trade(7, block_time=SECOND + 15), early[2]
     store(*(event for event in early if event is not gone), late)
-    priced(150, 151, 152, 153, 154, 155)
+    priced(150, 151, 152, 153, 154, 155, 156)
     prices.fill_between(start=NOON, end=NOON + timedelta(hours=1), now=NOON)
     candles.roll_all(now=NOON)
     expected = longer()
