@@ -67,10 +67,9 @@ def longer() -> list[dict[str, Any]]:
 def test_endurance_04_longer_candles_of_an_old_day_are_made_of_all_its_trades() -> None:
     """Once the minutes were dropped, a late trade, a fork and a late price still end in the candles of all the day's trades."""
     early = [trade(number, block_time=SECOND + 90 * number) for number in range(5)]
-    late, gone = trade(7, block_time=SECOND + 15), early[2]
-    store(*(event for event in early if event is not gone), late)
+    late, gone, unpriced = trade(7, block_time=SECOND + 15), early[2], early[3]
     priced(150, 151, 152, 153, 154, 155, 156)
-    prices.fill_between(start=NOON, end=NOON + timedelta(hours=1), now=NOON)
+    store(*(event for event in early if event is not gone), late)
     candles.roll_all(now=NOON)
     expected = longer()
     Transaction.objects.all().delete()
@@ -78,17 +77,20 @@ def test_endurance_04_longer_candles_of_an_old_day_are_made_of_all_its_trades() 
         model.objects.all().delete()
 
     store(*early)
-    Transaction.objects.update(sol_amount_usd=None, price_per_token_usd=None)
+    Transaction.objects.filter(signature=unpriced.signature).update(sol_amount_usd=None, price_per_token_usd=None)
     candles.roll_all(now=NOON)
     assert retention.apply(now=LATER).held == ()
     assert not PriceCandle1m.objects.exists()
-    store(late, now=LATER)
-    candles.roll_all(now=LATER)
     dropped = [reorgs.Dropped(gone.signature, gone.slot or 0, None)]
-    with transaction.atomic():
-        reorgs.take_back(venue=Program.PUMPFUN, dropped=dropped, now=LATER, since=NOON - timedelta(hours=1))
-    prices.fill_between(start=NOON, end=NOON + timedelta(hours=1), now=LATER)
-    candles.roll_all(now=LATER)
+    for change in (
+        lambda: store(late, now=LATER),
+        lambda: reorgs.take_back(venue=Program.PUMPFUN, dropped=dropped, now=LATER, since=NOON - timedelta(hours=1)),
+        lambda: prices.fill_between(start=NOON, end=NOON + timedelta(hours=1), now=LATER),
+    ):
+        PriceCandle1m.objects.all().delete()
+        with transaction.atomic():
+            change()
+        candles.roll_all(now=LATER)
     assert longer() == expected
     assert len(expected) == 4
 
