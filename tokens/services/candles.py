@@ -334,7 +334,7 @@ def _lacking(width: CandleInterval, due: _Due, now: datetime) -> _Due:
     }
     with connection.cursor() as cursor:
         cursor.execute(_LACKING, asked)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _compute(width: CandleInterval, due: _Due, now: datetime) -> None:
