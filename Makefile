@@ -36,7 +36,7 @@ endef
 # Only the files where a mark stands are read; a path in ARGS comes first.
 marked = -m $(1) -o "testpaths=$$(grep -rlE 'mark\.$(1)\b' tests --include='test_*.py' | tr '\n' ' ')"
 
-.PHONY: help run test slow check bench growth faults soak browser bench-community lane-community lane-community-all lane-server lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
+.PHONY: help run test slow check bench growth faults soak browser bench-community lane-community lane-community-all hundred-days lane-server lane-apache hosts services-up services-down manage lock protocols clean-data api-document api-trial environment environment-dev
 
 help: ## Print this help
 	@echo "Megatron: make TARGET"
@@ -77,6 +77,9 @@ lane-community: environment-dev ## Run the TimescaleDB tests on a real one, and 
 
 lane-community-all: environment-dev ## Run there every test that touches a hypertable, as far as one session can
 	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest -m community --hypertables all $(ARGS)
+
+hundred-days: environment-dev ## Live there through a hundred days, with every policy, and compare with plain recomputation
+	@exec tests/lanes/community $(WITH) $(BIN)/python -m pytest $(call marked,hundred_days) $(ARGS)
 
 lane-server: environment-dev ## Run what needs several sessions on the TimescaleDB community server that DATABASE_URL names
 	@test -n "$$DATABASE_URL" || { echo "Say which server: DATABASE_URL=postgresql://… make lane-server" >&2; exit 2; }

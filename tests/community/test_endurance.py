@@ -23,7 +23,7 @@ from tests.tokens.services.building import MINT, address, received, trade
 from tokens.choices import PriceOrigin, Program
 from tokens.domain import programs
 from tokens.domain.events import POSITIONLESS
-from tokens.models import CandleDue, Pool, PriceCandle1m, Token, Transaction
+from tokens.models import AggregateDue, CandleDue, Pool, PriceCandle1m, Token, Transaction
 from tokens.services import candles, finality, ingest, prices, reorgs
 from tokens.services.ingest import followups
 
@@ -137,11 +137,14 @@ def test_endurance_02_a_token_of_an_old_fork_goes_with_its_candles(sql):
     candles.roll_all(now=NOON)
     compress(sql, "transactions", *candles.TABLES.values())
     before = history.batches("price_candles_1m")
+    AggregateDue.objects.all().delete()
     dropped = [reorgs.Dropped(old(0).signature, old(0).slot, None)]
     reorg = reorgs.take_back(venue=Program.PUMPFUN, dropped=dropped, now=NOON, since=OLD - HOUR)
     assert reorg is not None
     assert (reorg.trades_removed, reorg.tokens_removed, Token.objects.count()) == (1, 1, 0)
     assert opened("price_candles_1m", before) == 1
+    # No minute is left to be rolled that would tell the aggregate.
+    assert list(AggregateDue.objects.values_list("bucket", flat=True)) == [OLD.replace(minute=0, second=0)]
 
 
 def test_endurance_02_old_rows_are_scaled_when_decimals_come_late(sql):

@@ -1,5 +1,6 @@
 """Candles from trades: due buckets are computed again from scratch, so any order of arrival gives the same candle."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -220,6 +221,9 @@ WHERE c.bucket >= %(kept_since)s OR EXCLUDED.trade_count >= c.trade_count
 # Older than the trades' retention, some of a bucket's trades may be gone: a candle of more trades is then the better one.
 
 
+_Due = Sequence[tuple[UUID, datetime]]
+
+
 @dataclass(frozen=True, slots=True)
 class Rolled:
     """How many due buckets were computed, by interval."""
@@ -276,11 +280,24 @@ FROM unnest(%s::uuid[], %s::timestamptz[]) AS m(token_id, minute) CROSS JOIN unn
 """)
 
 
-def _kept_since(now: datetime, also: str | None) -> datetime:
-    """Return the time from which on nothing that a candle is made of can have been dropped."""
-    policies = RetentionPolicy.objects.filter(table_name__in=["transactions", also], drop_after__isnull=False)
-    ages = [policy.drop_after for policy in policies if policy.drop_after is not None]
-    return now - min(ages) if ages else EVER
+def _kept_since(table: str, now: datetime) -> datetime:
+    """Return the time from which on nothing of ``table`` can have been dropped."""
+    policy = RetentionPolicy.objects.filter(table_name=table, drop_after__isnull=False).first()
+    return EVER if policy is None or policy.drop_after is None else now - policy.drop_after
+
+
+# Minutes are dropped before the trades that they are made of, so what comes for an old day would be added up from its own
+# minutes alone. Retention leaves them until the longer candles are made.
+_LACKING = f"""
+WITH due AS MATERIALIZED (
+    SELECT * FROM unnest(%(tokens)s::uuid[], %(buckets)s::timestamptz[]) AS d(token_id, bucket)
+)
+SELECT DISTINCT d.token_id, time_bucket(interval '1 minute', t.block_time) {_DUE_TRADES}
+  AND NOT EXISTS (
+    SELECT FROM price_candles_1m m
+    WHERE m.token_id = t.token_id AND m.bucket = time_bucket(interval '1 minute', t.block_time)
+      AND m.bucket >= %(first)s AND m.bucket < %(until)s)
+"""
 
 
 def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: int) -> int:
@@ -288,32 +305,65 @@ def _roll(width: CandleInterval, now: datetime, marked_until: datetime, limit: i
         cursor.execute(_CLAIM, [width.value, marked_until, limit])
         due = cursor.fetchall()
         if due:
-            tokens, buckets = (list(column) for column in zip(*due, strict=True))
-            length = timedelta(seconds=width.value)
-            statement = (_MINUTES if width is CandleInterval.M1 else _LONGER_CANDLES) + _UPSERT
-            parameters: dict[str, Any] = {
-                "width": length,
-                "now": now,
-                "big_sol": BIG_SOL,
-                "agent": MAYHEM_AGENT,
-                "kept_since": _kept_since(now, TABLES[CandleInterval.M1] if width is not CandleInterval.M1 else None),
-            }
             cursor.execute("SET LOCAL megatron.parents_known = 'on'")
-            parts = list(chunks.stretches(connection, TABLES[width], due, span=_OLD * length))
-            if width is CandleInterval.M1 and len(parts) > 1:
-                cursor.execute(_HOLD_HEARD, parameters | {"tokens": tokens, "buckets": buckets})
-            for part in parts:
-                asked = part.bounds | {
-                    "tokens": [token for token, _ in part.rows],
-                    "buckets": [bucket for _, bucket in part.rows],
-                    "until": part.last + length,
-                }
-                cursor.execute(statement.format(table=TABLES[width]), parameters | asked)
             if width is CandleInterval.M1:
+                _compute(width, due, now)
+                tokens, buckets = _columns(due)
                 cursor.execute(_MARK_LONGER, [now, tokens, buckets, _LONGER])
                 aggregates.mark(aggregate=aggregates.MINUTES, times=buckets, now=now)
                 nudges.ring("tokens_traded")
+            else:
+                _compute(CandleInterval.M1, _lacking(width, due, now), now)
+                _compute(width, due, now)
     return len(due)
+
+
+def _lacking(width: CandleInterval, due: _Due, now: datetime) -> _Due:
+    """Return the minutes that were dropped and whose trades were not, of those that longer candles are made of."""
+    since, until = _kept_since("transactions", now), _kept_since(TABLES[CandleInterval.M1], now)
+    old = [row for row in due if since <= row[1] < until]
+    if not old:
+        return []
+    length = timedelta(seconds=width.value)
+    tokens, buckets = _columns(old)
+    asked = {
+        "tokens": tokens,
+        "buckets": buckets,
+        "width": length,
+        "first": min(buckets),
+        "until": max(buckets) + length,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_LACKING, asked)
+        return list(cursor.fetchall())
+
+
+def _compute(width: CandleInterval, due: _Due, now: datetime) -> None:
+    """Compute candles of one width from what they are made of."""
+    if not due:
+        return
+    length = timedelta(seconds=width.value)
+    statement = (_MINUTES if width is CandleInterval.M1 else _LONGER_CANDLES) + _UPSERT
+    parameters: dict[str, Any] = {
+        "width": length,
+        "now": now,
+        "big_sol": BIG_SOL,
+        "agent": MAYHEM_AGENT,
+        "kept_since": _kept_since("transactions", now),
+    }
+    parts = list(chunks.stretches(connection, TABLES[width], due, span=_OLD * length))
+    with connection.cursor() as cursor:
+        if width is CandleInterval.M1 and len(parts) > 1:
+            tokens, buckets = _columns(due)
+            cursor.execute(_HOLD_HEARD, parameters | {"tokens": tokens, "buckets": buckets})
+        for part in parts:
+            tokens, buckets = _columns(part.rows)
+            asked = part.bounds | {"tokens": tokens, "buckets": buckets, "until": part.last + length}
+            cursor.execute(statement.format(table=TABLES[width]), parameters | asked)
+
+
+def _columns(due: _Due) -> tuple[list[UUID], list[datetime]]:
+    return [token for token, _ in due], [bucket for _, bucket in due]
 
 
 _MARK_ALL = marking("""

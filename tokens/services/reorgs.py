@@ -21,7 +21,7 @@ from tokens.models import ChainReorg, StreamSighting
 from tokens.selectors import left
 from tokens.selectors.mayhem import is_mayhem
 from tokens.selectors.slots import place_in_slot
-from tokens.services import candles, chains
+from tokens.services import aggregates, candles, chains
 from tokens.services.ingest import followups, parents, places
 
 log = structlog.get_logger(__name__)
@@ -245,6 +245,7 @@ def _remove_trades(gone: Sequence[tuple[Any, ...]], now: datetime) -> None:
         if gone:
             tokens, ats = [row[0] for row in gone], [row[1] for row in gone]
             cursor.execute(_MARK_REMOVED, {"tokens": tokens, "ats": ats, "now": now})
+            aggregates.mark(aggregate=aggregates.MINUTES, times=ats, now=now)  # a token that goes has no minute to roll
 
 
 def _day(at: datetime) -> datetime:
@@ -298,6 +299,7 @@ WITH newest AS (
     SELECT n.*, k.decimals,
            CASE WHEN NOT ({is_mayhem("k")} AND p.platform = 'pumpfun' AND p.pool_type = 'initial') THEN p.base_supply
                 WHEN n.block_time < k.creation_timestamp + %(mayhem)s THEN {SUPPLY_RAW} END AS base_supply,
+           quote_usd_at(p.quote_mint, n.block_time) AS usd,
            CASE WHEN least(n.token, n.quote) >= {PRICE_FORMING_RAW}
                 THEN round(n.quote * power(10::numeric, 20 + k.decimals - p.quote_decimals) / n.token) / 1e20 END AS price
     FROM newest n JOIN pools p ON p.id = n.pool_id JOIN tokens k ON k.id = p.token_id
@@ -309,7 +311,8 @@ UPDATE pools p SET
     last_slot = n.slot, last_event_index = n.event_index, last_signature = n.signature, last_trade_at = n.block_time,
     base_supply = n.base_supply, latest_price = n.price,
     market_cap = round(n.price * n.base_supply / power(10::numeric, n.decimals), 20),
-    latest_price_usd = NULL, market_cap_usd = NULL
+    latest_price_usd = n.price * n.usd,
+    market_cap_usd = round(n.price * n.base_supply / power(10::numeric, n.decimals), 20) * n.usd
 FROM priced n WHERE p.id = n.pool_id
 RETURNING p.id
 """
@@ -358,10 +361,8 @@ _REMOVE_CANDLES = (
 def _remove_candles(tokens: list[Any], since: datetime) -> None:
     with connection.cursor() as cursor:
         for width, table in candles.TABLES.items():
-            asked: dict[str, Any] = {
-                "tokens": tokens,
-                "since": since - timedelta(days=1),
-            }  # the day's candle begins before the fork
+            # The day's candle begins before the fork.
+            asked: dict[str, Any] = {"tokens": tokens, "since": since - timedelta(days=1)}
             cursor.execute(_CANDLES.format(table=table), asked)
             span = timedelta(seconds=chunks.RUN * width.value)
             for stretch in chunks.stretches(connection, table, cursor.fetchall(), span=span):

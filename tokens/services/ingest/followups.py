@@ -195,16 +195,20 @@ _GIVEN = "t.type IN ('buy', 'add_liquidity')"
 _QUOTE_RAW = f"CASE WHEN {_GIVEN} THEN t.amount_in ELSE t.amount_out END"
 _TOKEN_RAW = f"CASE WHEN {_GIVEN} THEN t.amount_out ELSE t.amount_in END"
 
-# It does not read what it writes, see prices.fill.
+_PRICE = f"""CASE WHEN {_TOKEN_RAW} > 0 THEN
+            round({_QUOTE_RAW} * power(10::numeric, 20 + k.decimals - p.quote_decimals) / {_TOKEN_RAW}) / 1e20 END"""
+
+# What was moved is worth the same whatever the coin's decimals are, and says at which price of the quote: nobody would fill it
+# again where it is older than an hour. It does not read what it writes, see prices.fill.
 _RESCALE = f"""
 WITH scaled AS (
     UPDATE transactions t SET
         amount_in_decimals = CASE WHEN {_GIVEN} THEN p.quote_decimals ELSE k.decimals END,
         amount_out_decimals = CASE WHEN {_GIVEN} THEN k.decimals ELSE p.quote_decimals END,
         token_amount = {_TOKEN_RAW} / power(10::numeric, k.decimals),
-        price_per_token = CASE WHEN {_TOKEN_RAW} > 0 THEN
-            round({_QUOTE_RAW} * power(10::numeric, 20 + k.decimals - p.quote_decimals) / {_TOKEN_RAW}) / 1e20 END,
-        price_per_token_usd = NULL, sol_amount_usd = NULL
+        price_per_token = {_PRICE},
+        price_per_token_usd = CASE WHEN t.sol_amount_usd IS NOT NULL THEN {_PRICE} * coalesce(
+            round(t.sol_amount_usd * power(10::numeric, p.quote_decimals) / nullif({_QUOTE_RAW}, 0), 6), 0) END
     FROM pools p JOIN tokens k ON k.id = p.token_id
     WHERE p.id = t.pool_id AND {_OF_POOLS}
     RETURNING t.token_id, t.block_time, p.pool_type
