@@ -82,7 +82,7 @@ def test_endurance_13_a_totals_plan_asks_a_few_chunks(tokens: Sequence[Token], m
         _gathered([tokens[1]])
     monkeypatch.undo()
     statement = next(query["sql"] for query in queries if "technical_scores" in query["sql"])
-    assert statement.count("timestamp >= '2026-11-30 12:00:00+00:00'") >= 4, statement
+    assert statement.count(f"timestamp >= '{NOON - DAY}'") >= 4, statement
     if levels.level(connection) != "none":
         assert chunks_planned(statement) <= 8, statement
 
