@@ -60,8 +60,8 @@ bench: environment-dev ## Measure, and write the numbers into benchmarks/results
 growth: environment-dev ## Grow a database of its own as live traffic does and measure it (ROWS=10000000; resumable; ARGS=--drop)
 	@exec $(WITH) $(BIN)/python -m benchmarks.growth --rows $(ROWS) $(ARGS)
 
-bench-community: environment-dev ## Measure compression on a real TimescaleDB (needs node and npm)
-	@exec tests/lanes/community $(WITH) $(BIN)/python -m benchmarks compression
+bench-community: environment-dev ## Measure compression and chunks on a real TimescaleDB (needs node and npm)
+	@exec tests/lanes/community $(WITH) $(BIN)/python -m benchmarks compression chunks
 
 faults: environment-dev ## Live through planned faults: the rows must be those of a run without (PLANS=1000, ARGS="--first 7")
 	@exec $(WITH) $(BIN)/python -m tests.faults --plans $(PLANS) $(ARGS)

@@ -20,9 +20,9 @@ from importlib import import_module
 from benchmarks import sizes, table
 from benchmarks.results import Result
 
-NEEDS_DATABASE = ("ingest", "queries", "freshness", "mixed", "caching", "holdings", "rescoring", "totals")
+NEEDS_DATABASE = ("ingest", "queries", "freshness", "mixed", "caching", "holdings", "rescoring", "totals", "growth")
 ALL = ("decode", "inequality", *NEEDS_DATABASE, "soak")
-IN_LANE = ("compression",)
+IN_LANE = ("compression", "chunks")
 """Run by name only, inside tests/lanes/community, whose one database they use as it is."""
 
 

@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 
 from benchmarks import traffic
 from benchmarks.results import Result
+from benchmarks.sizes import size
 
 DATABASE = "megatron_growth"
-STEP = 100_000
+STEP = size(100_000, 500)
 """Trades of one day, which are stored, rolled and measured together."""
 BATCH = 20_000
-MINTS, WALLETS = 800, 4_000
+MINTS, WALLETS = size(800, 20), size(4_000, 50)
 """New ones a day: 80,000 tokens and 400,000 wallets at ten million trades."""
 SMALL = 3 * STEP
-REQUESTS = 3
+REQUESTS = size(3, 1)
 """Each page is asked so often; the middle one counts."""
 PAGE = 50
 LISTS_MS, API_MS = 300.0, 150.0
@@ -51,7 +52,9 @@ def run() -> list[Result]:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE transactions, candles_due, pool_milestones, stream_cursors, pools, tokens CASCADE")
+        # Hypertables have no foreign keys by which they would be emptied with their parents.
+        cursor.execute("TRUNCATE transactions, price_candles_1m, price_candles_5m, price_candles_1h, price_candles_1d")
+        cursor.execute("TRUNCATE candles_due, pool_milestones, stream_cursors, pools, tokens CASCADE")
         cursor.execute("DROP TABLE IF EXISTS growth_steps")
     return measure(grow(SMALL, lambda _: None))
 
@@ -248,7 +251,7 @@ def _caller() -> Callable[[str], Any]:
     return ask
 
 
-def _rate(seconds: float = 3.0) -> tuple[float, float]:
+def _rate(seconds: float = size(30, 1) / 10) -> tuple[float, float]:
     """Return how many pages of tokens a second one process answers, and how many bare replies of the same JSON."""
     from rest_framework.renderers import JSONRenderer
 
@@ -266,18 +269,11 @@ def _rate(seconds: float = 3.0) -> tuple[float, float]:
 
 def _latest() -> list[Result]:
     """Return the 99th percentile of reading a token's newest 100 trades where there are chunks."""
-    from megatron.core.timescale.newest import has_chunks
+    from benchmarks import chunks
+    from megatron.core.timescale.bounds import has_chunks
     from tokens.models import Token
-    from tokens.selectors import desk
 
-    if not has_chunks():
-        return []
-    taken = sorted(
-        _timed(lambda token=token: desk.latest_trades(token=token, limit=100))  # type: ignore[misc]
-        for token in Token.objects.order_by("?")[:100]
-    )
-    p99 = taken[int(len(taken) * 0.99) - 1]
-    return [Result("latest_trades_chunks_p99_ms", p99, "ms", 5.0, 5.0 / p99)]
+    return [chunks.latest(list(Token.objects.order_by("?")[:100]))] if has_chunks() else []
 
 
 def main(arguments: list[str]) -> int:

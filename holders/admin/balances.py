@@ -82,6 +82,7 @@ class SnapshotAdmin(FactAdmin):
 class HolderAdmin(FactAdmin):
     """Holdings: search a mint for its holders or a wallet for what it holds."""
 
+    list_reads = ("flags",)
     booleans = {"is_smart_money": MERIT, "is_bot": DANGER, "is_mev_bot": DANGER, "is_insider": DANGER}
     # The columns default to no; until the wallet is judged in this token that says nothing.
     boolean_known = dict.fromkeys(booleans, lambda row: row.flags is not None)

@@ -20,6 +20,7 @@ CHART_WINDOW = timedelta(days=30)
 class CreditsAdmin(FactAdmin):
     """Budgets, endpoints and a chart of the days above the single seconds."""
 
+    list_reads = ("error_message",)
     list_display = ("made", "api_provider", "endpoint", "request_type", "calls", "credits_used", "took", "ended")
     list_display_links = ("made",)
     list_filter = ("api_provider",)

@@ -107,14 +107,13 @@ class JobAdmin(WorkAdmin):
     list_before_template = "console/holder_jobs.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HolderScoreJob]:
-        """Bring each job's token along; what a job has done stays in the database until it is opened."""
+        """Bring each job's token along."""
         of = Token.objects.filter(mint_address=OuterRef("token_mint"))
-        found = (
+        return (
             super()
             .get_queryset(request)
             .annotate(token_pk=Subquery(of.values("pk")[:1]), symbol=Subquery(of.values("symbol")[:1]))
         )
-        return found if request.resolver_match and request.resolver_match.kwargs else found.defer("evidence")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         now = utc_now()

@@ -34,6 +34,7 @@ _LAMPORTS = 1_000_000_000
 class WalletAdmin(FactAdmin):
     """Wallets, those that were looked at last first."""
 
+    list_reads = ("evidence",)
     booleans = {"from_start": NEUTRAL, "is_whole": NEUTRAL, "known_scammer": DANGER}
     # Who never traded a token that we know was never seen to dump one either.
     boolean_known = {"known_scammer": lambda row: bool(row.unique_tokens_traded)}
@@ -128,6 +129,7 @@ class WalletAdmin(FactAdmin):
 class ClusterAdmin(FactAdmin):
     """Groups of wallets that belong together, the largest first."""
 
+    list_reads = ("members", "funders")
     list_display = ("tie", "token", "size", "share", "named", "funded_by", "found")
     list_display_links = ("tie",)
     list_filter = ("kind",)

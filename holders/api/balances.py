@@ -114,6 +114,8 @@ class HolderSerializer(serializers.Serializer[TokenHolder]):
     """One wallet's holding of the token; null is unknown. Costs and profits are net of fees, against average cost; prices are
     without them."""
 
+    reads = ("flags",)
+
     wallet = serializers.CharField(source="wallet_address")
     balance = DecimalText(source="current_balance", help_text="Whole tokens that it holds")
     traded_balance = DecimalText(help_text="Whole tokens that its trades leave")

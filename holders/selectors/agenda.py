@@ -30,10 +30,12 @@ class Candidate:
     analysed_at: datetime | None
     milestone_pct: int | None
     """The newest of 10, 25, 50 and 75 that no analysis has seen yet."""
+    created_at: datetime | None = None
+    """When its token was made, on chain."""
 
 
 _CANDIDATES = """
-SELECT t.mint_address, p.progress_quote_pct, done.finished_at, passed.threshold_pct
+SELECT t.mint_address, p.progress_quote_pct, done.finished_at, passed.threshold_pct, t.creation_timestamp
 FROM pools p JOIN tokens t ON t.id = p.token_id
 LEFT JOIN LATERAL (
     SELECT finished_at FROM holder_score_queue
@@ -57,8 +59,10 @@ def candidates(*, now: datetime) -> Sequence[Candidate]:
     with connection.cursor() as cursor:
         cursor.execute(_CANDIDATES, {"active": now - ACTIVE_WITHIN, "least": WINDOW_FROM, "full": WINDOW_TO})
         return [
-            Candidate(mint=mint, progress_pct=progress, analysed_at=analysed, milestone_pct=milestone)
-            for mint, progress, analysed, milestone in cursor.fetchall()
+            Candidate(
+                mint=mint, progress_pct=progress, analysed_at=analysed, milestone_pct=milestone, created_at=created
+            )
+            for mint, progress, analysed, milestone, created in cursor.fetchall()
         ]
 
 

@@ -15,6 +15,7 @@ from django.db.models import Count, QuerySet
 from holders.domain import terms
 from holders.domain.behaviour import Results, Trade
 from holders.models import TokenHolder, WalletAnalysis, WalletCluster
+from megatron.core.timescale.bounds import bounded
 
 NEWEST = 200
 """Trades of a wallet by whose shape it is judged."""
@@ -26,7 +27,7 @@ SELECT wallet, t.block_time, t.slot, t.event_index, t.token_id::text, t.type = '
   FROM unnest(%(wallets)s::varchar[]) AS wallet
  CROSS JOIN LATERAL (
        SELECT block_time, slot, event_index, token_id, type, sol_amount FROM transactions
-        WHERE user_address = wallet AND block_time <= %(at)s AND type IN ('buy', 'sell')
+        WHERE user_address = wallet AND block_time <= %(at)s AND {between} AND type IN ('buy', 'sell')
         ORDER BY block_time DESC LIMIT %(newest)s) AS t
 """
 
@@ -110,10 +111,14 @@ def own(*, wallets: Sequence[str], at: datetime) -> Mapping[str, Own]:
         "snipe": terms.SNIPER_WINDOW,
         "dump": terms.DUMP_ABOVE,
     }
-    trades: dict[str, list[Trade]] = {}
-    for wallet, *columns in _rows(_TRADES, asked):
-        trades.setdefault(wallet, []).append(Trade(*columns))
     results = {row[0]: row[1:] for row in _rows(_RESULTS, asked)}
+    # Where they traded is known now: their trades are looked for in no other chunk.
+    asked["first"] = min((first for *_, first, _ in results.values()), default=at)
+    asked["last"] = max((last for *_, last in results.values()), default=at)
+    between = bounded("block_time >= %(first)s AND block_time <= %(last)s")
+    trades: dict[str, list[Trade]] = {}
+    for wallet, *columns in _rows(_TRADES.replace("{between}", between), asked):
+        trades.setdefault(wallet, []).append(Trade(*columns))
     profits = {row[0]: row[1:] for row in _rows(_PROFITS, asked)}
     created = dict(_rows(_CREATED, asked))
     return {

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import psycopg
@@ -17,6 +17,7 @@ from holders.models import HolderScoreJob
 from holders.selectors import agenda
 from holders.selectors.agenda import Candidate
 from megatron.core import ids, nudges
+from megatron.core.timescale.bounds import bounded
 from tokens.domain.programs import MAYHEM_AGENT
 
 HORIZON = timedelta(seconds=30)
@@ -24,6 +25,8 @@ HORIZON = timedelta(seconds=30)
 KEPT = timedelta(days=30)
 FEW_BUYS = 200
 """Among so many of a token's newest buys its five holders are looked for."""
+
+_EPOCH, _SLACK = datetime.fromtimestamp(0, UTC), timedelta(days=1)
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,8 @@ class Wish(NamedTuple):
     due_at: datetime
     was_analysed: bool
     """Then it had its holders counted; else five different buyers are looked for first."""
+    created_at: datetime | None = None
+    """When its token was made: nobody bought it before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,8 @@ WHERE NOT t.is_graduated
   AND NOT EXISTS (SELECT FROM pools p WHERE p.token_id = t.id AND p.pool_type = 'initial' AND p.status <> 'active')
   AND (n.counted OR %(fewest)s <= (
       SELECT count(DISTINCT user_address) FROM (
-          SELECT user_address FROM transactions WHERE token_id = t.id AND type = 'buy' AND user_address <> %(agent)s
+          SELECT user_address FROM transactions
+          WHERE token_id = t.id AND type = 'buy' AND user_address <> %(agent)s AND {since}
           ORDER BY block_time DESC LIMIT %(buys)s
       ) AS newest))
 ORDER BY n.mint
@@ -138,7 +144,13 @@ def _wish(it: Candidate, known: Scores, now: datetime) -> Wish:
     priority, reason = max(asks, key=lambda ask: ask[0])
     at_once = is_instant or it.analysed_at is None or it.milestone_pct is not None
     due_at = now if at_once or it.analysed_at is None else max(now, it.analysed_at + turn.interval)
-    return Wish(it.mint, priority, reason, due_at, it.analysed_at is not None)
+    return Wish(it.mint, priority, reason, due_at, it.analysed_at is not None, it.created_at)
+
+
+def _since(wishes: Sequence[Wish], now: datetime) -> datetime:
+    """Return from when on there are trades of those whose buyers are looked for."""
+    created = [wish.created_at or _EPOCH for wish in wishes if not wish.was_analysed]
+    return min(created, default=now) - _SLACK
 
 
 @transaction.atomic
@@ -151,7 +163,7 @@ def _ask(wishes: Sequence[Wish], evidence: Mapping[str, Any], now: datetime, *, 
             # Shorter than deadlock_timeout: of us and a writer of trades who wait for each other it is always us who gives in.
             cursor.execute("SET LOCAL lock_timeout = '200ms'")
         cursor.execute(
-            _ASK,
+            _ASK.replace("{since}", bounded("block_time >= %(since)s")),
             {
                 "now": now,
                 "evidence": json.dumps(dict(evidence)),
@@ -164,6 +176,7 @@ def _ask(wishes: Sequence[Wish], evidence: Mapping[str, Any], now: datetime, *, 
                 "fewest": ranks.FEWEST_HOLDERS,
                 "buys": FEW_BUYS,
                 "agent": MAYHEM_AGENT,
+                "since": _since(wishes, now),
             },
         )
         new = [is_new for (is_new,) in cursor.fetchall()]

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -51,11 +50,6 @@ class _Timed(_OfMint):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         return chunked_object(self.get_queryset(request), object_id, "timestamp")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = super().get_queryset(request)
-        is_list = request.resolver_match is not None and str(request.resolver_match.url_name).endswith("changelist")
-        return rows.defer("breakdown", "inputs") if is_list else rows
 
     @display(description="Measured", ordering="timestamp")
     def at(self, row: Any) -> SafeString | str:
@@ -116,6 +110,7 @@ class HolderScoreAdmin(_Timed):
 
 @admin.register(HolderScoreFreeze)
 class HolderScoreFreezeAdmin(_OfMint):
+    list_reads = ("score",)
     list_display = ("frozen", "mint_cell", "points", "graduated", "scored")
     ordering = ("-frozen_at", "-id")
 
@@ -138,6 +133,7 @@ class HolderScoreFreezeAdmin(_OfMint):
 
 @admin.register(RiskMetric)
 class RiskMetricAdmin(_Timed):
+    list_reads = ("evidence", "red_flags")
     booleans = dict.fromkeys(SIGNS, DANGER)
     list_display = ("at", "mint_cell", "level", "worst", "weighted", "known", "signs_seen", "flags")
     list_filter = ("risk_level",)

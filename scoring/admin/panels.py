@@ -59,7 +59,7 @@ def _of_score(newest: TokenScore, token: Any, now: datetime) -> dict[str, Any]:
 
 def risk(*, token: Any, now: datetime) -> Panel | None:
     """Return the panel of what speaks against a token: risks, signs with their evidence, sell-offs. Two queries."""
-    found = standing.find_risk(token_mint=token.mint_address)
+    found = standing.find_risk(token=token)
     selloffs = standing.selloffs(token_mint=token.mint_address)
     if found is None and not selloffs:
         return None

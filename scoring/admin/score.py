@@ -21,6 +21,7 @@ from scoring.services import explain
 class LatestTokenScoreAdmin(FactAdmin):
     """The newest score of each token; a token's own page says why."""
 
+    list_reads = ("score__red_flags",)
     list_display = ("token_cell", "total", "share", "technical", "holder", "social", "flags", "known", "since")
     list_display_links = None
     list_filter = ("token__platform", "token__is_graduated", "score__is_disqualified")
@@ -73,6 +74,7 @@ class LatestTokenScoreAdmin(FactAdmin):
 class TokenScoreAdmin(FactAdmin):
     """Every score, and on its page every line of it as it was then."""
 
+    list_reads = ("red_flags",)
     booleans = {"is_disqualified": DANGER, "has_red_flags": DANGER}
     list_display = ("since", "token_cell", "total", "technical", "holder", "social", "flags", "policy_version")
     list_display_links = ("since",)
@@ -83,10 +85,8 @@ class TokenScoreAdmin(FactAdmin):
     change_form_before_template = "console/score_then.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TokenScore]:
-        """Bring the token along; what a list does not show stays in the database."""
-        found = super().get_queryset(request).select_related("token")
-        is_page = bool(request.resolver_match and request.resolver_match.kwargs)
-        return found if is_page else found.defer("inputs", "score_details")
+        """Bring the token along."""
+        return super().get_queryset(request).select_related("token")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

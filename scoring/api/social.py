@@ -76,8 +76,8 @@ class SocialView(APIView):
         token = token_of(mint)
         found = {
             "mint": token.mint_address,
-            "score": social.find_newest_score(token_id=token.pk),
-            "readings": social.newest_readings(token_id=token.pk),
+            "score": social.find_newest_score(token=token),
+            "readings": social.newest_readings(token=token),
         }
         return Response(SocialSerializer(found).data)
 

@@ -11,8 +11,10 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
+from megatron.core.timescale.newest import Lifetime, newest, within
 from scoring.domain.social import Figures, growth
 from scoring.models import SocialMetric, SocialScore
+from tokens.models import Token
 
 NEWEST_FIRST = ("-timestamp", "-id")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -179,15 +181,17 @@ def metrics(*, token_id: UUID, source: str | None = None) -> QuerySet[SocialMetr
     return found if source is None else found.filter(source=source)
 
 
-def newest_readings(*, token_id: UUID) -> Sequence[SocialMetric]:
+def newest_readings(*, token: Token) -> Sequence[SocialMetric]:
     """Return the newest reading of each source, by the source's name."""
-    newest = metrics(token_id=token_id).order_by("source", "-timestamp").distinct("source")
-    return list(newest)
+    told = within(metrics(token_id=token.pk), Lifetime("timestamp", first=token.creation_timestamp))
+    return list(told.order_by("source", "-timestamp").distinct("source"))
 
 
-def find_newest_score(*, token_id: UUID) -> SocialScore | None:
+def find_newest_score(*, token: Token) -> SocialScore | None:
     """Return a token's newest social score, or ``None``."""
-    return SocialScore.objects.filter(token_id=token_id).order_by("-calculated_at").first()
+    rows = SocialScore.objects.filter(token=token).order_by("-calculated_at")
+    found = newest(rows, limit=1, lifetime=Lifetime("calculated_at", first=token.creation_timestamp))
+    return found[0] if found else None
 
 
 def _known(row: tuple[Any, ...]) -> Known:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import QuerySet
 
+from megatron.core.timescale import newest as steps
 from scoring.models import RiskMetric, SelloffEvent, TokenScore
 from scoring.selectors import scores
 from tokens.models import Token
@@ -48,9 +49,11 @@ def course(*, token: Token, until: datetime) -> Sequence[Point]:
         return list(cursor.fetchall())
 
 
-def find_risk(*, token_mint: str) -> RiskMetric | None:
+def find_risk(*, token: Token) -> RiskMetric | None:
     """Return what speaks against a token by its newest holder snapshot; ``None`` without one."""
-    return RiskMetric.objects.filter(token_mint=token_mint).order_by("-timestamp").first()
+    rows = RiskMetric.objects.filter(token_mint=token.mint_address).order_by("-timestamp")
+    found = steps.newest(rows, limit=1, lifetime=steps.Lifetime("timestamp", first=token.creation_timestamp))
+    return found[0] if found else None
 
 
 def selloffs(*, token_mint: str, limit: int = 3) -> Sequence[SelloffEvent]:

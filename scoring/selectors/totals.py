@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from megatron.core.timescale.bounds import bounded, has_chunks
 from scoring.domain.terms import Section
 from scoring.domain.total import Inputs, PartPoints
 from scoring.domain.verdicts import Facts
@@ -90,37 +91,39 @@ SELECT t.id AS token_id, t.mint_address AS mint,
   FROM tokens t
   LEFT JOIN holder_score_freezes frozen ON frozen.token_mint = t.mint_address
   LEFT JOIN LATERAL (
-    SELECT * FROM technical_scores s WHERE s.token_mint = t.mint_address ORDER BY s.timestamp DESC LIMIT 1
+    SELECT * FROM technical_scores s WHERE s.token_mint = t.mint_address AND {technical}
+     ORDER BY s.timestamp DESC LIMIT 1
   ) tech ON true
   LEFT JOIN LATERAL (
     SELECT kept.* FROM jsonb_populate_record(NULL::holder_scores, frozen.score) kept WHERE frozen.token_mint IS NOT NULL
      UNION ALL
-    (SELECT * FROM holder_scores s WHERE s.token_mint = t.mint_address AND frozen.token_mint IS NULL
+    (SELECT * FROM holder_scores s WHERE s.token_mint = t.mint_address AND frozen.token_mint IS NULL AND {holder}
       ORDER BY s.timestamp DESC LIMIT 1)
   ) hold ON true
   LEFT JOIN LATERAL (
     SELECT kept.* FROM jsonb_populate_record(NULL::risk_metrics, frozen.risk) kept WHERE frozen.token_mint IS NOT NULL
      UNION ALL
-    (SELECT * FROM risk_metrics s WHERE s.token_mint = t.mint_address AND frozen.token_mint IS NULL
+    (SELECT * FROM risk_metrics s WHERE s.token_mint = t.mint_address AND frozen.token_mint IS NULL AND {risk}
       ORDER BY s.timestamp DESC LIMIT 1)
   ) risk ON true
   LEFT JOIN LATERAL (
-    SELECT * FROM social_scores s WHERE s.token_id = t.id ORDER BY s.calculated_at DESC LIMIT 1
+    SELECT * FROM social_scores s WHERE s.token_id = t.id AND {social} ORDER BY s.calculated_at DESC LIMIT 1
   ) soc ON true
   LEFT JOIN LATERAL (
     SELECT s.top_1_percentage, s.top_5_percentage FROM holder_snapshots s
-     WHERE s.token_mint = t.mint_address AND s.snapshot_time = coalesce(risk.timestamp, hold.timestamp) LIMIT 1
+     WHERE s.token_mint = t.mint_address AND s.snapshot_time = coalesce(risk.timestamp, hold.timestamp) AND {snapshot}
+     LIMIT 1
   ) snap ON true
   LEFT JOIN LATERAL (
     SELECT s.timestamp, s.total_holders FROM holder_scores s
      WHERE s.token_mint = t.mint_address AND s.timestamp < hold.timestamp
-       AND s.timestamp >= hold.timestamp - %(growth_hours)s * INTERVAL '1 hour'
+       AND s.timestamp >= hold.timestamp - %(growth_hours)s * INTERVAL '1 hour' AND {earlier}
      ORDER BY s.timestamp LIMIT 1
   ) earlier ON true
   LEFT JOIN LATERAL (
     SELECT s.timestamp FROM technical_scores s
      WHERE s.token_mint = t.mint_address AND s.timestamp >= t.creation_timestamp
-       AND s.timestamp < t.creation_timestamp + %(strong_hours)s * INTERVAL '1 hour'
+       AND s.timestamp < t.creation_timestamp + %(strong_hours)s * INTERVAL '1 hour' AND {reached}
        AND s.progress_quote_pct >= %(strong_pct)s
      ORDER BY s.timestamp LIMIT 1
   ) reached ON t.is_graduated OR tech.progress_quote_pct >= %(strong_pct)s
@@ -131,15 +134,35 @@ SELECT t.id AS token_id, t.mint_address AS mint,
  WHERE t.id = ANY(%(tokens)s)
  ORDER BY t.id
 """
+_STANDING = ", ".join(f"standing.{name} AS standing_{name}" for name in ("calculated_at", *STANDING, *CARRIED))
 
-
-_NEWEST = _NEWEST.replace(
-    "{standing}", ", ".join(f"standing.{name} AS standing_{name}" for name in ("calculated_at", *STANDING, *CARRIED))
-)
+# No part's newest row is older than the one that the standing total was made of, and none is older than its token.
+_KNOWN = """
+SELECT min(coalesce((standing.inputs #>> '{sources,technical,at}')::timestamptz, t.creation_timestamp, 'epoch')),
+       min(coalesce((standing.inputs #>> '{sources,holder,at}')::timestamptz, t.creation_timestamp, 'epoch')),
+       min(coalesce((standing.inputs #>> '{sources,risk,at}')::timestamptz, t.creation_timestamp, 'epoch')),
+       min(coalesce((standing.inputs #>> '{sources,social,at}')::timestamptz, t.creation_timestamp, 'epoch')),
+       min(t.creation_timestamp), max(t.creation_timestamp)
+  FROM tokens t
+  LEFT JOIN latest_token_scores latest ON latest.token_id = t.id
+  LEFT JOIN token_scores standing ON standing.id = latest.score_id
+ WHERE t.id = ANY(%(tokens)s)
+"""
+_SLACK = timedelta(days=1)
+_BOUNDS = {
+    "technical": "s.timestamp >= %(technical)s",
+    "holder": "s.timestamp >= %(holder)s",
+    "risk": "s.timestamp >= %(risk)s",
+    "social": "s.calculated_at >= %(social)s",
+    "snapshot": "s.snapshot_time >= %(snapshot)s",
+    "earlier": "s.timestamp >= %(holder)s::timestamptz - %(growth_hours)s * INTERVAL '1 hour'",
+    "reached": "s.timestamp >= %(first)s AND s.timestamp < %(last)s::timestamptz + %(strong_hours)s * INTERVAL '1 hour'",
+}
 
 
 def gathered(*, tokens: Collection[UUID], terms: Section) -> Iterator[Gathered]:
-    """Yield what the totals of ``tokens`` are made from, in the order of their ids; one query for any number.
+    """Yield what the totals of ``tokens`` are made from, in the order of their ids; one query for any number, and one more
+    where there are chunks, of which all would be planned.
 
     ``terms`` is a policy's section ``total``: it says how far back growth is measured and what a strong curve is.
     """
@@ -152,10 +175,27 @@ def gathered(*, tokens: Collection[UUID], terms: Section) -> Iterator[Gathered]:
         "strong_pct": reached,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST, asked)
+        if has_chunks():
+            asked |= _known(cursor, asked)
+        bounds = {part: bounded(condition) for part, condition in _BOUNDS.items()}
+        # Not str.format: the statement has braces of its own.
+        statement = _NEWEST.replace("{standing}", _STANDING)
+        for part, condition in bounds.items():
+            statement = statement.replace(f"{{{part}}}", condition)
+        cursor.execute(statement, asked)
         names = [column.name for column in cursor.description or ()]
         for row in cursor.fetchall():
             yield _gathered(dict(zip(names, row, strict=True)), reached_pct=reached)
+
+
+def _known(cursor: Any, asked: dict[str, Any]) -> dict[str, datetime | None]:
+    """Return from when on the newest rows of each part are, for all tokens together, and when these were created."""
+    cursor.execute(_KNOWN, asked)
+    technical, holder, risk, social, first, last = cursor.fetchone()
+    if technical is None:  # no such token
+        technical = holder = risk = social = datetime.fromtimestamp(0, UTC)
+    since = {"technical": technical, "holder": holder, "risk": risk, "social": social, "snapshot": min(holder, risk)}
+    return {**{part: at - _SLACK for part, at in since.items()}, "first": first, "last": last}
 
 
 def _gathered(row: dict[str, Any], *, reached_pct: Decimal) -> Gathered:

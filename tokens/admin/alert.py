@@ -45,6 +45,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(OperatorAlert)
 class AlertAdmin(FactAdmin):
+    list_reads = ("message",)
     list_display = ("severity_cell", "kind_cell", "message_cell", "state", "times", "first_seen", "last_seen")
     list_display_links = ("kind_cell",)
     list_filter = (StateFilter, "severity", "kind")

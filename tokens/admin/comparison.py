@@ -72,6 +72,7 @@ class TallyAdmin(FactAdmin):
 
 @admin.register(ChainReorg)
 class ReorgAdmin(FactAdmin):
+    list_reads = ("signatures",)
     list_display = ("found", "venue_cell", "slots", "depth", "trades_removed", "moved", "tokens_removed", "dropped")
     list_filter = ("venue",)
     search_fields = ("=slot_from", "=slot_to")

@@ -10,6 +10,7 @@ from tokens.models import SystemMetric
 
 @admin.register(SystemMetric)
 class MetricAdmin(FactAdmin):
+    list_reads = ("metric_data",)
     list_display = (
         "minute",
         "kind_cell",

@@ -30,6 +30,7 @@ _STATUS_TONES = {
 
 @admin.register(RejectedMessage)
 class RejectedAdmin(FactAdmin):
+    list_reads = ("detail",)
     list_display = ("reason_cell", "detail_cell", "source", "waits_for_cell", "state", "attempts", "size", "came")
     list_display_links = ("reason_cell",)
     list_filter = ("status", "reason")

@@ -1,6 +1,7 @@
 """Trades and liquidity events, newest first by their ids, which are in the order of time."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
@@ -8,8 +9,11 @@ from megatron.core.admin import FactAdmin
 from megatron.core.admin.reading import chunked_object
 from megatron.core.booleans import MERIT
 from megatron.core.display import amount, price
+from megatron.core.timescale.bounds import has_chunks
+from megatron.core.timescale.newest import within
 from tokens.admin import cells
-from tokens.models import Transaction
+from tokens.models import Token, Transaction
+from tokens.selectors import trades
 
 
 @admin.register(Transaction)
@@ -34,6 +38,14 @@ class TransactionAdmin(FactAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Transaction | None:
         return chunked_object(self.get_queryset(request), object_id, "block_time")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Transaction], search_term: str
+    ) -> tuple[QuerySet[Transaction], bool]:
+        """Return the trades that fit; those of a mint within the life of its token, so that no other chunk is planned."""
+        found, is_many = super().get_search_results(request, queryset, search_term)
+        token = Token.objects.filter(mint_address=search_term.strip()).first() if has_chunks() else None
+        return (found if token is None else within(found, trades.lifetime(token))), is_many
 
     @display(description="Type", label=cells.TYPE_TONES)
     def kind(self, trade: Transaction) -> tuple[str, str]:

@@ -7,11 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 from unfold.decorators import action, display
-from unfold.views import ChangeList
 
 from megatron.core.admin import FactAdmin
 from megatron.core.admin.guard import reason_of
-from megatron.core.admin.pages import ReasonForm
+from megatron.core.admin.pages import ReasonForm, ShownColumns
 from megatron.core.clock import utc_now
 from tokens.admin import cells
 from tokens.choices import Program, RejectionStatus, VenueStatus
@@ -33,7 +32,7 @@ _TONES = {
 }
 
 
-class _Venues(ChangeList):
+class _Venues(ShownColumns):
     """The list of venues, each row with how its live feeds are: read once for all of them."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -51,6 +50,7 @@ class _Venues(ChangeList):
 
 @admin.register(VenueState)
 class VenueAdmin(FactAdmin):
+    list_reads = ("quarantine_reason",)
     list_display = ("venue_cell", "state", "reason_cell", "since", "kept", "compared_to", "compared_at")
     list_display_links = ("venue_cell",)
     list_filter = ("status",)
@@ -63,7 +63,7 @@ class VenueAdmin(FactAdmin):
         quarantine.know_all()
         return super().changelist_view(request, extra_context)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ShownColumns]:
         return _Venues
 
     def has_operate_permission(self, request: HttpRequest) -> bool:

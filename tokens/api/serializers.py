@@ -176,6 +176,8 @@ class HotTokensSerializer(serializers.Serializer[Any]):
 
 
 class FeesInTokenSerializer(serializers.Serializer[Any]):
+    reads = ("raw_data",)
+
     protocol = Amount("protocol_fee", "decimals")
     platform = Amount("platform_fee", "decimals")
     creator = Amount("creator_fee", "decimals")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import connection
 
@@ -58,8 +58,13 @@ def latest_bars(*, token: Token, interval: int, currency: Currency, limit: int =
 
 def first_filled_interval(*, token: Token) -> int | None:
     """Return the shortest interval of which ``token`` has a candle, or ``None``."""
-    filled = (interval for interval, table in _TABLES.items() if table._default_manager.filter(token=token).exists())
-    return next(filled, None)
+    known = trades.lifetime(token, "bucket")
+    for interval, table in _TABLES.items():
+        rows: Any = table._default_manager.filter(token=token)
+        rows = rows.order_by("-bucket").values_list("bucket")
+        if newest(rows, limit=1, lifetime=trades.candles_of(known, interval)):
+            return interval
+    return None
 
 
 _BY_SOURCE = """

@@ -12,8 +12,7 @@ from django.db.models.functions import Trunc
 
 from megatron.core.estimates import estimated_rows
 from megatron.core.ids import first_id
-from megatron.core.timescale import policies
-from megatron.core.timescale.bounds import bounded
+from megatron.core.timescale.bounds import bounded, has_chunks
 from megatron.core.timescale.newest import newest
 from tokens.choices import RejectionReason, RejectionStatus, TransactionType
 from tokens.domain.programs import MAYHEM_AGENT
@@ -267,5 +266,4 @@ def transactions_between(since: datetime, until: datetime) -> QuerySet[Transacti
     Ids are in the order of time, so the key's index serves it. Chunks are left out by the time, where there are chunks.
     """
     found = Transaction.objects.filter(id__gte=first_id(since), id__lt=first_id(until))
-    has_chunks = policies.level(connection) != "none"
-    return found.filter(block_time__gte=since, block_time__lt=until) if has_chunks else found
+    return found.filter(block_time__gte=since, block_time__lt=until) if has_chunks() else found

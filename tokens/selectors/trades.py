@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Max, QuerySet
 
-from megatron.core.timescale.newest import Lifetime, has_chunks, newest
+from megatron.core.timescale.bounds import has_chunks
+from megatron.core.timescale.newest import Lifetime, newest
 from tokens.choices import CandleInterval
 from tokens.models import PriceCandle, PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m, Token, Transaction
 
@@ -86,7 +87,11 @@ def lifetime(token: Token, column: str = "block_time") -> Lifetime:
 
 def candles_lifetime(token: Token, interval: int) -> Lifetime:
     """Return between which times candles of ``token`` begin: one begins before the trades in it."""
-    known = lifetime(token, "bucket")
+    return candles_of(lifetime(token, "bucket"), interval)
+
+
+def candles_of(known: Lifetime, interval: int) -> Lifetime:
+    """Return between which times the candles of trades within ``known`` begin."""
     return replace(known, first=known.first and known.first - timedelta(seconds=interval))
 
 

@@ -12,22 +12,39 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.forms import ActionForm
+from unfold.views import ChangeList
 
 from megatron.core import clock, queue
 from megatron.core.admin.guard import Guarded, reason_of
 from megatron.core.admin.reading import EstimatedPaginator, ExactSearch, ServedOrders
 from megatron.core.booleans import Booleans
+from megatron.core.columns import without_unshown
+
+
+class ShownColumns(ChangeList):
+    """A list that reads no wide column which it does not show."""
+
+    def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Any]:
+        """Return the rows of the list."""
+        rows = super().get_queryset(*args, **options)
+        return without_unshown(rows, {*map(str, self.list_display), *self.model_admin.list_reads})
 
 
 class FactAdmin(Guarded, Booleans, ServedOrders, ExactSearch, ModelAdmin):
-    """Read-only pages of any table, fast on millions of rows. A subclass names its columns and its
-    ``search_fields``."""
+    """Read-only pages of any table, fast on millions of rows. A subclass names its columns and its ``search_fields``, and as
+    ``list_reads`` the wide columns (``token__metadata``) that its list makes others from."""
+
+    list_reads: tuple[str, ...] = ()
 
     paginator = EstimatedPaginator
     show_full_result_count = False
     list_per_page = 50
     list_disable_select_all = True
     actions: Any = None
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        """Return how the list is read."""
+        return ShownColumns
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """Nobody adds a fact by hand."""
@@ -71,6 +88,7 @@ class WorkAdmin(FactAdmin):
     action_form = ReasonForm
     actions: tuple[str, ...] = ("retry", "quarantine", "release")
     list_display: tuple[str, ...] = ("__str__", "state", "due_at", "attempts", "last_error")
+    list_reads = ("last_error",)
     ordering = ("due_at",)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:

@@ -17,6 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from megatron.core.api.columns import shown_by
+from megatron.core.columns import without_unshown
 from megatron.core.timescale.newest import Lifetime, newest
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 500
@@ -32,7 +34,8 @@ class CursorPagination(BasePagination):
     Rows that are the same in all of them are told apart by the primary key, and NULLs stand where the order says, else
     where PostgreSQL has them (above every value). Rows without a value in the view's ``known`` column, if it names one,
     are left out. A cursor holds the values of the last row exactly and is signed for its address and order: another one
-    is refused. A view of the newest rows of a hypertable that knows when these can have been says so as its ``lifetime``.
+    is refused. No wide column is read that the view's serializer does not show. A view of the newest rows of a
+    hypertable that knows when these can have been says so as its ``lifetime``.
     """
 
     ordering: Sequence[str | OrderBy] = ()
@@ -46,6 +49,9 @@ class CursorPagination(BasePagination):
         known = getattr(view, "known", None)
         if known:
             queryset = queryset.filter(**{f"{known}__isnull": False})
+        serializer = getattr(view, "serializer_class", None)
+        if serializer is not None:
+            queryset = without_unshown(queryset, shown_by(serializer))
         keys = _keys(queryset, getattr(view, "ordering", None) or self.ordering, known)
         size, at = _page_size(request), None
         lifetime: Lifetime | None = getattr(view, "lifetime", None)

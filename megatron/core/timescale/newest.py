@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import QuerySet
 
-from megatron.core.timescale import policies
+from megatron.core.timescale.bounds import has_chunks
 
 _DAYS = (1, 7, 30)
 _SLACK = timedelta(days=1)
@@ -42,9 +41,20 @@ class Lifetime:
             yield begin, end
 
 
-def has_chunks() -> bool:
-    """Return whether this server plans a query chunk by chunk."""
-    return policies.level(connection) != "none"
+def within(rows: QuerySet[Any], lifetime: Lifetime) -> QuerySet[Any]:
+    """Return ``rows`` with constant bounds on their time, so that only the chunks of the ``lifetime`` are planned; as they are
+    on a server without chunks."""
+    if not has_chunks():
+        return rows
+    steps = list(lifetime.steps())
+    return _between(rows, lifetime.column, steps[-1][0], steps[0][1]) if steps else rows.none()
+
+
+def _between(rows: QuerySet[Any], column: str, start: datetime, end: datetime) -> QuerySet[Any]:
+    bounds: dict[str, datetime] = {f"{column}__gte": start} if start != _FIRST else {}
+    if end != _LAST:
+        bounds[f"{column}__lt"] = end
+    return rows.filter(**bounds)
 
 
 def newest(rows: QuerySet[Any], *, limit: int, lifetime: Lifetime, at: datetime | None = None) -> list[Any]:
@@ -56,10 +66,7 @@ def newest(rows: QuerySet[Any], *, limit: int, lifetime: Lifetime, at: datetime 
         return list(rows[:limit])
     found: list[Any] = []
     for start, end in lifetime.steps(at=at):
-        bounds: dict[str, datetime] = {f"{lifetime.column}__gte": start} if start != _FIRST else {}
-        if end != _LAST:
-            bounds[f"{lifetime.column}__lt"] = end
-        found += rows.filter(**bounds)[: limit - len(found)]
+        found += _between(rows, lifetime.column, start, end)[: limit - len(found)]
         if len(found) == limit:
             break
     return found

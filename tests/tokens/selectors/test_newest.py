@@ -1,23 +1,25 @@
 """The newest of a token's rows are read by steps back in time where every chunk would be planned, and are the same."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from megatron.core import api_keys
 from megatron.core.choices import Scope
-from megatron.core.timescale import newest
+from megatron.core.timescale import newest, policies
 from tests import factories
+from tests.chunks import chunks_planned
 from tests.factories import NOON
 from tokens.choices import CandleInterval
-from tokens.models import Pool, Transaction
-from tokens.selectors import desk, trades
+from tokens.models import Pool, PriceCandle1d, Transaction
+from tokens.selectors import charts, desk, trades
 
 pytestmark = pytest.mark.django_db
 
@@ -43,15 +45,7 @@ def pool() -> Pool:
 @pytest.fixture
 def chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a server without chunks be asked like one that has them."""
-    monkeypatch.setattr(newest, "has_chunks", lambda: True)
-    monkeypatch.setattr(trades, "has_chunks", lambda: True)
-
-
-def _chunks_planned(statement: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {statement}")
-        plan = " ".join(row[0] for row in cursor.fetchall())
-    return len(set(re.findall(r"_hyper_\d+_\d+_chunk", plan)))
+    monkeypatch.setattr(policies, "level", lambda _: "apache")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 9, 10, 50])
@@ -86,7 +80,7 @@ def test_endurance_13_a_latest_trades_plan_asks_a_few_chunks(pool: Pool) -> None
         query["sql"] for query in queries if '"transactions"' in query["sql"] or "price_candles_1m" in query["sql"]
     ]
     assert len(asked) == 2
-    assert all(_chunks_planned(statement) <= 3 for statement in asked), asked
+    assert all(chunks_planned(statement) <= 3 for statement in asked), asked
 
 
 @pytest.mark.usefixtures("chunks")
@@ -103,6 +97,36 @@ def test_endurance_13_pages_of_trades_by_steps_are_all_of_them(pool: Pool) -> No
         address = page["next"]
     expected = [NOON - timedelta(days=60 + age) for age in AGES]
     assert [datetime.fromisoformat(one) for one in seen] == expected
+
+
+@pytest.mark.usefixtures("chunks")
+def test_endurance_13_the_shortest_interval_is_found_by_steps(pool: Pool) -> None:
+    """The same as without steps: of a coin with minutes, with days alone, and with none."""
+    assert charts.first_filled_interval(token=pool.token) == CandleInterval.M1
+    quiet = factories.pool(last_trade_at=NOON).token
+    assert charts.first_filled_interval(token=quiet) is None
+    factories.candle(quiet, model=PriceCandle1d, bucket=NOON.replace(hour=0))
+    assert charts.first_filled_interval(token=quiet) == CandleInterval.D1
+
+
+@pytest.mark.community
+def test_endurance_13_a_mint_is_searched_within_its_tokens_life(client: Client, pool: Pool) -> None:
+    """The console's trades of a mint are all of them, and a coin that lived a day plans that day."""
+    client.force_login(User.objects.create_superuser("operator"))
+    brief = factories.pool(factories.token(creation_timestamp=NOON - timedelta(days=90)))
+    brief.last_trade_at = NOON - timedelta(days=89)
+    brief.save()
+    for hours in (0, 20):
+        factories.transaction(brief, block_time=NOON - timedelta(days=90, hours=-hours))
+    with CaptureQueriesContext(connection) as queries:
+        page = client.get("/console/tokens/transaction/", {"q": brief.token.mint_address})
+    assert page.context["cl"].result_count == 2
+    asked = [query["sql"] for query in queries if 'FROM "transactions"' in query["sql"]]
+    assert asked
+    if policies.level(connection) != "none":
+        assert all(chunks_planned(statement) <= 5 for statement in asked), asked
+    other = client.get("/console/tokens/transaction/", {"q": pool.token.mint_address})
+    assert other.context["cl"].result_count == len(AGES)
 
 
 @pytest.mark.parametrize("at", [None, NOON, NOON - timedelta(days=20), NOON - timedelta(days=500)])
