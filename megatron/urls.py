@@ -31,7 +31,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Two stretches of any length side by side: a long path would be split at each place. The console has no such page.
     re_path(r"^console/r/", no_view_on_site, name="no_view_on_site"),
     path("console/password_change/", admin.site.admin_view(change_own_password, cacheable=True)),
-    path("console/login/", few_at_once(away.needs_database(admin.site.login))),  # before the console's own way to the same form
+    path(
+        "console/login/", few_at_once(away.needs_database(admin.site.login))
+    ),  # before the console's own way to the same form
     path("console/", admin.site.urls),
     path("api/v1/", include("megatron.core.api.index")),
     path("api/v1/", include("tokens.api.urls")),

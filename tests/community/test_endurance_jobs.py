@@ -242,6 +242,7 @@ def test_endurance_07_what_was_dropped_is_told_to_the_row(sql: Any, emptied: Non
     assert sql("SELECT count(*) FROM price_candles_1m_cagg") == [(0,)]
 
 
+@pytest.mark.own_chunks
 def test_endurance_07_rows_of_partly_compressed_tables_are_counted_once(sql: Any) -> None:
     """Plain chunks, compressed ones, late rows of these and rows that were taken out of their batch to be changed."""
     pool = factories.pool()

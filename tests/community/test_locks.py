@@ -12,8 +12,9 @@ from megatron.core.timescale.fields import HypertableTimeField
 from tests import factories
 from tests.factories import NOON
 from tokens.models import PriceCandle1d, PriceCandle1h, PriceCandle1m, PriceCandle5m
+from tokens.services import retention
 
-pytestmark = pytest.mark.community
+pytestmark = [pytest.mark.community, pytest.mark.own_chunks]
 
 Sql = Callable[..., list[tuple[Any, ...]]]
 
@@ -83,29 +84,20 @@ def test_endurance_15_making_compressing_and_dropping_a_chunk_locks_no_other_tab
     assert dangers(sql, but=table) == set()
 
 
-def _jobs(sql: Sql, procedure: str) -> list[tuple[int, str]]:
-    return [
-        (number, table)
-        for number, table in sql(
-            "SELECT job_id, hypertable_name FROM timescaledb_information.jobs WHERE proc_name = %s ORDER BY 2",
-            procedure,
-        )
-    ]
-
-
 @pytest.mark.django_db
 @pytest.mark.usefixtures("rows")
-def test_endurance_15_no_retention_job_locks_a_table_that_live_traffic_needs(sql: Sql) -> None:
-    """Each drop job, run with something to drop, takes no lock on another table that anybody waits for."""
+def test_endurance_15_retention_locks_no_table_that_live_traffic_needs(sql: Sql) -> None:
+    """Retention, run with something to drop in each table, takes no lock on tokens or pools that anybody waits for; no job of
+    TimescaleDB drops anything beside it."""
     for table, column in HYPERTABLES.items():
         if table.startswith("price_candles_"):
             sql(_CHUNK.format(table=table, column=column), "{}")
     factories.transaction(factories.pool(), block_time=NOON - timedelta(days=700))
-    found = _jobs(sql, "policy_retention")
-    assert {"transactions", "price_candles_1m", "price_candles_5m", "price_candles_1h"} <= {table for _, table in found}
-    for number, table in found:
-        sql("CALL run_job(%s)", number)
-        assert {one for one in dangers(sql, but=table) if one[0] not in HYPERTABLES} == set(), table
+    factories.cursor(source="solana-logs")
+    dropped = set(retention.apply(now=NOON).rows)
+    assert {"transactions", "price_candles_1m", "price_candles_5m", "price_candles_1h"} <= dropped
+    assert {table for table, _ in dangers(sql, but="")} <= {*HYPERTABLES, "retention_policies"}
+    assert sql("SELECT FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention'") == []
 
 
 _WATCH = """

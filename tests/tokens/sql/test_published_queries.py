@@ -173,6 +173,7 @@ def test_a_published_query_runs_unmodified(name, values):
     assert rows if query.rows < 0 else len(rows) == query.rows
 
 
+@pytest.mark.own_chunks
 @pytest.mark.parametrize("name", [name for name in REPLACED if not name.endswith(("insert_token", "insert_pool"))])
 def test_a_query_that_cannot_run_has_a_replacement_that_does(name, values, level):
     """A query that no server can run still fails for the reason given, and its replacement finds the rows."""
