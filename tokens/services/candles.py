@@ -326,13 +326,8 @@ def _lacking(width: CandleInterval, due: _Due, now: datetime) -> _Due:
         return []
     length = timedelta(seconds=width.value)
     tokens, buckets = _columns(old)
-    asked = {
-        "tokens": tokens,
-        "buckets": buckets,
-        "width": length,
-        "first": min(buckets),
-        "until": max(buckets) + length,
-    }
+    asked: dict[str, Any] = {"tokens": tokens, "buckets": buckets, "width": length}
+    asked |= {"first": min(buckets), "until": max(buckets) + length}
     with connection.cursor() as cursor:
         cursor.execute(_LACKING, asked)
         return list(cursor.fetchall())
