@@ -11,10 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from celery.exceptions import OperationalError as BrokerError
 from django.core.exceptions import SuspiciousOperation
 from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
-from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.typing import EventDict, Processor
 
