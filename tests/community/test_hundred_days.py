@@ -128,7 +128,7 @@ def restore(port: int, folder: Path) -> None:
     connection.close()
     dump = str(folder / "megatron.sql")
     run("pg_dump", "--rows-per-insert=1000", "--no-owner", f"--file={dump}", here)
-    run("psql", "-c", AS_BEFORE, here)
+    run("psql", "-c", "RESET ALL", "-c", AS_BEFORE, here)
     run("psql", "-v", "ON_ERROR_STOP=1", "-c", "SELECT timescaledb_pre_restore()", there)
     run("psql", "-v", "ON_ERROR_STOP=1", "-q", "-f", dump, there)
     run("psql", "-v", "ON_ERROR_STOP=1", "-c", "SELECT public.timescaledb_post_restore()", there)

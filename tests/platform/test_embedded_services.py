@@ -131,6 +131,7 @@ def test_shield_03_a_killed_server_is_started_again_and_said(checkout: Path) -> 
         assert told == ["postgres ended by SIGKILL; starting it again in 1 s.", "postgres is back."]
 
 
+@pytest.mark.slow
 def test_shield_07_a_server_that_dies_again_and_again_is_given_up(checkout: Path) -> None:
     """A keeper whose server ended too often says so, and whoever looks gets the sentence with the log."""
     with held(checkout, "valkey") as hold:

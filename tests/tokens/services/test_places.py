@@ -213,7 +213,7 @@ def test_truth_05_one_event_that_tells_the_kind_is_enough(step: int) -> None:
     assert (pool.base_supply, pool.quote_target) == (10**15, 85_005_359_057)
 
 
-def test_truth_05_any_order_of_arrival_ends_in_the_chains_order() -> None:
+def test_truth_05_any_order_of_arrival_ends_in_the_chains_order(level: str) -> None:
     """The agent's trades between ordinary ones of one slot: state, candle, milestones and places are those of the chain, however
     the events came, and no trade is missing."""
     events = agent_between()
@@ -225,7 +225,7 @@ def test_truth_05_any_order_of_arrival_ends_in_the_chains_order() -> None:
         assert [one for one, _ in expected[2]] == [event.signature for event in events[1:]]
         assert expected[4] == (_price(events[1]), _price(events[-1]))
         assert expected[5] == []
-    for shuffled in list(permutations(events))[::29]:
+    for shuffled in list(permutations(events))[:: 29 if level != "community" else 113]:  # that lane is slow
         with undone():
             store(*shuffled)
             assert told() == expected
@@ -382,7 +382,7 @@ def test_truth_05_a_dropped_trade_after_the_agents_day_leaves_the_supply_of_the_
     assert pool.market_cap == round((pool.latest_price or 0) * 2 * 10**9, 20)
 
 
-def test_truth_05_a_late_earlier_trade_tells_where_a_round_trip_began() -> None:
+def test_truth_05_a_late_earlier_trade_tells_where_a_round_trip_began(level: str) -> None:
     """A round trip alone in its slot may begin at either end; what came before it decides, whenever it comes."""
     curve = Curve().create().trade(50 * 10**12, slot=SLOT + 3)
     held = (curve.real_quote, curve.real_token)
@@ -394,7 +394,7 @@ def test_truth_05_a_late_earlier_trade_tells_where_a_round_trip_began() -> None:
     with undone():
         store(*curve.events)
         expected = told()
-    for order in permutations(curve.events):
+    for order in list(permutations(curve.events))[:: 1 if level != "community" else 5]:
         with undone():
             store(*order)
             assert told() == expected
