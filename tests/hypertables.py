@@ -30,6 +30,7 @@ from tests.database import IN_PLACE
 ROOT = Path(__file__).resolve().parent.parent
 NOTES = ROOT / ".megatron" / "hypertables.json"
 _KEY = "hypertables"
+_OURS, _TESTS, _INSTALLED = f"{ROOT}/", f"{ROOT}/tests/", f"{ROOT}/.megatron/"
 
 ELSEWHERE = {
     "ctid = ANY (ARRAY (SELECT ctid FROM": "retention drops whole chunks on this level",
@@ -64,6 +65,7 @@ def print_of(statement: str) -> str:
     return re.sub(r"\(\?\)(?:, \(\?\))+", "(?)", text).strip()
 
 
+@lru_cache(maxsize=1 << 14)
 def key_of(statement: str) -> str:
     """Return a short name of a statement's print."""
     return hashlib.md5(print_of(statement).encode(), usedforsecurity=False).hexdigest()[:12]
@@ -81,8 +83,8 @@ def _is_ours() -> bool:
     frame = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename
-        if name.startswith(str(ROOT)) and "/.megatron/" not in name and name != __file__:
-            return not name.startswith(str(ROOT / "tests"))
+        if name.startswith(_OURS) and not name.startswith(_INSTALLED) and name != __file__:
+            return not name.startswith(_TESTS)
         frame = frame.f_back  # type: ignore[assignment]  # the outermost has none
     return False
 
